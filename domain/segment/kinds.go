@@ -1,0 +1,54 @@
+package segment
+
+import "strings"
+
+// Kinds is a set of call kinds, one bit a kind, as the log keeps it for each
+// payload.
+type Kinds uint32
+
+// The first seven are Segment's call types. Control marks an entry that relay
+// wrote itself, Unusable a payload with a call that no projection can use, and
+// Claims one with a call that names both a userId and an anonymousId.
+// The numbers are stored in the log: add at the end, change none.
+const (
+	Identify Kinds = 1 << iota
+	Track
+	Page
+	Screen
+	Group
+	Alias
+	Delete
+	Control
+	Unusable
+	Claims
+)
+
+// IdentityKinds are the kinds whose entries stand in the log's identity
+// partition.
+const IdentityKinds = Identify | Alias | Delete | Control
+
+var kindNames = [...]string{"identify", "track", "page", "screen", "group", "alias", "delete", "control", "unusable", "claims"}
+
+// KindOfType returns the kind of a call's type, 0 if there is no such type.
+func KindOfType(name string) Kinds {
+	for i, n := range kindNames[:7] {
+		if n == name {
+			return 1 << i
+		}
+	}
+	return 0
+}
+
+// Has tells whether the set holds any of the given kinds.
+func (k Kinds) Has(any Kinds) bool { return k&any != 0 }
+
+// String lists the kinds' names, separated by commas.
+func (k Kinds) String() string {
+	var names []string
+	for i, n := range kindNames {
+		if k&(1<<i) != 0 {
+			names = append(names, n)
+		}
+	}
+	return strings.Join(names, ",")
+}
