@@ -1,0 +1,19 @@
+// Package app is the table of contents of what relay can do: one file a use
+// case, and next to each the ports it needs. It knows neither HTTP nor SQL
+// texts nor the command line; adapters do.
+package app
+
+import "errors"
+
+// Errors that cross the border between use cases and adapters.
+var (
+	// ErrUnavailable: the database cannot be reached or did not answer in
+	// time. The caller may try again later; nothing was refused for good.
+	ErrUnavailable = errors.New("the log cannot be written now")
+	// ErrOverloaded: too much is in flight. The caller may try again soon.
+	ErrOverloaded = errors.New("too many bytes in flight")
+	// ErrUnknownKey: no API key has that secret, or it was revoked.
+	ErrUnknownKey = errors.New("unknown API key")
+	// ErrNotFound: there is no such thing under the given name or number.
+	ErrNotFound = errors.New("not found")
+)

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"relay/domain/segment"
+)
+
+// Key is an API key as the door knows it; its name is the source of what it
+// sends.
+type Key struct {
+	Name           string
+	SigningSecrets [][]byte // any of them may have signed; none: no signature is asked for
+}
+
+// KeyRing finds the key that a caller showed.
+// Find returns ErrUnknownKey only when that is certain; while the store of keys
+// cannot be asked it returns ErrUnavailable, because Segment drops what is
+// answered with 401.
+type KeyRing interface {
+	Find(ctx context.Context, secret string) (Key, error)
+}
+
+// Inbound is one authenticated request whose body was read in full.
+type Inbound struct {
+	RequestID   string // a UUID; the entry's id in the log
+	Source      string // the key's name
+	Route       string // path as posted, without a last slash
+	PathKind    segment.Kinds
+	ContentType string
+	ReceivedAt  time.Time
+	Body        []byte // decoded from its content encoding; not changed after
+}
+
+// NewEntry is a payload on its way into the log.
+type NewEntry struct {
+	Inbound
+	Kinds segment.Kinds
+	Calls int // calls in the payload, usable or not
+}
+
+// Appender writes payloads to the log. Append returns nil only after the commit
+// that holds the entry; ErrOverloaded when there is no room to wait in;
+// ErrUnavailable when the log cannot be written or not in time.
+type Appender interface {
+	Append(ctx context.Context, e NewEntry) error
+}
+
+// RejectedBody is a request body that cannot go into the log, kept for people
+// to look at and to try again.
+type RejectedBody struct {
+	RequestID  string
+	Source     string
+	Route      string
+	ReceivedAt time.Time
+	Code       string
+	Message    string
+	Body       []byte
+}
+
+// RejectedStore keeps bodies that were refused. Keep returns nil only when the
+// body is durable.
+type RejectedStore interface {
+	Keep(ctx context.Context, r RejectedBody) error
+}
+
+// RequestRecord tells how an authenticated request that did not reach the log
+// was answered. Requests that reached it are known from the log itself.
+type RequestRecord struct {
+	RequestID  string
+	Source     string
+	ReceivedAt time.Time
+	Status     int
+	Code       string
+	Bytes      int
+	Calls      int
+}
+
+// RequestLog takes records of refused requests. Note does not block; what the
+// database cannot take now is written when it is back.
+type RequestLog interface {
+	Note(r RequestRecord)
+}
+
+// Receipt is what the sender of an accepted payload is told.
+type Receipt struct {
+	Calls    int
+	Rejected []segment.Rejection // calls that no projection will use
+}
+
+// Refusal is a payload that relay cannot use at all. Its body was kept.
+type Refusal struct {
+	Code    string // "invalid_json" or "no_usable_call"
+	Message string
+	Calls   int
+}
+
+func (r *Refusal) Error() string { return r.Code + ": " + r.Message }
+
+// Ingest takes payloads in.
+type Ingest struct {
+	Log      Appender
+	Rejected RejectedStore
+}
+
+// Receive puts a payload into the log and returns after it is durable there.
+// It returns a *Refusal when no call in it can be used (the body is then in the
+// rejected store), and otherwise the errors of Appender and RejectedStore.
+// The parser is the caller's, so that each connection can reuse its own.
+func (i *Ingest) Receive(ctx context.Context, parser *segment.Parser, in Inbound) (Receipt, error) {
+	payload, err := parser.Parse(in.Body, in.PathKind)
+	if err != nil {
+		return Receipt{}, i.refuse(ctx, in, &Refusal{Code: "invalid_json", Message: err.Error()})
+	}
+	if len(payload.Calls) == 0 {
+		return Receipt{}, i.refuse(ctx, in, noUsableCall(payload))
+	}
+	receipt := Receipt{Calls: payload.Total, Rejected: payload.Rejected}
+	return receipt, i.Log.Append(ctx, NewEntry{Inbound: in, Kinds: payload.Kinds, Calls: payload.Total})
+}
+
+func (i *Ingest) refuse(ctx context.Context, in Inbound, refusal *Refusal) error {
+	err := i.Keep(ctx, in, refusal.Code, refusal.Message)
+	if err != nil {
+		return errors.Join(ErrUnavailable, err)
+	}
+	return refusal
+}
+
+// Keep puts a body that is refused for another reason, such as a wrong
+// signature, into the rejected store.
+func (i *Ingest) Keep(ctx context.Context, in Inbound, code, message string) error {
+	return i.Rejected.Keep(ctx, RejectedBody{
+		RequestID: in.RequestID, Source: in.Source, Route: in.Route,
+		ReceivedAt: in.ReceivedAt, Code: code, Message: message, Body: in.Body,
+	})
+}
+
+func noUsableCall(p segment.Payload) *Refusal {
+	r := &Refusal{Code: "no_usable_call", Calls: p.Total}
+	if p.Total == 0 {
+		r.Message = "the payload holds no call: send one call, or an array of calls that is not empty"
+		return r
+	}
+	first := p.Rejected[0]
+	r.Message = fmt.Sprintf("none of %d calls can be used; call %d: %s: %s", p.Total, first.Index, first.Code, first.Message)
+	return r
+}
