@@ -1,0 +1,121 @@
+package profile
+
+import (
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"relay/domain/eventlog"
+	"relay/domain/segment"
+)
+
+func stampGen() *rapid.Generator[eventlog.Stamp] {
+	return rapid.Custom(func(t *rapid.T) eventlog.Stamp {
+		return eventlog.Stamp{
+			At: segment.Instant(rapid.Int64Range(-3, 3).Draw(t, "at")),
+			Position: eventlog.Position{
+				Offset: eventlog.Offset(rapid.Int64Range(1, 4).Draw(t, "offset")),
+				Index:  rapid.Int32Range(0, 2).Draw(t, "index"),
+			},
+		}
+	})
+}
+
+// stateGen makes states as folds make them: the value of a register follows
+// from its stamp, since one call writes one value.
+func stateGen() *rapid.Generator[State] {
+	return rapid.Custom(func(t *rapid.T) State {
+		var s State
+		for range rapid.IntRange(0, 4).Draw(t, "calls") {
+			s = Merge(s, callGen().Draw(t, "call"))
+		}
+		return s
+	})
+}
+
+func callGen() *rapid.Generator[State] {
+	return rapid.Custom(func(t *rapid.T) State {
+		stamp := stampGen().Draw(t, "stamp")
+		value := []byte{'0' + byte(stamp.At+3), '0' + byte(stamp.Offset), '0' + byte(stamp.Index)}
+		s := State{Identified: true, First: stamp.At, Last: stamp.At}
+		for _, key := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"a", "b", "c", ""}), rapid.ID).Draw(t, "keys") {
+			s.Traits = append(s.Traits, Trait{Key: key, Value: value, Stamp: stamp})
+		}
+		s.Traits = SortTraits(s.Traits)
+		if rapid.Bool().Draw(t, "set") {
+			s.Settings[rapid.IntRange(0, PreferenceCount-1).Draw(t, "preference")] = Setting{Value: string(value), Stamp: stamp}
+		}
+		for _, v := range rapid.SliceOf(rapid.SampledFrom([]string{"x", "y"})).Draw(t, "values") {
+			c := Channel(rapid.IntRange(0, ChannelCount-1).Draw(t, "channel"))
+			s.Channels = append(s.Channels, ChannelValue{Channel: c, Value: v, First: stamp.At, Last: stamp.At})
+		}
+		s.Channels = SortChannels(s.Channels)
+		return s
+	})
+}
+
+func same(a, b State) bool {
+	return reflect.DeepEqual(string(a.AppendBinary(nil)), string(b.AppendBinary(nil)))
+}
+
+func TestMergeLaws(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		a, b, c := stateGen().Draw(t, "a"), stateGen().Draw(t, "b"), stateGen().Draw(t, "c")
+		if !same(Merge(a, b), Merge(b, a)) {
+			t.Fatal("not commutative")
+		}
+		if !same(Merge(Merge(a, b), c), Merge(a, Merge(b, c))) {
+			t.Fatal("not associative")
+		}
+		if !same(Merge(a, a), a) {
+			t.Fatal("not idempotent")
+		}
+		if !same(Merge(a, State{}), a) {
+			t.Fatal("the zero state is not neutral")
+		}
+	})
+}
+
+func TestStateRoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := stateGen().Draw(t, "state")
+		got, err := DecodeState(s.AppendBinary(nil))
+		if err != nil || !same(got, s) {
+			t.Fatalf("got %+v, %v; want %+v", got, err, s)
+		}
+		stamps, err := DecodeTraitStamps(AppendTraitStamps(nil, s.Traits))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, trait := range s.Traits {
+			if stamps.Of(trait.Key) != trait.Stamp {
+				t.Fatalf("stamp of %q: %v, want %v", trait.Key, stamps.Of(trait.Key), trait.Stamp)
+			}
+		}
+		settings := s.Settings
+		for i := range settings {
+			settings[i].Stamp = eventlog.Stamp{}
+		}
+		if err := DecodeSettingStamps(AppendSettingStamps(nil, s.Settings), &settings); err != nil || settings != s.Settings {
+			t.Fatalf("settings %v, %v; want %v", settings, err, s.Settings)
+		}
+	})
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(State{}.AppendBinary(nil))
+	f.Add(AppendTraitStamps(nil, []Trait{{Key: "a"}, {Key: "b", Stamp: eventlog.Stamp{At: 1}}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if s, err := DecodeState(data); err == nil {
+			if again, err := DecodeState(s.AppendBinary(nil)); err != nil || !same(again, s) {
+				t.Fatalf("%+v does not survive: %+v, %v", s, again, err)
+			}
+		}
+		_, _ = DecodeTraitStamps(data)
+		var settings [PreferenceCount]Setting
+		_ = DecodeSettingStamps(data, &settings)
+	})
+}
