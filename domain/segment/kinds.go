@@ -52,3 +52,16 @@ func (k Kinds) String() string {
 	}
 	return strings.Join(names, ",")
 }
+
+// KindOfRoute returns the kind of call that a typed route such as /v1/track
+// stands for where a call has no type of its own; 0 for every other route.
+func KindOfRoute(route string) Kinds { return routeKinds[route] }
+
+var routeKinds = map[string]Kinds{
+	"/v1/identify": Identify, "/v1/i": Identify,
+	"/v1/track": Track, "/v1/t": Track,
+	"/v1/page": Page, "/v1/p": Page,
+	"/v1/screen": Screen, "/v1/s": Screen,
+	"/v1/group": Group, "/v1/g": Group,
+	"/v1/alias": Alias, "/v1/a": Alias,
+}

@@ -1,0 +1,85 @@
+// Package projections holds the pure folds from the log to what people query.
+//
+// A fold is deterministic: it sees entries, calls and mappings, and no clock,
+// no randomness, no I/O. The same entries give the same result whether they are
+// folded live, in a replay, in one piece or in many that are merged.
+package projections
+
+import (
+	"relay/domain/eventlog"
+	"relay/domain/mapping"
+	"relay/domain/segment"
+)
+
+// RulesVersion numbers what payloads mean. It is kept with each generation; a
+// generation of another version has to be rebuilt from the beginning.
+//
+// 1: the first.
+const RulesVersion = 1
+
+// The projections' names, as the command line and the timeline know them.
+const (
+	Profiles = "profiles"
+	Events   = "events"
+)
+
+// Names lists all projections.
+func Names() []string { return []string{Profiles, Events} }
+
+// Mapping is a mapping version in force.
+type Mapping struct {
+	Version int
+	Spec    *mapping.Spec
+}
+
+// Fold takes in calls, in any order, and holds what they amount to.
+type Fold interface {
+	// Call takes one usable call of the entry under the mapping that holds for
+	// it. Nothing of e or c is kept.
+	Call(e *eventlog.Entry, c *segment.Call, m Mapping)
+	// Reject takes a call that no projection can use.
+	Reject(e *eventlog.Entry, r segment.Rejection)
+	// Ignored returns what the fold had to ignore so far.
+	Ignored() Issues
+	// Size is about how many bytes the fold holds.
+	Size() int
+}
+
+// Mappings tells which mapping holds where.
+type Mappings struct {
+	Timeline mapping.Timeline
+	Specs    map[int]*mapping.Spec
+}
+
+// At returns the mapping that holds for the offset.
+func (m Mappings) At(o eventlog.Offset) Mapping {
+	version := m.Timeline.At(o)
+	return Mapping{Version: version, Spec: m.Specs[version]}
+}
+
+// Reader parses entries and hands their calls to a fold. It is reusable and not
+// for concurrent use.
+type Reader struct {
+	parser segment.Parser
+}
+
+// Read hands the calls of one entry to the fold. It returns how many calls the
+// payload held. Control entries hold none.
+func (r *Reader) Read(e *eventlog.Entry, mappings Mappings, fold Fold) int {
+	if e.Kinds.Has(segment.Control) {
+		return 0
+	}
+	payload, err := r.parser.Parse(e.Payload, segment.KindOfRoute(e.Route))
+	if err != nil {
+		fold.Ignored().Add(e, "unreadable_payload", err.Error())
+		return 0
+	}
+	m := mappings.At(e.Offset)
+	for i := range payload.Calls {
+		fold.Call(e, &payload.Calls[i], m)
+	}
+	for _, rejection := range payload.Rejected {
+		fold.Reject(e, rejection)
+	}
+	return payload.Total
+}

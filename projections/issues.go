@@ -1,0 +1,56 @@
+package projections
+
+import (
+	"relay/domain/eventlog"
+	"relay/domain/segment"
+)
+
+// IssueKey tells issues apart: what, from which source, about which field.
+// Detail never holds a value that a person sent, so issues stay few and free of
+// personal data.
+type IssueKey struct {
+	Code, Source, Detail string
+}
+
+// Issue counts how often something had to be ignored.
+type Issue struct {
+	Count       int64
+	First, Last segment.Instant // received
+	Example     eventlog.Offset // the least offset where it was seen
+}
+
+// Issues is what a fold had to ignore and why.
+type Issues map[IssueKey]Issue
+
+// Add counts one more.
+func (is Issues) Add(e *eventlog.Entry, code, detail string) {
+	is.merge(IssueKey{code, e.Source, detail}, Issue{1, e.ReceivedAt, e.ReceivedAt, e.Offset})
+}
+
+// Merge adds what another part of the log had to ignore.
+func (is Issues) Merge(other Issues) {
+	for key, issue := range other {
+		is.merge(key, issue)
+	}
+}
+
+func (is Issues) merge(key IssueKey, b Issue) {
+	a, known := is[key]
+	if !known {
+		is[key] = b
+		return
+	}
+	is[key] = Issue{
+		Count:   a.Count + b.Count,
+		First:   min(a.First, b.First),
+		Last:    max(a.Last, b.Last),
+		Example: min(a.Example, b.Example),
+	}
+}
+
+// addTimes records a call's times that could not be read.
+func (is Issues) addTimes(e *eventlog.Entry, problems []segment.Problem) {
+	for _, p := range problems {
+		is.Add(e, p.Code, p.Detail)
+	}
+}

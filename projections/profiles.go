@@ -1,0 +1,207 @@
+package projections
+
+import (
+	"strings"
+
+	"relay/domain/eventlog"
+	"relay/domain/profile"
+	"relay/domain/segment"
+)
+
+// ProfilesKinds are the kinds of calls that the profiles projection reads.
+const ProfilesKinds = segment.Identify
+
+// ProfilesFold builds people's states from identify calls.
+type ProfilesFold struct {
+	People map[string]profile.State
+	issues Issues
+	size   int
+
+	members []member // of the call at hand
+	arena   arena
+	keys    map[string]string // one copy of each trait key
+}
+
+type member struct {
+	key   string
+	value segment.Value
+}
+
+// NewProfilesFold returns a fold that knows nobody.
+func NewProfilesFold() *ProfilesFold {
+	return &ProfilesFold{People: map[string]profile.State{}, issues: Issues{}, keys: map[string]string{}}
+}
+
+// Ignored implements Fold.
+func (f *ProfilesFold) Ignored() Issues { return f.issues }
+
+// Size implements Fold.
+func (f *ProfilesFold) Size() int { return f.size }
+
+// Reject implements Fold; the events projection records unusable calls.
+func (f *ProfilesFold) Reject(*eventlog.Entry, segment.Rejection) {}
+
+// Call implements Fold.
+func (f *ProfilesFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
+	if c.Kind != segment.Identify || c.UserID == "" {
+		return
+	}
+	at, problems := c.ObservedAt(e.ReceivedAt)
+	f.issues.addTimes(e, problems)
+	stamp := eventlog.Stamp{At: at, Position: eventlog.Position{Offset: e.Offset, Index: int32(c.Index)}}
+	f.readMembers(e, c.Traits)
+	f.add(c.UserID, profile.State{
+		Identified: true, First: at, Last: at,
+		Traits:   f.traits(stamp),
+		Settings: f.settings(e, m, stamp),
+		Channels: f.channels(e, m, at),
+	})
+}
+
+// Rough sizes of a person, a trait and a channel value in memory, in bytes.
+const (
+	personSize  = 400
+	traitSize   = 64
+	channelSize = 56
+)
+
+func (f *ProfilesFold) add(id string, s profile.State) {
+	known, ok := f.People[id]
+	if !ok {
+		f.size += personSize + len(id)
+	}
+	f.size += len(s.Traits)*traitSize + len(s.Channels)*channelSize
+	f.People[id] = profile.Merge(known, s)
+}
+
+// readMembers notes the top-level members of a call's traits.
+func (f *ProfilesFold) readMembers(e *eventlog.Entry, traits segment.Value) {
+	f.members = f.members[:0]
+	switch traits.Kind() {
+	case segment.Object:
+		for key, value := range traits.Members {
+			f.members = append(f.members, member{f.intern(key), value})
+		}
+	case segment.Absent, segment.Null:
+	default:
+		f.issues.Add(e, "traits_not_an_object", "traits")
+	}
+}
+
+func (f *ProfilesFold) intern(key string) string {
+	if known, ok := f.keys[key]; ok {
+		return known
+	}
+	if len(f.keys) < 10_000 {
+		key = strings.Clone(key)
+		f.keys[key] = key
+	}
+	return key
+}
+
+func (f *ProfilesFold) traits(stamp eventlog.Stamp) []profile.Trait {
+	if len(f.members) == 0 {
+		return nil
+	}
+	traits := make([]profile.Trait, len(f.members))
+	for i, m := range f.members {
+		value := f.arena.json(m.value)
+		f.size += len(value)
+		traits[i] = profile.Trait{Key: m.key, Value: value, Stamp: stamp}
+	}
+	return profile.SortTraits(traits)
+}
+
+// lookup finds a mapped trait: an exact top-level key, whatever its value, and
+// otherwise a path of keys separated by dots.
+func (f *ProfilesFold) lookup(path string) segment.Value {
+	if v, ok := f.member(path); ok {
+		return v
+	}
+	head, rest, dotted := strings.Cut(path, ".")
+	if !dotted {
+		return segment.Value{}
+	}
+	v, ok := f.member(head)
+	for ok && dotted {
+		head, rest, dotted = strings.Cut(rest, ".")
+		v, ok = v.Get(head)
+	}
+	if !ok {
+		return segment.Value{}
+	}
+	return v
+}
+
+// member returns the value of a top-level key; of duplicates the last counts.
+func (f *ProfilesFold) member(key string) (segment.Value, bool) {
+	for i := len(f.members) - 1; i >= 0; i-- {
+		if f.members[i].key == key {
+			return f.members[i].value, true
+		}
+	}
+	return segment.Value{}, false
+}
+
+func (f *ProfilesFold) settings(e *eventlog.Entry, m Mapping, stamp eventlog.Stamp) (out [profile.PreferenceCount]profile.Setting) {
+	for i, trait := range m.Spec.Preferences {
+		if trait == "" {
+			continue
+		}
+		preference := profile.Preference(i)
+		value := f.lookup(trait)
+		if value.Kind() == segment.Absent || value.Kind() == segment.Null {
+			continue
+		}
+		text, ok := value.Text()
+		if !ok || !preference.Valid(text) {
+			f.issues.Add(e, "bad_"+preference.String(), "trait "+trait+": "+preference.Wants())
+			continue
+		}
+		out[i] = profile.Setting{Value: text, Stamp: stamp}
+	}
+	return out
+}
+
+func (f *ProfilesFold) channels(e *eventlog.Entry, m Mapping, at segment.Instant) []profile.ChannelValue {
+	var out []profile.ChannelValue
+	for i, traits := range m.Spec.Channels {
+		for _, trait := range traits {
+			out = f.channelValues(out, e, profile.Channel(i), trait, at)
+		}
+	}
+	return profile.SortChannels(out)
+}
+
+// channelValues appends what one trait says about a channel.
+func (f *ProfilesFold) channelValues(out []profile.ChannelValue, e *eventlog.Entry, c profile.Channel, trait string, at segment.Instant) []profile.ChannelValue {
+	value := f.lookup(trait)
+	if value.Kind() != segment.Array {
+		return f.channelValue(out, e, c, trait, value, at)
+	}
+	for element := range value.Elements {
+		out = f.channelValue(out, e, c, trait, element, at)
+	}
+	return out
+}
+
+func (f *ProfilesFold) channelValue(out []profile.ChannelValue, e *eventlog.Entry, c profile.Channel, trait string, value segment.Value, at segment.Instant) []profile.ChannelValue {
+	switch value.Kind() {
+	case segment.Absent, segment.Null:
+		return out
+	case segment.String:
+	default:
+		f.issues.Add(e, "bad_"+c.String(), "trait "+trait+": not text")
+		return out
+	}
+	text, _ := value.Text()
+	text, ok := c.Clean(text)
+	if ok {
+		f.size += len(text)
+		return append(out, profile.ChannelValue{Channel: c, Value: text, First: at, Last: at})
+	}
+	if text != "" {
+		f.issues.Add(e, "bad_"+c.String(), "trait "+trait+": "+c.Wants())
+	}
+	return out
+}
