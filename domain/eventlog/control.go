@@ -1,0 +1,130 @@
+package eventlog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Control is the content of a control entry: what relay itself writes into the
+// log because it changes what the log means. Exactly one field is set.
+type Control struct {
+	MappingActivated *MappingActivated
+	Reprojected      *Reprojected
+}
+
+// ControlEntry is a control and where it stands in the log.
+type ControlEntry struct {
+	Offset Offset
+	Control
+}
+
+// MappingActivated says that a mapping version holds from the entry's own
+// offset on.
+type MappingActivated struct {
+	Version   int             `json:"version"`
+	Spec      json.RawMessage `json:"spec"` // the version's content, a JSON object
+	Note      string          `json:"note"`
+	CreatedAt time.Time       `json:"created_at"`
+}
+
+// Reprojected says that the named projections were rebuilt with a mapping
+// version from offset From on, but for what was activated after AsOf.
+type Reprojected struct {
+	Projections []string `json:"projections"`
+	From        Offset   `json:"from"`
+	Version     int      `json:"version"`
+	AsOf        Offset   `json:"as_of"`
+}
+
+// The types of controls, as the key "relay" names them. They stand in logs for
+// ever: add some, change none. "forgotten" is kept for a person forgotten.
+const (
+	mappingActivated = "mapping_activated"
+	reprojected      = "reprojected"
+)
+
+// ErrBadControl is returned for a control that lacks something or that
+// DecodeControl cannot read.
+var ErrBadControl = errors.New("bad control entry")
+
+// EncodeControl returns the payload of a control entry: a JSON object whose key
+// "relay" names the type.
+func EncodeControl(c Control) ([]byte, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if c.MappingActivated != nil {
+		return json.Marshal(struct {
+			Relay string `json:"relay"`
+			*MappingActivated
+		}{mappingActivated, c.MappingActivated})
+	}
+	return json.Marshal(struct {
+		Relay string `json:"relay"`
+		*Reprojected
+	}{reprojected, c.Reprojected})
+}
+
+// DecodeControl reads what EncodeControl wrote. The result does not keep
+// payload. A type that this release does not know is an error that names it,
+// since passing over it would give a state that the log does not say.
+func DecodeControl(payload []byte) (Control, error) {
+	var head struct {
+		Relay string `json:"relay"`
+	}
+	if err := json.Unmarshal(payload, &head); err != nil {
+		return Control{}, fmt.Errorf("%w: %w", ErrBadControl, err)
+	}
+	var c Control
+	var content any
+	switch head.Relay {
+	case mappingActivated:
+		c.MappingActivated = new(MappingActivated)
+		content = c.MappingActivated
+	case reprojected:
+		c.Reprojected = new(Reprojected)
+		content = c.Reprojected
+	default:
+		return Control{}, fmt.Errorf("%w: unknown type %q; a newer relay may have written it, run that one", ErrBadControl, head.Relay)
+	}
+	if err := json.Unmarshal(payload, content); err != nil {
+		return Control{}, fmt.Errorf("%w: %s: %w", ErrBadControl, head.Relay, err)
+	}
+	return c, c.check()
+}
+
+func (c Control) check() error {
+	switch {
+	case (c.MappingActivated == nil) == (c.Reprojected == nil):
+		return fmt.Errorf("%w: exactly one content is wanted", ErrBadControl)
+	case c.MappingActivated != nil:
+		return c.MappingActivated.check()
+	default:
+		return c.Reprojected.check()
+	}
+}
+
+func (m *MappingActivated) check() error {
+	if m.Version < 1 {
+		return fmt.Errorf("%w: %s: version %d; versions count from 1", ErrBadControl, mappingActivated, m.Version)
+	}
+	if !bytes.HasPrefix(m.Spec, []byte("{")) {
+		return fmt.Errorf("%w: %s: the spec is not a JSON object", ErrBadControl, mappingActivated)
+	}
+	return nil
+}
+
+func (r *Reprojected) check() error {
+	switch {
+	case r.Version < 1:
+		return fmt.Errorf("%w: %s: version %d; versions count from 1", ErrBadControl, reprojected, r.Version)
+	case r.From < FirstOffset:
+		return fmt.Errorf("%w: %s: from offset %d; offsets begin at %d", ErrBadControl, reprojected, r.From, FirstOffset)
+	case len(r.Projections) == 0:
+		return fmt.Errorf("%w: %s: it names no projection", ErrBadControl, reprojected)
+	}
+	return nil
+}
