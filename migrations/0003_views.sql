@@ -100,6 +100,28 @@ COMMENT ON COLUMN relay.rejected.body IS 'the body as it came';
 COMMENT ON COLUMN relay.rejected.route IS 'path as posted, without a last slash';
 COMMENT ON COLUMN relay.rejected.retried_at IS 'when a retry put it into the log; null: not yet';
 
+CREATE VIEW relay.issues AS
+SELECT i.code, i.source, i.detail, sum(i.count)::bigint AS count, min(i.first_seen_at) AS first_seen_at,
+       max(i.last_seen_at) AS last_seen_at, min(i.example_offset) AS example_offset
+FROM relay_store.issues i JOIN relay_store.generations g ON g.id = i.generation AND g.status = 'serving'
+GROUP BY i.code, i.source, i.detail;
+COMMENT ON VIEW relay.issues IS 'What the projections had to ignore and why';
+COMMENT ON COLUMN relay.issues.code IS 'what was wrong';
+COMMENT ON COLUMN relay.issues.source IS 'name of the API key that sent it';
+COMMENT ON COLUMN relay.issues.detail IS 'which field, and what it should be';
+COMMENT ON COLUMN relay.issues.count IS 'how often';
+COMMENT ON COLUMN relay.issues.first_seen_at IS 'received first';
+COMMENT ON COLUMN relay.issues.last_seen_at IS 'received last';
+COMMENT ON COLUMN relay.issues.example_offset IS 'log offset of the first payload with it; see relay.payloads';
+
+CREATE VIEW relay.identities AS
+SELECT NULL::text AS id, NULL::text AS kind, NULL::text AS distinct_id, NULL::timestamptz AS since WHERE false;
+COMMENT ON VIEW relay.identities IS 'Whom other ids belong to; empty unless the mapping says identity: join';
+COMMENT ON COLUMN relay.identities.id IS 'an anonymous id, or an aliased user id';
+COMMENT ON COLUMN relay.identities.kind IS 'anonymous or user';
+COMMENT ON COLUMN relay.identities.distinct_id IS 'the user it stands for';
+COMMENT ON COLUMN relay.identities.since IS 'observed-at of the claim or alias that counts';
+
 -- +goose Down
-DROP VIEW relay.rejected, relay.requests, relay.reprojections, relay.mapping_timeline, relay.mapping_versions, relay.payloads;
+DROP VIEW relay.identities, relay.issues, relay.rejected, relay.requests, relay.reprojections, relay.mapping_timeline, relay.mapping_versions, relay.payloads;
 DROP FUNCTION relay_store.body_json;

@@ -1,0 +1,42 @@
+GO      ?= go
+BIN     ?= bin
+TIMEOUT ?= 20m
+TOOLS   := $(BIN)/tools
+
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## one static binary, bin/relay
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/relay ./cmd/relay
+
+run: build ## serve, with an embedded Postgres unless RELAY_DATABASE_URL names another
+	exec $(BIN)/relay serve
+
+test: ## all tests, on real Postgres
+	$(GO) test -timeout $(TIMEOUT) ./...
+
+race: ## all tests under the race detector
+	$(GO) test -race -timeout $(TIMEOUT) ./...
+
+fuzz: ## each fuzz target for FUZZTIME (default 30s)
+	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs grep -oHE '^func Fuzz[A-Za-z]+' | sed 's/:func /:/'); do \
+		$(GO) test -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $${FUZZTIME:-30s} ./$$(dirname $${target%%:*}) || exit 1; \
+	done
+
+bench: build ## our way, Watermill's default way and psql's COPY side by side
+	$(GO) run ./cmd/bench
+
+lint: ## vet, staticcheck, gofmt
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+vulns: ## known vulnerabilities in what is used
+	$(GO) tool govulncheck ./...
+
+clean: ## remove what make made (not the data in .relay)
+	rm -rf $(BIN)
+
+.PHONY: help build run test race fuzz bench lint vulns clean

@@ -1,0 +1,146 @@
+package eventlog
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"relay/app"
+	"relay/domain/eventlog"
+	"relay/domain/segment"
+)
+
+// nextRangeSQL finds the next range (checkpoint, up_to] of a generation and
+// locks its row, so that one consumer works on it at a time, whichever process
+// it is in. Parts in <angle brackets> are filled in by nextRange.
+//
+// The range ends at the head when all that is to be read fits, and otherwise
+// with the last row that fits into $2 rows and $3 bytes. Head and rows come
+// from one snapshot, and offsets become visible in order, so no row can appear
+// behind the range's end later. The row is only locked when there is something
+// to do: an idle consumer writes nothing.
+//
+// Plan: one backward index scan a partition for the head; a merge of the
+// partitions' primary keys from the checkpoint on for the rows. No sort.
+const nextRangeSQL = `WITH head AS MATERIALIZED (<head>),
+generation AS MATERIALIZED (
+    SELECT id, checkpoint FROM relay_store.generations
+    WHERE <generation> AND checkpoint < (SELECT "offset" FROM head) FOR UPDATE
+)
+SELECT g.id, g.checkpoint, r.up_to,
+       coalesce((SELECT "offset" FROM relay.log_identity WHERE (kinds & 128) <> 0 ORDER BY "offset" DESC LIMIT 1), 0) AS controls
+FROM generation g, LATERAL (
+    SELECT CASE WHEN count(*) < $2 AND count(*) = count(*) FILTER (WHERE fits)
+                THEN (SELECT "offset" FROM head) ELSE max("offset") FILTER (WHERE fits) END AS up_to
+    FROM (
+        SELECT "offset", sum(octet_length(payload)) OVER (ORDER BY "offset" ROWS UNBOUNDED PRECEDING) - octet_length(payload) < $3 AS fits
+        FROM <log>
+        WHERE "offset" > g.checkpoint AND "offset" <= (SELECT "offset" FROM head) AND (kinds & $4) <> 0
+        ORDER BY "offset" LIMIT $2
+    ) rows
+) r`
+
+const (
+	headOfLog     = `SELECT coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0) AS "offset"`
+	headOfServing = `SELECT checkpoint AS "offset" FROM relay_store.generations WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = $1)`
+)
+
+// logOf returns the table that holds all entries with any of the kinds.
+func logOf(kinds segment.Kinds) string {
+	if kinds&^segment.IdentityKinds == 0 {
+		return "relay.log_identity"
+	}
+	return "relay.log"
+}
+
+// rangeSchema is the schema adapter of one consumer: a message announces a
+// range, and carries no payload.
+type rangeSchema struct {
+	consumption app.Consumption
+	maxRows     int
+	maxBytes    int
+}
+
+var _ watermillsql.SchemaAdapter = rangeSchema{}
+
+// SelectQuery implements watermillsql.SchemaAdapter.
+func (s rangeSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
+	head, generation, id := headOfLog, `projection = $1 AND status = 'serving'`, any(s.consumption.Projection)
+	if s.consumption.Generation != 0 {
+		head, generation, id = headOfServing, `id = $1`, s.consumption.Generation
+	}
+	query := strings.NewReplacer("<head>", head, "<generation>", generation, "<log>", logOf(s.consumption.Kinds)).Replace(nextRangeSQL)
+	return watermillsql.Query{Query: query, Args: []any{id, s.maxRows, s.maxBytes, int64(s.consumption.Kinds)}}, nil
+}
+
+// rangeRow is what a message announces: in its metadata for the handler, and as
+// the row's extra data for the offsets adapter.
+type rangeRow struct {
+	generation  int64
+	r           eventlog.Range
+	controlHead eventlog.Offset
+}
+
+func (r rangeRow) metadata() message.Metadata {
+	text := func(n int64) string { return strconv.FormatInt(n, 10) }
+	return message.Metadata{
+		"generation": text(r.generation), "after": text(int64(r.r.After)),
+		"up_to": text(int64(r.r.UpTo)), "controls": text(int64(r.controlHead)),
+	}
+}
+
+// rangeOf reads what metadata wrote.
+func rangeOf(m *message.Message) (rangeRow, error) {
+	var err error
+	number := func(key string) int64 {
+		n, bad := strconv.ParseInt(m.Metadata[key], 10, 64)
+		err = errors.Join(err, bad)
+		return n
+	}
+	row := rangeRow{
+		generation:  number("generation"),
+		r:           eventlog.Range{After: eventlog.Offset(number("after")), UpTo: eventlog.Offset(number("up_to"))},
+		controlHead: eventlog.Offset(number("controls")),
+	}
+	return row, err
+}
+
+// UnmarshalMessage implements watermillsql.SchemaAdapter.
+func (s rangeSchema) UnmarshalMessage(params watermillsql.UnmarshalMessageParams) (watermillsql.Row, error) {
+	var row rangeRow
+	if err := params.Row.Scan(&row.generation, &row.r.After, &row.r.UpTo, &row.controlHead); err != nil {
+		return watermillsql.Row{}, fmt.Errorf("read the next range of the log: %w", err)
+	}
+	id := fmt.Sprintf("%s/%d/%d-%d", s.consumption.Projection, row.generation, row.r.After, row.r.UpTo)
+	msg := message.NewMessage(id, nil)
+	msg.Metadata = row.metadata()
+	return watermillsql.Row{
+		Offset: int64(row.r.UpTo), UUID: []byte(id), Msg: msg,
+		ExtraData: map[string]any{extraRange: row},
+	}, nil
+}
+
+const extraRange = "range"
+
+var errPublishOnly = errors.New("this adapter only consumes; the appender publishes")
+
+// InsertQuery implements watermillsql.SchemaAdapter.
+func (s rangeSchema) InsertQuery(watermillsql.InsertQueryParams) (watermillsql.Query, error) {
+	return watermillsql.Query{}, errPublishOnly
+}
+
+// SchemaInitializingQueries implements watermillsql.SchemaAdapter; migrations
+// make the log.
+func (s rangeSchema) SchemaInitializingQueries(watermillsql.SchemaInitializingQueriesParams) ([]watermillsql.Query, error) {
+	return nil, nil
+}
+
+// SubscribeIsolationLevel implements watermillsql.SchemaAdapter. Each statement
+// may see more of the log than the one before, never less, which is all that a
+// range needs.
+func (s rangeSchema) SubscribeIsolationLevel() sql.IsolationLevel { return sql.LevelReadCommitted }

@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"relay/app"
+)
+
+// Database implements app.Database.
+type Database struct {
+	DB *sql.DB
+}
+
+var _ app.Database = Database{}
+
+// InTx implements app.Database.
+func (d Database) InTx(ctx context.Context, do func(tx app.Tx) error) error {
+	return translate(inTx(ctx, d.DB, do))
+}
+
+// InSnapshot implements app.Database.
+func (d Database) InSnapshot(ctx context.Context, do func(tx app.Tx) error) error {
+	tx, err := d.DB.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // it changed nothing
+	return translate(do(tx))
+}
+
+// translate gives use cases the errors that they tell apart.
+func translate(err error) error {
+	if hasCode(err, codeLockNotAvailable, codeDeadlock) {
+		return fmt.Errorf("%w: %w", app.ErrLocked, err)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("%w: %w", app.ErrNotFound, err)
+	}
+	return err
+}
+
+// setLockTimeout bounds, for the rest of the transaction, how long it waits for
+// a lock. Whoever asks for a lock after a waiting ALTER or DROP waits with it,
+// so where readers are concerned it must be short.
+func setLockTimeout(ctx context.Context, tx *sql.Tx, milliseconds int) error {
+	_, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", milliseconds))
+	return err
+}
+
+// readersPatience is how long readers may have to wait for a switch or a drop
+// that waits itself, in milliseconds.
+const readersPatience = 40

@@ -1,0 +1,127 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"relay/app"
+	"relay/domain/eventlog"
+	"relay/projections"
+)
+
+// Generations implements app.Generations.
+type Generations struct{}
+
+var _ app.Generations = Generations{}
+
+// Create implements app.Generations.
+func (Generations) Create(ctx context.Context, tx app.Tx, projection string, reprojection int64) (id int64, err error) {
+	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.generations (projection, status, rules_version, reprojection_id)
+VALUES ($1, 'building', $2, nullif($3, 0)) RETURNING id`, projection, projections.RulesVersion, reprojection).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("note a new generation of %s: %w", projection, err)
+	}
+	return id, nil
+}
+
+// Get implements app.Generations.
+func (Generations) Get(ctx context.Context, tx app.Tx, id int64) (app.Generation, error) {
+	return oneGeneration(ctx, tx, `WHERE id = $1`, id)
+}
+
+// Serving implements app.Generations.
+func (Generations) Serving(ctx context.Context, tx app.Tx, projection string) (app.Generation, error) {
+	return oneGeneration(ctx, tx, `WHERE projection = $1 AND status = 'serving'`, projection)
+}
+
+// LockServing implements app.Generations. It waits for the batch under way.
+func (Generations) LockServing(ctx context.Context, tx app.Tx, projection string) (app.Generation, error) {
+	return oneGeneration(ctx, tx, `WHERE projection = $1 AND status = 'serving' FOR UPDATE`, projection)
+}
+
+func oneGeneration(ctx context.Context, tx *sql.Tx, where string, arg any) (g app.Generation, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT id, projection, checkpoint FROM relay_store.generations `+where, arg).Scan(&g.ID, &g.Projection, &g.Checkpoint)
+	if err != nil {
+		return g, fmt.Errorf("look up generation %v: %w", arg, translate(err))
+	}
+	return g, nil
+}
+
+// Move implements app.Generations.
+func (Generations) Move(ctx context.Context, tx app.Tx, id int64, checkpoint eventlog.Offset) error {
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET checkpoint = $2, checkpoint_at = now() WHERE id = $1`, id, int64(checkpoint))
+	if err != nil {
+		return fmt.Errorf("move the checkpoint of generation %d: %w", id, err)
+	}
+	return nil
+}
+
+// Promote implements app.Generations.
+func (Generations) Promote(ctx context.Context, tx app.Tx, id int64) error {
+	for _, statement := range []string{
+		`UPDATE relay_store.generations SET status = 'former' WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = $1)`,
+		`UPDATE relay_store.generations SET status = 'serving' WHERE id = $1`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement, id); err != nil {
+			return fmt.Errorf("promote generation %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// Unserved implements app.Generations.
+func (Generations) Unserved(ctx context.Context, tx app.Tx) ([]app.Generation, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT id, projection, checkpoint FROM relay_store.generations WHERE status <> 'serving' ORDER BY id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []app.Generation
+	for rows.Next() {
+		var g app.Generation
+		if err := rows.Scan(&g.ID, &g.Projection, &g.Checkpoint); err != nil {
+			return nil, err
+		}
+		list = append(list, g)
+	}
+	return list, rows.Err()
+}
+
+// Forget implements app.Generations.
+func (Generations) Forget(ctx context.Context, tx app.Tx, id int64) error {
+	for _, statement := range []string{
+		`DELETE FROM relay_store.issues WHERE generation = $1`,
+		`DELETE FROM relay_store.generations WHERE id = $1 AND status <> 'serving'`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement, id); err != nil {
+			return fmt.Errorf("forget generation %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+const addIssuesSQL = `INSERT INTO relay_store.issues AS i (generation, code, source, detail, count, first_seen_at, last_seen_at, example_offset)
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::bigint[])
+ON CONFLICT (generation, code, source, detail) DO UPDATE SET count = i.count + excluded.count,
+    first_seen_at = least(i.first_seen_at, excluded.first_seen_at), last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at),
+    example_offset = least(i.example_offset, excluded.example_offset)`
+
+// AddIssues implements app.Generations.
+func (Generations) AddIssues(ctx context.Context, tx app.Tx, id int64, issues projections.Issues) error {
+	if len(issues) == 0 {
+		return nil
+	}
+	c := newColumns(oidText, oidText, oidText, oidInt8, oidTimestamptz, oidTimestamptz, oidInt8)
+	for key, issue := range issues {
+		c[0].text(key.Code)
+		c[1].text(key.Source)
+		c[2].text(key.Detail)
+		c[3].int8(issue.Count)
+		c[4].instant(issue.First)
+		c[5].instant(issue.Last)
+		c[6].int8(int64(issue.Example))
+	}
+	_, err := tx.ExecContext(ctx, addIssuesSQL, append([]any{id}, arguments(c)...)...)
+	return err
+}

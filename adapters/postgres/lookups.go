@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// People looks up persons.
+type People struct {
+	DB *sql.DB
+}
+
+// Person is everything that the views say of a person.
+type Person struct {
+	Profile  json.RawMessage   `json:"profile"`
+	Channels []json.RawMessage `json:"profile_channels"`
+	Events   []json.RawMessage `json:"last_events"`
+}
+
+// Show returns a person's rows, and their last 20 events.
+func (p People) Show(ctx context.Context, id string) (person Person, err error) {
+	err = Database{DB: p.DB}.InSnapshot(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, `SELECT to_jsonb(p) FROM relay.profiles p WHERE distinct_id = $1`, id).Scan(&person.Profile)
+		if err != nil {
+			return fmt.Errorf("profile %q: %w", id, translate(err))
+		}
+		person.Channels, err = readJSON(ctx, tx, `SELECT to_jsonb(c) - 'distinct_id' FROM relay.profile_channels c
+WHERE distinct_id = $1 ORDER BY channel, first_seen_at, value`, id)
+		if err != nil {
+			return err
+		}
+		person.Events, err = readJSON(ctx, tx, `SELECT to_jsonb(e) - 'distinct_id' FROM relay.events e
+WHERE distinct_id = $1 ORDER BY occurred_at DESC, log_offset DESC, log_index DESC LIMIT 20`, id)
+		return err
+	})
+	return person, err
+}
+
+func readJSON(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]json.RawMessage, error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	list := []json.RawMessage{}
+	for rows.Next() {
+		var row json.RawMessage
+		if err := rows.Scan(&row); err != nil {
+			return nil, err
+		}
+		list = append(list, row)
+	}
+	return list, rows.Err()
+}
+
+// LogTail reads entries of the log for people.
+type LogTail struct {
+	DB *sql.DB
+}
+
+const selectEntry = `SELECT l."offset", jsonb_build_object('log_offset', l."offset", 'received_at', l.received_at,
+    'source', l.metadata ->> 'source', 'route', l.metadata ->> 'route', 'body', relay_store.body_json(l.payload))::text FROM relay.log l `
+
+// Before returns the offset after which the last n entries stand.
+func (t LogTail) Before(ctx context.Context, n int) (after int64, err error) {
+	err = t.DB.QueryRowContext(ctx, `SELECT coalesce(min("offset") - 1, 0) FROM (SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT $1) l`, n).Scan(&after)
+	if err != nil {
+		return 0, fmt.Errorf("find the log's end: %w", err)
+	}
+	return after, nil
+}
+
+// Next returns the entries after the offset as JSON, and the last one's offset.
+func (t LogTail) Next(ctx context.Context, after int64) (lines []string, last int64, err error) {
+	rows, err := t.DB.QueryContext(ctx, selectEntry+`WHERE l."offset" > $1 ORDER BY l."offset" LIMIT 100`, after)
+	if err != nil {
+		return nil, after, fmt.Errorf("read the log: %w", err)
+	}
+	defer rows.Close()
+	last = after
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&last, &line); err != nil {
+			return nil, after, fmt.Errorf("read the log: %w", err)
+		}
+		lines = append(lines, line)
+	}
+	return lines, last, rows.Err()
+}
+
+// Show returns one entry as JSON.
+func (t LogTail) Show(ctx context.Context, offset int64) (line string, err error) {
+	err = t.DB.QueryRowContext(ctx, selectEntry+`WHERE l."offset" = $1`, offset).Scan(&offset, &line)
+	if err != nil {
+		return "", fmt.Errorf("log offset %d: %w", offset, translate(err))
+	}
+	return line, nil
+}
+
+// IgnoredIssue is a row of relay.issues.
+type IgnoredIssue struct {
+	Code          string    `json:"code"`
+	Source        string    `json:"source"`
+	Detail        string    `json:"detail"`
+	Count         int64     `json:"count"`
+	FirstSeenAt   time.Time `json:"first_seen_at"`
+	LastSeenAt    time.Time `json:"last_seen_at"`
+	ExampleOffset int64     `json:"example_offset"`
+}
+
+// Issues returns what the projections had to ignore, the most frequent first.
+func Issues(ctx context.Context, db *sql.DB) ([]IgnoredIssue, error) {
+	rows, err := db.QueryContext(ctx, `SELECT code, source, detail, count, first_seen_at, last_seen_at, example_offset
+FROM relay.issues ORDER BY count DESC, code, source, detail`)
+	if err != nil {
+		return nil, fmt.Errorf("read the issues: %w", err)
+	}
+	defer rows.Close()
+	list := []IgnoredIssue{}
+	for rows.Next() {
+		var i IgnoredIssue
+		if err := rows.Scan(&i.Code, &i.Source, &i.Detail, &i.Count, &i.FirstSeenAt, &i.LastSeenAt, &i.ExampleOffset); err != nil {
+			return nil, fmt.Errorf("read the issues: %w", err)
+		}
+		list = append(list, i)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,33 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// Migrate brings the schema up to date. Several processes may do so at once: one
+// works, the others wait. It returns how many migrations it ran.
+func Migrate(ctx context.Context, db *sql.DB, migrations fs.FS) (int, error) {
+	if _, err := db.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS relay_store`); err != nil && !isDuplicate(err) {
+		return 0, fmt.Errorf("create relay's schema (does the user have CREATE on the database?): %w", err)
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+	if err != nil {
+		return 0, fmt.Errorf("prepare the migration lock: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations,
+		goose.WithTableName("relay_store.schema_migrations"), goose.WithSessionLocker(locker))
+	if err != nil {
+		return 0, fmt.Errorf("read the migrations: %w", err)
+	}
+	results, err := provider.Up(ctx)
+	if err != nil {
+		return len(results), fmt.Errorf("migrate the schema: %w", err)
+	}
+	return len(results), nil
+}

@@ -1,0 +1,52 @@
+// Package postgres keeps relay's state in Postgres: tables of generations, the
+// views on them, mapping versions, keys, rejected bodies and re-projections.
+// The log itself is adapters/eventlog's.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// Open connects to the database that the URL (or key=value string) names, and
+// returns once it answers. Parameters travel in binary form.
+func Open(ctx context.Context, url string, connections int) (*sql.DB, error) {
+	config, err := pq.NewConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read the database URL: %w", err)
+	}
+	config.BinaryParameters = true
+	if config.ApplicationName == "" {
+		config.ApplicationName = "relay"
+	}
+	connector, err := pq.NewConnectorConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("read the database URL: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	if err := db.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("connect to the database at %s:%d: %w", config.Host, config.Port, err)
+	}
+	return db, nil
+}
+
+// inTx runs do in a transaction, which commits when do returns nil.
+func inTx(ctx context.Context, db *sql.DB, do func(tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		_ = tx.Rollback() // the first error tells more
+		return err
+	}
+	return tx.Commit()
+}

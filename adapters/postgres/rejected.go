@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"relay/app"
+)
+
+// Rejected implements app.RejectedStore and app.RejectedReader.
+type Rejected struct {
+	DB *sql.DB
+}
+
+var (
+	_ app.RejectedStore  = Rejected{}
+	_ app.RejectedReader = Rejected{}
+)
+
+// Keep implements app.RejectedStore.
+func (r Rejected) Keep(ctx context.Context, b app.RejectedBody) error {
+	body := b.Body
+	if body == nil {
+		body = []byte{}
+	}
+	_, err := r.DB.ExecContext(ctx, `INSERT INTO relay_store.rejected (request_id, received_at, source, route, code, message, body)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`, b.RequestID, b.ReceivedAt, b.Source, b.Route, b.Code, storable(b.Message), body)
+	if err != nil {
+		return fmt.Errorf("keep a rejected body: %w", err)
+	}
+	return nil
+}
+
+const selectRejected = `SELECT id, request_id::text, received_at, source, route, code, message, body, retried_at FROM relay_store.rejected `
+
+// Get implements app.RejectedReader.
+func (r Rejected) Get(ctx context.Context, id int64) (app.RejectedEntry, error) {
+	e, err := scanRejected(r.DB.QueryRowContext(ctx, selectRejected+`WHERE id = $1`, id))
+	if err != nil {
+		return e, fmt.Errorf("rejected body %d: %w", id, translate(err))
+	}
+	return e, nil
+}
+
+// List implements app.RejectedReader.
+func (r Rejected) List(ctx context.Context, limit int) ([]app.RejectedEntry, error) {
+	rows, err := r.DB.QueryContext(ctx, selectRejected+`ORDER BY id DESC LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list rejected bodies: %w", err)
+	}
+	defer rows.Close()
+	list := []app.RejectedEntry{}
+	for rows.Next() {
+		e, err := scanRejected(rows)
+		if err != nil {
+			return nil, fmt.Errorf("list rejected bodies: %w", err)
+		}
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
+
+func scanRejected(row interface{ Scan(...any) error }) (e app.RejectedEntry, err error) {
+	var retried sql.NullTime
+	err = row.Scan(&e.ID, &e.RequestID, &e.ReceivedAt, &e.Source, &e.Route, &e.Code, &e.Message, &e.Body, &retried)
+	if retried.Valid {
+		e.RetriedAt = &retried.Time
+	}
+	return e, err
+}
+
+// Retried implements app.RejectedReader.
+func (r Rejected) Retried(ctx context.Context, id int64, at time.Time) error {
+	_, err := r.DB.ExecContext(ctx, `UPDATE relay_store.rejected SET retried_at = $2 WHERE id = $1`, id, at)
+	if err != nil {
+		return fmt.Errorf("note the retry of rejected body %d: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+
+	"github.com/lib/pq"
+
+	"relay/app"
+)
+
+// Reprojections implements app.Reprojections.
+type Reprojections struct {
+	DB *sql.DB
+}
+
+var _ app.Reprojections = Reprojections{}
+
+// claimKey is the advisory lock of whoever builds generations.
+const claimKey = "1919249779, 2"
+
+// Claim implements app.Reprojections. The lock belongs to a connection of its
+// own, so it ends with the process, however that ends.
+func (r Reprojections) Claim(ctx context.Context, what string) (func(), error) {
+	conn, err := r.DB.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect for the claim: %w", err)
+	}
+	var got bool
+	if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+claimKey+`)`).Scan(&got); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("claim the right to build generations: %w", err)
+	}
+	if !got {
+		conn.Close()
+		return nil, fmt.Errorf("%w: %s", app.ErrBusy, r.holder(ctx))
+	}
+	name := fmt.Sprintf("relay %s, process %d", what, os.Getpid())
+	if _, err := conn.ExecContext(ctx, `SELECT set_config('application_name', $1, false)`, name); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("name the claim: %w", err)
+	}
+	return func() { r.release(conn) }, nil
+}
+
+func (r Reprojections) release(conn *sql.Conn) {
+	ctx := context.Background()
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock(`+claimKey+`), set_config('application_name', 'relay', false)`); err != nil {
+		_ = conn.Raw(func(any) error { return fmt.Errorf("drop the connection: %w", sql.ErrConnDone) })
+	}
+	conn.Close()
+}
+
+// holder says who has the claim.
+func (r Reprojections) holder(ctx context.Context) string {
+	var name, since string
+	err := r.DB.QueryRowContext(ctx, `SELECT a.application_name, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"')
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.classid = 1919249779 AND l.objid = 2 AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&name, &since)
+	if err != nil {
+		return "it ended just now; try again"
+	}
+	return name + ", connected since " + since
+}
+
+// Abandoned implements app.Reprojections.
+func (Reprojections) Abandoned(ctx context.Context, tx app.Tx) error {
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET status = 'failed', finished_at = now(),
+    error = 'the process that ran it (' || owner || ') ended while ' || phase WHERE status = 'running'`)
+	return err
+}
+
+// Start implements app.Reprojections.
+func (Reprojections) Start(ctx context.Context, tx app.Tx, p app.Reprojection) (id int64, err error) {
+	host, _ := os.Hostname() // a name for people; none is no harm
+	owner := fmt.Sprintf("process %d on %s", os.Getpid(), host)
+	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.reprojections (projections, from_offset, mapping_version, as_of, status, phase, owner)
+VALUES ($1, $2, $3, $4, 'running', $5, $6) RETURNING id`,
+		pq.Array(p.Projections), int64(p.From), p.Version, int64(p.AsOf), app.PhasePlanning, owner).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("record the re-projection: %w", err)
+	}
+	return id, nil
+}
+
+// Progress implements app.Reprojections.
+func (r Reprojections) Progress(ctx context.Context, p app.Progress) error {
+	_, err := r.DB.ExecContext(ctx, `UPDATE relay_store.reprojections SET phase = $2, done = $3, total = $4 WHERE id = $1`,
+		p.ID, p.Phase, p.Done, p.Total)
+	return err
+}
+
+// End implements app.Reprojections.
+func (Reprojections) End(ctx context.Context, tx app.Tx, id int64, cause error) error {
+	status, text := "done", sql.NullString{}
+	if cause != nil {
+		status, text = "failed", sql.NullString{String: cause.Error(), Valid: true}
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET status = $2, error = $3, finished_at = clock_timestamp(),
+    phase = CASE WHEN $2 = 'done' THEN 'done' ELSE phase END WHERE id = $1`, id, status, text)
+	if err != nil {
+		return fmt.Errorf("record the end of re-projection %d: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"relay/app"
+)
+
+// Statuses implements app.StatusReader.
+type Statuses struct {
+	DB *sql.DB
+}
+
+var _ app.StatusReader = Statuses{}
+
+const headSQL = `SELECT coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0)`
+
+// lagSQL: the rows past a checkpoint are found by the primary keys, and only
+// counted.
+const lagSQL = `SELECT g.projection, g.id, g.checkpoint,
+       (SELECT count(*) FROM relay.log l WHERE l."offset" > g.checkpoint),
+       coalesce(extract(epoch FROM clock_timestamp() - (SELECT l.received_at FROM relay.log l WHERE l."offset" > g.checkpoint ORDER BY l."offset" LIMIT 1)), 0)
+FROM relay_store.generations g WHERE g.status = 'serving' ORDER BY g.projection DESC`
+
+// Read implements app.StatusReader.
+func (s Statuses) Read(ctx context.Context) (status app.Status, err error) {
+	err = Database{DB: s.DB}.InSnapshot(ctx, func(tx app.Tx) error {
+		if err := tx.QueryRowContext(ctx, headSQL).Scan(&status.Log.Head); err != nil {
+			return err
+		}
+		if status.Projections, err = readLag(ctx, tx); err != nil {
+			return err
+		}
+		if status.Reprojection, err = readLastRun(ctx, tx); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, `SELECT coalesce((SELECT version FROM relay.mapping_timeline WHERE to_offset IS NULL ORDER BY from_offset DESC LIMIT 1), 1),
+    coalesce((SELECT sum(count) FROM relay.issues), 0), (SELECT count(*) FROM relay_store.rejected WHERE retried_at IS NULL)`).
+			Scan(&status.Mapping.Version, &status.IssuesIgnored, &status.Rejected)
+	})
+	if err != nil {
+		return status, fmt.Errorf("read the status: %w", err)
+	}
+	return status, nil
+}
+
+func readLag(ctx context.Context, tx *sql.Tx) ([]app.ProjectionStatus, error) {
+	rows, err := tx.QueryContext(ctx, lagSQL)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	list := []app.ProjectionStatus{}
+	for rows.Next() {
+		var p app.ProjectionStatus
+		if err := rows.Scan(&p.Name, &p.Generation, &p.Checkpoint, &p.LagRows, &p.LagSeconds); err != nil {
+			return nil, err
+		}
+		p.LagSeconds = max(p.LagSeconds, 0)
+		list = append(list, p)
+	}
+	return list, rows.Err()
+}
+
+func readLastRun(ctx context.Context, tx *sql.Tx) (*app.RunStatus, error) {
+	var r app.RunStatus
+	var finished sql.NullTime
+	var text sql.NullString
+	err := tx.QueryRowContext(ctx, `SELECT id, status, phase, done, total, started_at, finished_at, error FROM relay_store.reprojections ORDER BY id DESC LIMIT 1`).
+		Scan(&r.ID, &r.Status, &r.Phase, &r.Done, &r.Total, &r.StartedAt, &finished, &text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if finished.Valid {
+		r.FinishedAt = &finished.Time
+	}
+	r.Error = text.String
+	return &r, err
+}

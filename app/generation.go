@@ -1,0 +1,49 @@
+package app
+
+import (
+	"context"
+
+	"relay/domain/eventlog"
+	"relay/projections"
+)
+
+// Generation is one set of a projection's tables.
+type Generation struct {
+	ID         int64
+	Projection string
+	Checkpoint eventlog.Offset // everything up to here is in the tables
+}
+
+// Generations keeps track of generations and of what their folds ignored.
+type Generations interface {
+	// Create notes a generation that is being built for a re-projection (0: for
+	// the first set-up or to verify).
+	Create(ctx context.Context, tx Tx, projection string, reprojection int64) (int64, error)
+	// Get returns a generation; ErrNotFound if there is none.
+	Get(ctx context.Context, tx Tx, id int64) (Generation, error)
+	// Serving returns the generation that people query.
+	Serving(ctx context.Context, tx Tx, projection string) (Generation, error)
+	// LockServing is Serving, and keeps the live projection from moving on
+	// until the transaction ends.
+	LockServing(ctx context.Context, tx Tx, projection string) (Generation, error)
+	// Move sets a generation's checkpoint.
+	Move(ctx context.Context, tx Tx, id int64, checkpoint eventlog.Offset) error
+	// Promote makes a generation the one that people query.
+	Promote(ctx context.Context, tx Tx, id int64) error
+	// Unserved returns all generations but those that people query.
+	Unserved(ctx context.Context, tx Tx) ([]Generation, error)
+	// Forget removes what is noted of a generation, its issues too.
+	Forget(ctx context.Context, tx Tx, id int64) error
+	// AddIssues adds to what a generation's fold ignored.
+	AddIssues(ctx context.Context, tx Tx, id int64, issues projections.Issues) error
+	// CompareIssues is Tables.Compare for what the folds ignored.
+	CompareIssues(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Difference, int, error)
+}
+
+// Database begins transactions.
+type Database interface {
+	// InTx commits when do returns nil. Errors of do are returned as they are.
+	InTx(ctx context.Context, do func(tx Tx) error) error
+	// InSnapshot is InTx, read-only, where all statements see one state.
+	InSnapshot(ctx context.Context, do func(tx Tx) error) error
+}

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// KeyInfo is an API key as people see it. The secret is not kept.
+type KeyInfo struct {
+	Name      string     `json:"name"`
+	Signed    bool       `json:"signed"` // whether a signature is asked for
+	CreatedAt time.Time  `json:"created_at"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+}
+
+// KeyStore keeps keys; of the secret it keeps a hash only.
+type KeyStore interface {
+	// Create returns ErrExists if an unrevoked key has the name.
+	Create(ctx context.Context, name, secret string, signingSecret []byte) error
+	List(ctx context.Context) ([]KeyInfo, error)
+	// Revoke returns ErrNotFound if no unrevoked key has the name.
+	Revoke(ctx context.Context, name string) error
+	// CreateFirst is Create if there was never a key, and tells whether it did.
+	CreateFirst(ctx context.Context, name, secret string) (bool, error)
+}
+
+// ErrExists: there is such a thing under that name already.
+var ErrExists = fmt.Errorf("exists already")
+
+// Keys is the use case of API keys, one for each Segment source.
+type Keys struct {
+	Store KeyStore
+}
+
+var keyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// EnvKeyName is the name of the key that the environment gives.
+const EnvKeyName = "env"
+
+// Create makes a key and returns its secret, which cannot be read again.
+func (k *Keys) Create(ctx context.Context, name string, signingSecret []byte) (secret string, err error) {
+	if !keyName.MatchString(name) {
+		return "", fmt.Errorf("a key's name has 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit; got %q", name)
+	}
+	if name == EnvKeyName || name == "relay" {
+		return "", fmt.Errorf("the name %q is taken by relay itself; choose another", name)
+	}
+	secret = newSecret()
+	return secret, k.Store.Create(ctx, name, secret, signingSecret)
+}
+
+// First makes the first key of a database that never had one; an empty secret
+// means that there was one.
+func (k *Keys) First(ctx context.Context, name string) (secret string, err error) {
+	secret = newSecret()
+	created, err := k.Store.CreateFirst(ctx, name, secret)
+	if err != nil || !created {
+		return "", err
+	}
+	return secret, nil
+}
+
+// newSecret returns 256 random bits as text that needs no quoting anywhere.
+func newSecret() string {
+	var bits [32]byte
+	_, _ = rand.Read(bits[:]) // never fails
+	return "rk_" + base64.RawURLEncoding.EncodeToString(bits[:])
+}

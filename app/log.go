@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"database/sql"
+
+	"relay/domain/eventlog"
+	"relay/domain/segment"
+)
+
+// Tx is the transaction that a use case works in. Use cases hand it on and
+// never run SQL on it themselves.
+type Tx = *sql.Tx
+
+// LogReader reads entries.
+type LogReader interface {
+	// Read calls each for every entry of the range that holds any of the kinds,
+	// in order of offset. The entry's memory is reused after each returns; an
+	// error of each ends the reading and is returned as it is.
+	Read(ctx context.Context, tx Tx, r eventlog.Range, kinds segment.Kinds, each func(*eventlog.Entry) error) error
+	// Head returns the greatest offset that is visible, 0 in an empty log.
+	Head(ctx context.Context, tx Tx) (eventlog.Offset, error)
+}
+
+// Controls reads and writes what changes the meaning of history.
+type Controls interface {
+	// Lock makes the transaction the only one that can append, until it ends.
+	Lock(ctx context.Context, tx Tx) error
+	// Append writes a control entry and returns its offset. Lock comes first.
+	Append(ctx context.Context, tx Tx, c eventlog.Control) (eventlog.Offset, error)
+	// All returns every control entry in order of offset.
+	All(ctx context.Context, tx Tx) ([]eventlog.ControlEntry, error)
+}
+
+// Batch is a range of the log that a generation is to take in, and the
+// transaction that also moves the generation's checkpoint to the range's end.
+type Batch struct {
+	Tx         Tx
+	Generation int64
+	Range      eventlog.Range
+	// ControlHead is the offset of the last control entry: what was known of
+	// the timeline stays true as long as it is the same.
+	ControlHead eventlog.Offset
+}
+
+// Consumption says whose checkpoint a consumer moves and what it reads.
+type Consumption struct {
+	Projection string
+	Kinds      segment.Kinds
+	// Generation that is being built, which never goes further than the one
+	// being served; 0: whichever is being served.
+	Generation int64
+}
+
+// Consumer announces ranges.
+type Consumer interface {
+	// Consume calls handle for one range after the other until ctx ends. The
+	// transaction commits after handle returned nil; after an error it is rolled
+	// back and the range announced again. A range under way is finished when
+	// ctx ends.
+	Consume(ctx context.Context, c Consumption, handle func(context.Context, Batch) error) error
+}

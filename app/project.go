@@ -1,0 +1,117 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"relay/domain/eventlog"
+	"relay/projections"
+)
+
+// Projector keeps generations up to date with the log.
+type Projector struct {
+	Log         LogReader
+	Controls    Controls
+	Generations Generations
+	Consumer    Consumer
+	// Observe, if set, is told of each batch that was merged.
+	Observe func(projection string, batch BatchResult)
+}
+
+// BatchResult says what one batch amounted to.
+type BatchResult struct {
+	Calls  int
+	Issues projections.Issues
+	Took   time.Duration
+}
+
+// Run keeps the served generations of the projections up to date until ctx
+// ends; it finishes the batches under way before it returns.
+func (p *Projector) Run(ctx context.Context, all []Projection) error {
+	var wg sync.WaitGroup
+	errs := make(chan error, len(all))
+	for _, projection := range all {
+		wg.Go(func() { errs <- p.Follow(ctx, projection, 0, nil, nil) })
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Follow keeps one generation up to date until ctx ends: the served one, or the
+// given one under the timeline that the replay wants. after, if set, is called
+// with each range that was merged and will be committed.
+func (p *Projector) Follow(ctx context.Context, projection Projection, generation int64, replay *Replay, after func(eventlog.Range)) error {
+	f := follower{projector: p, projection: projection, replay: replay}
+	consumption := Consumption{Projection: projection.Name, Kinds: projection.Kinds, Generation: generation}
+	return p.Consumer.Consume(ctx, consumption, func(ctx context.Context, b Batch) error {
+		if err := f.merge(ctx, b); err != nil {
+			return err
+		}
+		if after != nil {
+			after(b.Range)
+		}
+		return nil
+	})
+}
+
+// follower merges one batch after the other; it keeps the parsed mappings as
+// long as no control entry comes.
+type follower struct {
+	projector  *Projector
+	projection Projection
+	replay     *Replay
+
+	reader      projections.Reader
+	mappings    projections.Mappings
+	controlHead eventlog.Offset
+	generation  int64
+	known       bool
+}
+
+// merge brings a batch's range into its generation's tables, all in the batch's
+// transaction.
+func (f *follower) merge(ctx context.Context, b Batch) error {
+	started := time.Now()
+	if err := f.readMappings(ctx, b); err != nil {
+		return err
+	}
+	fold, calls := f.projection.NewFold(), 0
+	err := f.projector.Log.Read(ctx, b.Tx, b.Range, f.projection.Kinds, func(e *eventlog.Entry) error {
+		calls += f.reader.Read(e, f.mappings, fold)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := f.projection.Tables.Merge(ctx, b.Tx, b.Generation, fold); err != nil {
+		return fmt.Errorf("merge log offsets %d to %d into %s: %w", b.Range.After+1, b.Range.UpTo, f.projection.Name, err)
+	}
+	if err := f.projector.Generations.AddIssues(ctx, b.Tx, b.Generation, fold.Ignored()); err != nil {
+		return fmt.Errorf("note what was ignored: %w", err)
+	}
+	if f.projector.Observe != nil {
+		f.projector.Observe(f.projection.Name, BatchResult{Calls: calls, Issues: fold.Ignored(), Took: time.Since(started)})
+	}
+	return nil
+}
+
+func (f *follower) readMappings(ctx context.Context, b Batch) error {
+	if f.known && f.controlHead == b.ControlHead && f.generation == b.Generation {
+		return nil
+	}
+	history, err := ReadHistory(ctx, b.Tx, f.projector.Controls)
+	if err != nil {
+		return err
+	}
+	f.mappings = history.Mappings(f.projection.Name, f.replay)
+	f.controlHead, f.generation, f.known = history.Head, b.Generation, true
+	return nil
+}

@@ -1,0 +1,54 @@
+package app
+
+import (
+	"context"
+
+	"relay/domain/segment"
+	"relay/projections"
+)
+
+// Projection is what a fold and its tables make together.
+type Projection struct {
+	Name    string
+	Kinds   segment.Kinds // of the entries that the fold reads
+	NewFold func() projections.Fold
+	Tables  Tables
+}
+
+// Tables keeps the rows of one projection, a set of tables for each generation.
+type Tables interface {
+	// Create makes a generation's tables, without indexes.
+	Create(ctx context.Context, tx Tx, generation int64) error
+	// Index makes the indexes and what the planner knows of the tables.
+	Index(ctx context.Context, tx Tx, generation int64) error
+	// Merge adds what was folded to an indexed generation.
+	Merge(ctx context.Context, tx Tx, generation int64, fold projections.Fold) error
+	// Load returns a loader for a generation without indexes.
+	Load(generation int64) Loader
+	// Serve points the views at the generation.
+	Serve(ctx context.Context, tx Tx, generation int64) error
+	// Describe comments the views.
+	Describe(ctx context.Context, tx Tx) error
+	// Drop drops whatever there is of the generation's tables.
+	Drop(ctx context.Context, tx Tx, generation int64) error
+	// Compare returns up to limit differences between the rows of two
+	// generations, and how many there are.
+	Compare(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Difference, int, error)
+}
+
+// Loader takes in what several workers folded, in any order, and makes the
+// generation's rows of it. Its methods are safe for concurrent use.
+type Loader interface {
+	// Add takes a partial result.
+	Add(ctx context.Context, fold projections.Fold) error
+	// Finish makes what is left of the rows, after the last Add.
+	Finish(ctx context.Context) error
+}
+
+// Difference is a row that is not the same in two generations.
+type Difference struct {
+	Table   string `json:"table"`
+	Key     string `json:"key"`
+	Served  string `json:"served,omitempty"`  // the row as JSON; empty: missing
+	Rebuilt string `json:"rebuilt,omitempty"` // the row as JSON; empty: missing
+}

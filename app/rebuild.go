@@ -1,0 +1,110 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"relay/domain/eventlog"
+	"relay/projections"
+)
+
+// Builder loads a range of the log into a generation that has no indexes yet.
+type Builder struct {
+	DB      Database
+	Log     LogReader
+	Workers int // readers at once; default 2
+}
+
+// Load reads the range with several workers, folds it under the mappings and
+// gives the partial results to the projection's loader. read, if set, is called
+// with the log rows and calls that were read since the last time, from several
+// goroutines at once. It returns what the fold ignored.
+func (b *Builder) Load(ctx context.Context, p Projection, generation int64, r eventlog.Range, mappings projections.Mappings, read func(rows, calls int)) (projections.Issues, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	l := load{builder: b, projection: p, mappings: mappings, loader: p.Tables.Load(generation), read: read, r: r, ignored: projections.Issues{}}
+	l.next.Store(int64(r.After))
+	var wg sync.WaitGroup
+	for range max(b.Workers, 1) {
+		wg.Go(func() {
+			if err := l.work(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	return l.ignored, l.loader.Finish(ctx)
+}
+
+// load is one Load under way.
+type load struct {
+	builder    *Builder
+	projection Projection
+	mappings   projections.Mappings
+	loader     Loader
+	read       func(rows, calls int)
+	r          eventlog.Range
+	next       atomic.Int64 // the offset after which the next chunk begins
+
+	mu      sync.Mutex
+	ignored projections.Issues
+}
+
+const (
+	// chunk is how many offsets a worker reads in one transaction.
+	chunk = 10_000
+	// foldSize is how many bytes a fold may hold before the loader gets it.
+	foldSize = 16 << 20
+)
+
+// work reads chunk after chunk until none is left.
+func (l *load) work(ctx context.Context) error {
+	var reader projections.Reader
+	fold := l.projection.NewFold()
+	for {
+		after := eventlog.Offset(l.next.Add(chunk) - chunk)
+		if after >= l.r.UpTo {
+			return l.add(ctx, fold)
+		}
+		if err := l.readChunk(ctx, &reader, eventlog.Range{After: after, UpTo: min(after+chunk, l.r.UpTo)}, fold); err != nil {
+			return err
+		}
+		if fold.Size() < foldSize {
+			continue
+		}
+		if err := l.add(ctx, fold); err != nil {
+			return err
+		}
+		fold = l.projection.NewFold()
+	}
+}
+
+func (l *load) readChunk(ctx context.Context, reader *projections.Reader, r eventlog.Range, fold projections.Fold) error {
+	rows, calls := 0, 0
+	err := l.builder.DB.InSnapshot(ctx, func(tx Tx) error {
+		return l.builder.Log.Read(ctx, tx, r, l.projection.Kinds, func(e *eventlog.Entry) error {
+			rows++
+			calls += reader.Read(e, l.mappings, fold)
+			return nil
+		})
+	})
+	if err == nil && l.read != nil {
+		l.read(rows, calls)
+	}
+	return err
+}
+
+func (l *load) add(ctx context.Context, fold projections.Fold) error {
+	l.mu.Lock()
+	l.ignored.Merge(fold.Ignored())
+	l.mu.Unlock()
+	if err := l.loader.Add(ctx, fold); err != nil {
+		return fmt.Errorf("load %s: %w", l.projection.Name, err)
+	}
+	return nil
+}

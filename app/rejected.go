@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"relay/domain/segment"
+)
+
+// RejectedEntry is a body in the rejected store.
+type RejectedEntry struct {
+	ID int64
+	RejectedBody
+	RetriedAt *time.Time // when a retry put it into the log
+}
+
+// RejectedReader reads the rejected store.
+type RejectedReader interface {
+	// Get returns ErrNotFound if there is no such body.
+	Get(ctx context.Context, id int64) (RejectedEntry, error)
+	// List returns the newest first.
+	List(ctx context.Context, limit int) ([]RejectedEntry, error)
+	// Retried notes that the body is in the log now.
+	Retried(ctx context.Context, id int64, at time.Time) error
+}
+
+// Retry puts rejected bodies into the log, for when the fault was on this side:
+// a wrong signing secret, or a kind of payload that a newer release reads.
+type Retry struct {
+	Store RejectedReader
+	Log   Appender
+	Now   func() time.Time
+}
+
+// Run tries one body again. What still cannot be used is a *Refusal; it stays
+// in the store.
+func (r *Retry) Run(ctx context.Context, id int64) (Receipt, error) {
+	entry, err := r.Store.Get(ctx, id)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if entry.RetriedAt != nil {
+		return Receipt{}, fmt.Errorf("rejected body %d was put into the log at %s already", id, entry.RetriedAt.Format(time.RFC3339))
+	}
+	newID, err := uuid.NewV7()
+	if err != nil {
+		return Receipt{}, fmt.Errorf("name the retry: %w", err)
+	}
+	in := Inbound{
+		RequestID: newID.String(), Source: entry.Source, Route: entry.Route,
+		PathKind: segment.KindOfRoute(entry.Route), ReceivedAt: entry.ReceivedAt, Body: entry.Body,
+	}
+	ingest := Ingest{Log: r.Log, Rejected: stays{}}
+	receipt, err := ingest.Receive(ctx, new(segment.Parser), in)
+	if err != nil {
+		return receipt, err
+	}
+	return receipt, r.Store.Retried(ctx, id, r.Now())
+}
+
+// stays is the rejected store of bodies that are in it already.
+type stays struct{}
+
+func (stays) Keep(context.Context, RejectedBody) error { return nil }

@@ -1,0 +1,262 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"relay/domain/eventlog"
+)
+
+// Reprojection is one run of `relay reproject`.
+type Reprojection struct {
+	ID          int64
+	Projections []string
+	Replay
+}
+
+// Phases of a re-projection, in order.
+const (
+	PhasePlanning   = "planning"
+	PhaseLoading    = "loading"
+	PhaseIndexing   = "indexing"
+	PhaseCatchingUp = "catching up"
+	PhaseSwitching  = "switching"
+)
+
+// ErrBusy is returned when another re-projection or verification runs; the
+// error says which and since when.
+var ErrBusy = errors.New("another re-projection or verification is running")
+
+// Reprojections keeps the record that people read in relay.reprojections.
+type Reprojections interface {
+	// Claim makes the caller the only one that builds generations, until release
+	// is called or the process ends. ErrBusy if somebody else is.
+	Claim(ctx context.Context, what string) (release func(), err error)
+	// Abandoned marks what a dead process left as failed.
+	Abandoned(ctx context.Context, tx Tx) error
+	Start(ctx context.Context, tx Tx, r Reprojection) (id int64, err error)
+	Progress(ctx context.Context, p Progress) error
+	// End notes the outcome; a nil error is success.
+	End(ctx context.Context, tx Tx, id int64, err error) error
+}
+
+// Progress tells how far a re-projection has come.
+type Progress struct {
+	ID          int64
+	Projection  string // at hand; empty where it concerns all
+	Phase       string
+	Done, Total int64 // log rows
+	Calls       int64 // calls read so far
+}
+
+// Timelines keeps the folded timeline where SQL can read it.
+type Timelines interface {
+	Save(ctx context.Context, tx Tx, h History) error
+}
+
+// Reprojector re-projects: it builds new generations beside those being served
+// and switches to them.
+type Reprojector struct {
+	DB            Database
+	All           []Projection
+	Log           LogReader
+	LogSize       LogSize
+	Controls      Controls
+	Generations   Generations
+	Reprojections Reprojections
+	Timelines     Timelines
+	Builder       *Builder
+	Projector     *Projector
+	Logger        *slog.Logger
+	// Report, if set, is told of progress; it must not block.
+	Report func(Progress)
+}
+
+// LogSize counts what a replay will read.
+type LogSize interface {
+	Count(ctx context.Context, tx Tx, p Projection, r eventlog.Range) (rows int64, err error)
+}
+
+// Run re-projects with the current mapping from the given offset on. It returns
+// when people query the new generations. After an error they still query the
+// old ones, and nothing is left behind that the next run does not clean up.
+func (r *Reprojector) Run(ctx context.Context, from From, chosen []Projection) (Reprojection, error) {
+	release, err := r.Reprojections.Claim(ctx, "re-projection")
+	if err != nil {
+		return Reprojection{}, err
+	}
+	defer release()
+	if err := r.CleanUp(ctx); err != nil {
+		return Reprojection{}, err
+	}
+	run := run{Reprojector: r}
+	if err := run.start(ctx, from, chosen); err != nil {
+		return Reprojection{}, err
+	}
+	if err := run.build(ctx); err != nil {
+		return run.record, run.fail(ctx, err)
+	}
+	r.dropFormer(ctx)
+	return run.record, nil
+}
+
+// CleanUp removes what dead processes left. The caller holds the claim.
+func (r *Reprojector) CleanUp(ctx context.Context) error {
+	if err := r.DB.InTx(ctx, func(tx Tx) error { return r.Reprojections.Abandoned(ctx, tx) }); err != nil {
+		return fmt.Errorf("mark what a dead process left: %w", err)
+	}
+	return r.dropUnserved(ctx)
+}
+
+// dropUnserved drops all generations but those that people query, one a
+// transaction, since each takes locks.
+func (r *Reprojector) dropUnserved(ctx context.Context) error {
+	var unserved []Generation
+	err := r.DB.InTx(ctx, func(tx Tx) (err error) {
+		unserved, err = r.Generations.Unserved(ctx, tx)
+		return err
+	})
+	for _, g := range unserved {
+		err = errors.Join(err, r.drop(ctx, g))
+	}
+	if err != nil {
+		return fmt.Errorf("drop generations that nobody queries: %w", err)
+	}
+	return nil
+}
+
+func (r *Reprojector) drop(ctx context.Context, g Generation) error {
+	p, ok := r.projection(g.Projection)
+	if !ok {
+		return fmt.Errorf("generation %d is of an unknown projection %q", g.ID, g.Projection)
+	}
+	return retryLocked(ctx, func() error {
+		return r.DB.InTx(ctx, func(tx Tx) error {
+			if err := p.Tables.Drop(ctx, tx, g.ID); err != nil {
+				return err
+			}
+			return r.Generations.Forget(ctx, tx, g.ID)
+		})
+	})
+}
+
+// dropFormer drops the generations that were just switched away from. A reader
+// in a long transaction can hold them; then the next run drops them.
+func (r *Reprojector) dropFormer(ctx context.Context) {
+	if err := r.dropUnserved(ctx); err != nil {
+		r.Logger.Warn("the former generation stays until the next re-projection", "error", err)
+	}
+}
+
+// run is one Run under way.
+type run struct {
+	*Reprojector
+	record   Reprojection
+	replay   *Replay // what it changes of the timeline; nil: nothing
+	chosen   []Projection
+	built    []Generation
+	history  History
+	head     eventlog.Offset // of the log when it was planned
+	progress progress
+}
+
+// start plans: it fixes the offset, the mapping version and what is loaded in
+// bulk, in one transaction that also records them.
+func (r *run) start(ctx context.Context, from From, chosen []Projection) error {
+	r.chosen = chosen
+	return r.DB.InTx(ctx, func(tx Tx) (err error) {
+		if r.history, err = ReadHistory(ctx, tx, r.Controls); err != nil {
+			return err
+		}
+		if r.head, err = r.Log.Head(ctx, tx); err != nil {
+			return err
+		}
+		r.record = Reprojection{Replay: Replay{Version: r.history.Current().Number, AsOf: r.history.Head}}
+		if r.record.From, err = from.Offset(ctx, tx, r.history, r.head); err != nil {
+			return err
+		}
+		r.replay = &r.record.Replay
+		for _, p := range chosen {
+			r.record.Projections = append(r.record.Projections, p.Name)
+		}
+		if r.record.ID, err = r.Reprojections.Start(ctx, tx, r.record); err != nil {
+			return err
+		}
+		return r.createGenerations(ctx, tx)
+	})
+}
+
+func (r *run) createGenerations(ctx context.Context, tx Tx) error {
+	r.progress = progress{run: r}
+	for _, p := range r.chosen {
+		id, err := r.Generations.Create(ctx, tx, p.Name, r.record.ID)
+		if err != nil {
+			return err
+		}
+		if err := p.Tables.Create(ctx, tx, id); err != nil {
+			return fmt.Errorf("create the tables of generation %d: %w", id, err)
+		}
+		r.built = append(r.built, Generation{ID: id, Projection: p.Name, Checkpoint: r.head})
+		rows, err := r.LogSize.Count(ctx, tx, p, eventlog.Range{UpTo: r.head})
+		if err != nil {
+			return fmt.Errorf("count what there is to read: %w", err)
+		}
+		r.progress.total.Add(rows)
+	}
+	return nil
+}
+
+func (r *run) build(ctx context.Context) error {
+	for i, p := range r.chosen {
+		if err := r.buildOne(ctx, p, &r.built[i]); err != nil {
+			return err
+		}
+	}
+	r.progress.phase(ctx, "", PhaseCatchingUp)
+	return r.catchUpAndSwitch(ctx)
+}
+
+// buildOne loads a generation up to its checkpoint and indexes it.
+func (r *run) buildOne(ctx context.Context, p Projection, g *Generation) error {
+	r.progress.phase(ctx, p.Name, PhaseLoading)
+	mappings := r.history.Mappings(p.Name, r.replay)
+	ignored, err := r.Builder.Load(ctx, p, g.ID, eventlog.Range{UpTo: g.Checkpoint}, mappings, r.progress.read)
+	if err != nil {
+		return err
+	}
+	r.progress.phase(ctx, p.Name, PhaseIndexing)
+	return r.DB.InTx(ctx, func(tx Tx) error {
+		if err := p.Tables.Index(ctx, tx, g.ID); err != nil {
+			return fmt.Errorf("index %s: %w", p.Name, err)
+		}
+		if err := r.Generations.AddIssues(ctx, tx, g.ID, ignored); err != nil {
+			return err
+		}
+		return r.Generations.Move(ctx, tx, g.ID, g.Checkpoint)
+	})
+}
+
+// fail drops what was built and records why.
+func (r *run) fail(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err := r.dropUnserved(ctx)
+	recorded := r.DB.InTx(ctx, func(tx Tx) error { return r.Reprojections.End(ctx, tx, r.record.ID, cause) })
+	if err = errors.Join(err, recorded); err != nil {
+		r.Logger.Warn("the next re-projection will clean up", "error", err)
+	}
+	return cause
+}
+
+// projection returns the projection of that name among all that there are.
+func (r *Reprojector) projection(name string) (Projection, bool) {
+	for _, p := range r.All {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return Projection{}, false
+}

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"relay/domain/eventlog"
+)
+
+// Verifier proves that what is being served is what the log says: it rebuilds
+// aside and compares row by row.
+type Verifier struct {
+	*Reprojector
+}
+
+// Verified is the outcome for one projection.
+type Verified struct {
+	Projection  string          `json:"projection"`
+	UpTo        eventlog.Offset `json:"up_to"` // log offset at which the two were compared
+	Differences int             `json:"differences"`
+	Examples    []Difference    `json:"examples,omitempty"`
+}
+
+// maxExamples is how many differences are shown for each projection.
+const maxExamples = 20
+
+// Verify compares each of the projections with a rebuild.
+func (v *Verifier) Verify(ctx context.Context, chosen []Projection) ([]Verified, error) {
+	release, err := v.Reprojections.Claim(ctx, "verification")
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := v.CleanUp(ctx); err != nil {
+		return nil, err
+	}
+	var results []Verified
+	for _, p := range chosen {
+		result, err := v.verifyOne(ctx, p)
+		err = errors.Join(err, v.dropUnserved(context.WithoutCancel(ctx)))
+		if err != nil {
+			return results, fmt.Errorf("verify %s: %w", p.Name, err)
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+func (v *Verifier) verifyOne(ctx context.Context, p Projection) (Verified, error) {
+	run := run{Reprojector: v.Reprojector, chosen: []Projection{p}}
+	run.progress = progress{run: &run}
+	if err := v.DB.InTx(ctx, func(tx Tx) error { return run.prepareAside(ctx, tx, p) }); err != nil {
+		return Verified{}, err
+	}
+	if err := run.buildOne(ctx, p, &run.built[0]); err != nil {
+		return Verified{}, err
+	}
+	var result Verified
+	err := retryLocked(ctx, func() (err error) {
+		if err := run.catchUp(ctx); err != nil {
+			return err
+		}
+		result, err = v.compare(ctx, &run, p)
+		return err
+	})
+	return result, err
+}
+
+// prepareAside creates a generation that is rebuilt under the very timeline
+// that is being served.
+func (r *run) prepareAside(ctx context.Context, tx Tx, p Projection) (err error) {
+	if r.history, err = ReadHistory(ctx, tx, r.Controls); err != nil {
+		return err
+	}
+	served, err := r.Generations.Serving(ctx, tx, p.Name)
+	if err != nil {
+		return err
+	}
+	r.head = served.Checkpoint
+	return r.createGenerations(ctx, tx)
+}
+
+// compare brings the rebuilt generation to where the served one stands, and
+// compares both in a snapshot that was taken while neither could move.
+func (v *Verifier) compare(ctx context.Context, r *run, p Projection) (result Verified, err error) {
+	r.progress.phase(ctx, p.Name, PhaseComparing)
+	result.Projection = p.Name
+	locked, release := make(chan eventlog.Offset), make(chan struct{})
+	holding := make(chan error, 1)
+	go func() {
+		holding <- v.DB.InTx(ctx, func(tx Tx) error {
+			served, err := v.Generations.LockServing(ctx, tx, p.Name)
+			if err != nil {
+				return err
+			}
+			locked <- served.Checkpoint
+			<-release
+			return nil
+		})
+	}()
+	select {
+	case err := <-holding:
+		return result, err
+	case result.UpTo = <-locked:
+	}
+	letGo := func() { close(release) }
+	err = v.DB.InTx(ctx, func(tx Tx) error { return r.lastStep(ctx, tx, p, r.built[0].ID, result.UpTo) })
+	if err != nil {
+		letGo()
+		return result, errors.Join(err, <-holding)
+	}
+	return result, v.DB.InSnapshot(ctx, func(tx Tx) error {
+		served, err := v.Generations.Serving(ctx, tx, p.Name) // takes the snapshot
+		letGo()
+		if err = errors.Join(err, <-holding); err != nil {
+			return err
+		}
+		return v.compareAll(ctx, tx, p, served.ID, r.built[0].ID, &result)
+	})
+}
+
+// compareAll compares rows, and what was ignored on the way to them.
+func (v *Verifier) compareAll(ctx context.Context, tx Tx, p Projection, served, rebuilt int64, result *Verified) error {
+	rows, n, err := p.Tables.Compare(ctx, tx, served, rebuilt, maxExamples)
+	if err != nil {
+		return err
+	}
+	issues, m, err := v.Generations.CompareIssues(ctx, tx, served, rebuilt, maxExamples)
+	if err != nil {
+		return err
+	}
+	result.Differences, result.Examples = n+m, append(rows, issues...)
+	return nil
+}

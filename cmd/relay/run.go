@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Exit statuses.
+const (
+	exitDone  = 0
+	exitFail  = 1
+	exitUsage = 2
+)
+
+// usageError is wrong use of the command line, as opposed to a failure.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// Run runs one relay command: data goes to out, messages to errOut. It returns
+// the exit status: 0 done, 1 failed, 2 wrong use.
+func Run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	err := newApp(out, errOut).RunContext(ctx, args)
+	if err == nil {
+		return exitDone
+	}
+	var quiet silentFailure
+	if !errors.As(err, &quiet) {
+		fmt.Fprintln(errOut, "relay:", err)
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFail
+}
+
+// silentFailure ends a command with status 1 after it said all there is to say.
+type silentFailure struct{}
+
+func (silentFailure) Error() string { return "failed" }
+
+func newApp(out, errOut io.Writer) *cli.App {
+	asUsage := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+	application := &cli.App{
+		Name:           "relay",
+		Usage:          "an event-sourced relay for Segment with a replay engine",
+		Description:    "Every payload is kept as it came; profiles and events are built from the log under a\nversioned mapping, which can be applied to the past at any time. Query them with SQL.",
+		Writer:         out,
+		ErrWriter:      errOut,
+		HideVersion:    true,
+		Flags:          globalFlags(),
+		OnUsageError:   asUsage,
+		ExitErrHandler: func(*cli.Context, error) {},
+		Commands: []*cli.Command{
+			serveCommand(), mappingCommand(), reprojectCommand(), verifyCommand(), keysCommand(),
+			profilesCommand(), logCommand(), rejectedCommand(), issuesCommand(),
+			statusCommand(), doctorCommand(), migrateCommand(), urlCommand(), psqlCommand(),
+		},
+	}
+	application.Action = func(c *cli.Context) error {
+		if c.NArg() > 0 {
+			return usageError{fmt.Errorf("no command %q; see relay --help", c.Args().First())}
+		}
+		return cli.ShowAppHelp(c)
+	}
+	setUsageErrors(application.Commands, asUsage)
+	return application
+}
+
+// setUsageErrors gives every command the same answer to wrong flags, and every
+// command group one to wrong names.
+func setUsageErrors(commands []*cli.Command, asUsage cli.OnUsageErrorFunc) {
+	for _, command := range commands {
+		command.OnUsageError = asUsage
+		if len(command.Subcommands) > 0 {
+			command.Action = wrongSubcommand
+			setUsageErrors(command.Subcommands, asUsage)
+		}
+	}
+}
+
+func wrongSubcommand(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return usageError{fmt.Errorf("no command %q in relay %s; see relay %s --help", c.Args().First(), c.Command.Name, c.Command.Name)}
+	}
+	return cli.ShowSubcommandHelp(c)
+}
+
+// wantArgs checks the number of arguments.
+func wantArgs(c *cli.Context, least, most int) error {
+	if n := c.NArg(); n < least || n > most {
+		return usageError{fmt.Errorf("relay %s takes %s; got %d (flags come before arguments)", c.Command.FullName(), c.Command.ArgsUsage, n)}
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/urfave/cli/v2"
+
+	"relay/adapters/console"
+	"relay/adapters/eventlog"
+	"relay/adapters/metrics"
+	"relay/adapters/postgres"
+	"relay/adapters/webhook"
+	"relay/app"
+)
+
+func serveCommand() *cli.Command {
+	return &cli.Command{
+		Name: "serve", Usage: "take payloads in and project them",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "listen", EnvVars: []string{"RELAY_LISTEN"}, Value: "127.0.0.1:8080", Usage: "address for Segment"},
+			&cli.StringFlag{Name: "admin-listen", EnvVars: []string{"RELAY_ADMIN_LISTEN"}, Value: "127.0.0.1:8081", Usage: "address for operators: /metrics, /healthz, /readyz"},
+			&cli.StringFlag{Name: "max-body", EnvVars: []string{"RELAY_MAX_BODY"}, Value: "32MiB", Usage: "largest request body, decompressed"},
+			&cli.StringFlag{Name: "max-in-flight", EnvVars: []string{"RELAY_MAX_IN_FLIGHT"}, Value: "256MiB", Usage: "bytes of bodies held at once; more is answered with 429"},
+		},
+		Action: with(serve),
+	}
+}
+
+// server is relay serve at work.
+type server struct {
+	*system
+	c        *cli.Context
+	metrics  *metrics.Metrics
+	appender *eventlog.Appender
+	ring     *postgres.KeyRing
+	requests *postgres.Requests
+	ingest   net.Listener
+	admin    net.Listener
+}
+
+func serve(c *cli.Context, s *system) error {
+	if err := wantArgs(c, 0, 0); err != nil {
+		return err
+	}
+	srv := &server{system: s, c: c, metrics: metrics.New(postgres.Statuses{DB: s.db})}
+	firstKey, err := srv.firstKey()
+	if err != nil {
+		return err
+	}
+	if err := srv.listen(); err != nil {
+		return err
+	}
+	if err := srv.start(); err != nil {
+		return err
+	}
+	return srv.run(firstKey)
+}
+
+// firstKey makes the first API key of a new database, unless the environment
+// gives one.
+func (s *server) firstKey() (string, error) {
+	if os.Getenv("RELAY_API_KEY") != "" {
+		return "", nil
+	}
+	return s.keys().First(s.c.Context, "default")
+}
+
+func (s *server) listen() (err error) {
+	if s.ingest, err = net.Listen("tcp", s.c.String("listen")); err != nil {
+		return fmt.Errorf("listen for Segment: %w (choose another address with --listen)", err)
+	}
+	if s.admin, err = net.Listen("tcp", s.c.String("admin-listen")); err != nil {
+		return errors.Join(fmt.Errorf("listen for operators: %w (choose another address with --admin-listen)", err), s.ingest.Close())
+	}
+	return nil
+}
+
+func (s *server) start() (err error) {
+	s.appender, err = eventlog.NewAppender(s.db, eventlog.AppenderConfig{OnCommitted: s.metrics.Committed})
+	s.ring = postgres.NewKeyRing(s.db, os.Getenv("RELAY_API_KEY"))
+	s.requests = postgres.NewRequests(s.db, s.logger)
+	return err
+}
+
+// run serves until the context ends, and then stops in order: no new requests,
+// those under way answered, the appender empty, projections after their batch.
+func (s *server) run(firstKey string) error {
+	ingestServer, adminServer, err := s.handlers()
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 3)
+	go func() { failed <- ingestServer.Serve(s.ingest) }()
+	go func() { failed <- adminServer.Serve(s.admin) }()
+	background, stopBackground := context.WithCancel(context.WithoutCancel(s.c.Context))
+	defer stopBackground()
+	var wg sync.WaitGroup
+	wg.Go(func() { s.ring.Run(background) })
+	wg.Go(func() { s.requests.Run(background) })
+	wg.Go(func() {
+		if err := s.projector(s.metrics.Projected, s.metrics.ProjectionFailed).Run(background, s.projections); err != nil {
+			failed <- err
+		}
+	})
+	if err := s.announce(firstKey); err != nil {
+		s.logger.Error("relay.json could not be written", "error", err)
+	}
+	select {
+	case <-s.c.Context.Done():
+		err = nil
+	case err = <-failed:
+	}
+	s.logger.Info("stopping")
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+	defer cancel()
+	err = errors.Join(err, ingestServer.Shutdown(ctx), s.appender.Close(), adminServer.Shutdown(ctx))
+	stopBackground()
+	wg.Wait()
+	_ = os.Remove(s.addressFile()) // a missing file says the same
+	return err
+}
+
+func (s *server) handlers() (ingest, admin *http.Server, err error) {
+	maxBody, err := parseSize(s.c.String("max-body"))
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("--max-body: %w", err)}
+	}
+	maxInFlight, err := parseSize(s.c.String("max-in-flight"))
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("--max-in-flight: %w", err)}
+	}
+	handler, err := webhook.New(webhook.Config{
+		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}},
+		Keys:   s.ring, Requests: s.requests, MaxBody: maxBody, MaxInFlight: maxInFlight, Metrics: s.metrics, Logger: s.logger,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	adminHandler := console.New(console.Config{Status: postgres.Statuses{DB: s.db}, Metrics: s.metrics.Handler()})
+	admin = &http.Server{Handler: adminHandler, ReadHeaderTimeout: 5 * time.Second}
+	return webhook.NewServer(handler), admin, nil
+}
+
+func (s *server) addressFile() string { return filepath.Join(s.c.String("data-dir"), "relay.json") }
+
+// announce tells people and programs where relay listens.
+func (s *server) announce(firstKey string) error {
+	printText(s.c, "relay listens for Segment on http://%s/connector/segment/", s.ingest.Addr())
+	printText(s.c, "relay listens for operators on http://%s/", s.admin.Addr())
+	key := "$RELAY_API_KEY"
+	if firstKey != "" {
+		key = firstKey
+		printText(s.c, "\nThe first API key, printed this once (more: relay keys create NAME):\n  %s", firstKey)
+	}
+	if firstKey != "" || os.Getenv("RELAY_API_KEY") != "" {
+		printText(s.c, "\nTry it:\n%s\n\nThen: relay psql -- -c 'SELECT * FROM relay.profiles'", tryIt(s.ingest.Addr().String(), key))
+	}
+	data, err := json.Marshal(map[string]any{"pid": os.Getpid(), "listen": s.ingest.Addr().String(), "admin_listen": s.admin.Addr().String()})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.c.String("data-dir"), 0o755); err != nil {
+		return err
+	}
+	return renameio.WriteFile(s.addressFile(), append(data, '\n'), 0o644)
+}
+
+func tryIt(address, key string) string {
+	return fmt.Sprintf(`curl -sS http://%s/connector/segment/ -H "Authorization: Bearer %s" -H "Content-Type: application/json" \
+  -d '{"type":"identify","userId":"97980cfea0067","traits":{"name":"Peter Gibbons","email":"peter@example.com","plan":"premium","logins":5}}'`, address, key)
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/urfave/cli/v2"
+
+	"relay/adapters/postgres"
+	"relay/app"
+)
+
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name: "status", Usage: "state and lag of everything", Flags: []cli.Flag{jsonFlag},
+		Action: with(func(c *cli.Context, s *system) error {
+			status, err := postgres.Statuses{DB: s.db}.Read(c.Context)
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return printJSON(c, status)
+			}
+			printStatus(c, status)
+			return nil
+		}),
+	}
+}
+
+func printStatus(c *cli.Context, status app.Status) {
+	printText(c, "log: ends at offset %d", status.Log.Head)
+	printText(c, "mapping: version %d", status.Mapping.Version)
+	var rows []table.Row
+	for _, p := range status.Projections {
+		rows = append(rows, table.Row{p.Name, p.Generation, p.Checkpoint, p.LagRows, fmt.Sprintf("%.1f s", p.LagSeconds)})
+	}
+	printTable(c, table.Row{"projection", "generation", "checkpoint", "log rows behind", "behind"}, rows)
+	if r := status.Reprojection; r != nil {
+		printText(c, "last re-projection: %d, %s%s, started %s", r.ID, r.Status, phaseOf(r), when(r.StartedAt))
+	}
+	printText(c, "ignored by projections: %d (relay issues); rejected bodies: %d (relay rejected list)", status.IssuesIgnored, status.Rejected)
+}
+
+func phaseOf(r *app.RunStatus) string {
+	switch {
+	case r.Status == "running":
+		return fmt.Sprintf(" (%s, %d of %d log rows)", r.Phase, r.Done, r.Total)
+	case r.Error != "":
+		return " (" + r.Error + ")"
+	}
+	return ""
+}
+
+func doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name: "doctor", Usage: "what is wrong and what to do; exit status 1 if data can be lost", Flags: []cli.Flag{jsonFlag},
+		Action: with(doctor),
+	}
+}
+
+func doctor(c *cli.Context, s *system) error {
+	findings, err := postgres.Doctor{DB: s.db}.Examine(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		err = printJSON(c, findings)
+	} else {
+		printFindings(c, findings)
+	}
+	for _, f := range findings {
+		if f.Severity == "danger" {
+			return errors.Join(err, silentFailure{})
+		}
+	}
+	return err
+}
+
+func printFindings(c *cli.Context, findings []app.Finding) {
+	if len(findings) == 0 {
+		printText(c, "all is well")
+	}
+	for _, f := range findings {
+		printText(c, "%s: %s\n  do: %s", f.Severity, f.What, f.Do)
+	}
+}
+
+// shutdownPatience is how long a stopping server may take for what is under way.
+const shutdownPatience = 10 * time.Second

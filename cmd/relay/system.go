@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"relay/adapters/embeddedpg"
+	"relay/adapters/eventlog"
+	"relay/adapters/postgres"
+	"relay/app"
+	"relay/migrations"
+	"relay/projections"
+)
+
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "database-url", EnvVars: []string{"RELAY_DATABASE_URL"}, Usage: "PostgreSQL 14 or later; empty: an embedded server of relay's own"},
+		&cli.StringFlag{Name: "data-dir", EnvVars: []string{"RELAY_DATA_DIR"}, Value: ".relay", Usage: "folder of the embedded server and of relay.json"},
+		&cli.StringFlag{Name: "log-level", EnvVars: []string{"RELAY_LOG_LEVEL"}, Value: "info", Usage: "debug, info, warn or error"},
+	}
+}
+
+// system is a database with everything that works on it.
+type system struct {
+	url         string
+	db          *sql.DB
+	embedded    *embeddedpg.Server // nil with a database of the user's
+	logger      *slog.Logger
+	database    postgres.Database
+	projections []app.Projection
+	reader      eventlog.Reader
+	controls    eventlog.Controls
+	migrated    int // how many migrations ran just now
+}
+
+// connections is how many a command may have open at once.
+const connections = 16
+
+// open connects, starting the embedded server where no database is given, and
+// brings the schema up to date.
+func open(c *cli.Context) (*system, error) {
+	s, err := connect(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(c.Context); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// connect is open without touching the schema.
+func connect(c *cli.Context) (*system, error) {
+	s := &system{logger: newLogger(c)}
+	if s.url = c.String("database-url"); s.url == "" {
+		server, err := embeddedpg.Open(c.Context, embeddedpg.Config{
+			DataDir: c.String("data-dir"), BinDir: os.Getenv("RELAY_POSTGRES_BIN"), Logger: s.logger,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("embedded Postgres: %w", err)
+		}
+		s.embedded, s.url = server, server.URL()
+	}
+	db, err := postgres.Open(c.Context, s.url, connections)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	s.db = db
+	s.database = postgres.Database{DB: db}
+	s.projections = []app.Projection{
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, NewFold: func() projections.Fold { return projections.NewProfilesFold() }, Tables: postgres.Profiles{DB: db}},
+		{Name: projections.Events, Kinds: projections.EventsKinds, NewFold: func() projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}},
+	}
+	return s, nil
+}
+
+// prepare migrates the schema and makes every projection queryable.
+func (s *system) prepare(ctx context.Context) (err error) {
+	if s.migrated, err = postgres.Migrate(ctx, s.db, migrations.FS); err != nil {
+		return err
+	}
+	setup := app.Setup{DB: s.database, Controls: s.controls, Generations: postgres.Generations{}, Timelines: postgres.Timelines{}}
+	return setup.Ensure(ctx, s.projections, s.migrated > 0)
+}
+
+func (s *system) close() error {
+	var err error
+	if s.db != nil {
+		err = s.db.Close()
+	}
+	if s.embedded != nil {
+		err = errors.Join(err, s.embedded.Close())
+	}
+	return err
+}
+
+func newLogger(c *cli.Context) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: level}))
+}
+
+// with opens the system for the time of one command.
+func with(do func(c *cli.Context, s *system) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		s, err := open(c)
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(c, s), s.close())
+	}
+}
+
+func (s *system) mappings() *app.Mappings {
+	return &app.Mappings{DB: s.database, Controls: s.controls, Timelines: postgres.Timelines{}, Now: time.Now}
+}
+
+func (s *system) projector(observe func(string, app.BatchResult), onError func(string, error)) *app.Projector {
+	return &app.Projector{
+		Log: s.reader, Controls: s.controls, Generations: postgres.Generations{}, Observe: observe,
+		Consumer: eventlog.NewConsumers(s.db, eventlog.ConsumersConfig{OnError: onError, Logger: s.logger}),
+	}
+}
+
+func (s *system) reprojector(report func(app.Progress)) *app.Reprojector {
+	return &app.Reprojector{
+		DB: s.database, All: s.projections, Log: s.reader, LogSize: s.reader, Controls: s.controls,
+		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: s.db}, Timelines: postgres.Timelines{},
+		Builder:   &app.Builder{DB: s.database, Log: s.reader, Workers: 2},
+		Projector: s.projector(nil, nil), Logger: s.logger, Report: report,
+	}
+}
+
+// choose returns the projections of that name; all of them for none.
+func (s *system) choose(name string) ([]app.Projection, error) {
+	if name == "" {
+		return s.projections, nil
+	}
+	for _, p := range s.projections {
+		if p.Name == name {
+			return []app.Projection{p}, nil
+		}
+	}
+	return nil, usageError{fmt.Errorf("no projection %q; there are profiles and events", name)}
+}

@@ -1,0 +1,146 @@
+package segment
+
+import (
+	"bytes"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// unquote returns the text of a JSON string that was checked, with U+FFFD for
+// U+0000 and unpaired surrogates.
+func unquote(raw []byte) string {
+	inner := raw[1 : len(raw)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner)
+	}
+	out := make([]byte, 0, len(inner))
+	for i := 0; i < len(inner); {
+		if inner[i] != '\\' {
+			out = append(out, inner[i])
+			i++
+			continue
+		}
+		r, n := unescape(inner[i:])
+		out = utf8.AppendRune(out, r)
+		i += n
+	}
+	return string(out)
+}
+
+// unescape reads the escape, or pair of escapes, at the start of b.
+func unescape(b []byte) (r rune, n int) {
+	switch b[1] {
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	case 'u':
+		return unescapeUnit(b)
+	}
+	return rune(b[1]), 2
+}
+
+func unescapeUnit(b []byte) (r rune, n int) {
+	r, _ = hex4(b[2:6])
+	if r == 0 {
+		return utf8.RuneError, 6
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, 6
+	}
+	if len(b) >= 12 && b[6] == '\\' && b[7] == 'u' {
+		if second, ok := hex4(b[8:12]); ok {
+			if pair := utf16.DecodeRune(r, second); pair != utf8.RuneError {
+				return pair, 12
+			}
+		}
+	}
+	return utf8.RuneError, 6
+}
+
+// appendClean appends checked JSON with what Postgres refuses replaced.
+func appendClean(dst, raw []byte) []byte {
+	s := scanner{data: raw}
+	for i := 0; i < len(raw); {
+		switch c := raw[i]; {
+		case c == '"':
+			end, _ := s.string(i)
+			dst = appendCleanString(dst, raw[i:end])
+			i = end
+		case c == '-' || '0' <= c && c <= '9':
+			end, _ := s.number(i)
+			dst = appendCleanNumber(dst, raw[i:end])
+			i = end
+		default:
+			dst = append(dst, c)
+			i++
+		}
+	}
+	return dst
+}
+
+const replacement = `\ufffd`
+
+func appendCleanString(dst, raw []byte) []byte {
+	for i := 0; i < len(raw); {
+		if raw[i] != '\\' {
+			dst = append(dst, raw[i])
+			i++
+			continue
+		}
+		r, n := unescape(raw[i:])
+		if r == utf8.RuneError && raw[i+1] == 'u' {
+			dst = append(dst, replacement...)
+		} else {
+			dst = append(dst, raw[i:i+n]...)
+		}
+		i += n
+	}
+	return dst
+}
+
+func appendCleanNumber(dst, raw []byte) []byte {
+	if isNumeric(raw) {
+		return append(dst, raw...)
+	}
+	return append(append(append(dst, '"'), raw...), '"')
+}
+
+// Limits of Postgres' numeric: decimal digits after the point, and groups of
+// four decimal digits before it.
+const (
+	maxScale       = 16383
+	maxGroupWeight = 32767
+	maxExponent    = 1<<31/2 - 1
+)
+
+// isNumeric tells whether Postgres' numeric can hold the number.
+func isNumeric(raw []byte) bool {
+	mantissa, exponent := raw, 0
+	if e := bytes.IndexAny(raw, "eE"); e >= 0 {
+		n, err := strconv.Atoi(string(bytes.TrimPrefix(raw[e+1:], []byte("+"))))
+		if err != nil || n >= maxExponent || n <= -maxExponent {
+			return false
+		}
+		mantissa, exponent = raw[:e], n
+	}
+	whole, fraction, _ := bytes.Cut(bytes.TrimPrefix(mantissa, []byte("-")), []byte("."))
+	if len(fraction)-exponent > maxScale {
+		return false
+	}
+	digits := append(bytes.Clone(whole), fraction...)
+	leading := len(digits) - len(bytes.TrimLeft(digits, "0"))
+	if leading == len(digits) {
+		return true // zero
+	}
+	// The place of the first digit that is not zero: 0 for ones, 1 for tens.
+	place := len(whole) - 1 - leading + exponent
+	return place < 0 || place/4 <= maxGroupWeight
+}

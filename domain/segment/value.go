@@ -1,0 +1,139 @@
+package segment
+
+// ValueKind is a JSON value's type.
+type ValueKind uint8
+
+// The kinds of values. Absent is the zero Value's.
+const (
+	Absent ValueKind = iota
+	Null
+	Bool
+	Number
+	String
+	Array
+	Object
+)
+
+// Value is a piece of a payload that was checked to be JSON. It shares the
+// payload's memory.
+type Value struct {
+	raw   []byte // without surrounding white space
+	dirty bool   // may hold what Postgres refuses
+}
+
+// ValueOf returns the one JSON value that the text holds; errors are
+// *SyntaxError.
+func ValueOf(json []byte) (Value, error) {
+	s := scanner{data: json}
+	start := s.space(0)
+	end, err := s.value(start)
+	if err != nil {
+		return Value{}, err
+	}
+	if rest := s.space(end); rest != len(json) {
+		_, err := s.fail(rest, "more after the value")
+		return Value{}, err
+	}
+	return Value{json[start:end], s.dirty}, nil
+}
+
+// Kind returns the value's type.
+func (v Value) Kind() ValueKind {
+	if len(v.raw) == 0 {
+		return Absent
+	}
+	switch v.raw[0] {
+	case '"':
+		return String
+	case '{':
+		return Object
+	case '[':
+		return Array
+	case 't', 'f':
+		return Bool
+	case 'n':
+		return Null
+	}
+	return Number
+}
+
+// Text returns a string's text, with U+FFFD for U+0000 and unpaired surrogates.
+func (v Value) Text() (string, bool) {
+	if v.Kind() != String {
+		return "", false
+	}
+	return unquote(v.raw), true
+}
+
+// AppendJSON appends the value as JSON that Postgres' jsonb takes: as it came,
+// but for what rules.md's rule 4 replaces.
+func (v Value) AppendJSON(dst []byte) []byte {
+	if !v.dirty {
+		return append(dst, v.raw...)
+	}
+	return appendClean(dst, v.raw)
+}
+
+// Members calls yield for an object's members in order, duplicates each, of
+// which the last counts. Keys are clean text.
+func (v Value) Members(yield func(key string, value Value) bool) {
+	if v.Kind() != Object {
+		return
+	}
+	s := scanner{data: v.raw}
+	for i := s.space(1); v.raw[i] != '}'; {
+		keyEnd, _ := s.string(i) // checked before
+		key := v.raw[i:keyEnd]
+		start := s.space(s.space(keyEnd) + 1)
+		end := s.skip(start)
+		if !yield(unquote(key), Value{v.raw[start:end], v.dirty}) {
+			return
+		}
+		if i = s.space(end); v.raw[i] == ',' {
+			i = s.space(i + 1)
+		}
+	}
+}
+
+// Elements calls yield for an array's elements in order.
+func (v Value) Elements(yield func(Value) bool) {
+	if v.Kind() != Array {
+		return
+	}
+	s := scanner{data: v.raw}
+	for i := s.space(1); v.raw[i] != ']'; {
+		end := s.skip(i)
+		if !yield(Value{v.raw[i:end], v.dirty}) {
+			return
+		}
+		if i = s.space(end); v.raw[i] == ',' {
+			i = s.space(i + 1)
+		}
+	}
+}
+
+// Get returns the last member with the key.
+func (v Value) Get(key string) (found Value, ok bool) {
+	for k, member := range v.Members {
+		if k == key {
+			found, ok = member, true
+		}
+	}
+	return found, ok
+}
+
+// skip returns the index after the value at i, which was checked before.
+func (s *scanner) skip(i int) int {
+	switch s.data[i] {
+	case '{', '[':
+		end, _ := s.value(i)
+		return end
+	case '"':
+		end, _ := s.string(i)
+		return end
+	}
+	for i < len(s.data) && s.data[i] != ',' && s.data[i] != '}' && s.data[i] != ']' && s.data[i] > ' ' {
+		i++
+	}
+	return i
+}
