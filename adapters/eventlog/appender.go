@@ -221,3 +221,21 @@ func (a *Appender) Close() error {
 	<-a.done
 	return a.publisher.Close()
 }
+
+// AppendAll appends the entries in one commit, in order: for loading a log from
+// somewhere else. db is as for NewAppender.
+func AppendAll(ctx context.Context, db *sql.DB, entries []app.NewEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	publisher, err := watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(db), watermillsql.PublisherConfig{SchemaAdapter: publishSchema{}}, nil)
+	if err != nil {
+		return fmt.Errorf("make the log's publisher: %w", err)
+	}
+	messages := make([]*message.Message, len(entries))
+	for i, e := range entries {
+		messages[i] = messageOf(e)
+	}
+	messages[0].SetContext(ctx)
+	return publisher.Publish(Topic, messages...)
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/lib/pq"
+
+	"relay/adapters/eventlog"
+	"relay/app"
+)
+
+// commitRows is how many rows one commit holds in the comparison.
+const commitRows = 500
+
+// appendRows bounds how many rows the slower peers are given.
+const appendRows = 100_000
+
+// appending measures how fast payloads get into the log, 500 a commit.
+func (b *bench) appending(ctx context.Context) error {
+	const what = "append, 500 a commit"
+	traffic := newTraffic(b.calls, 1)
+	err := b.measureAppend(what, "relay", b.calls, traffic, func(entries []app.NewEntry) error {
+		return eventlog.AppendAll(ctx, b.db, entries)
+	})
+	if err != nil {
+		return err
+	}
+	if err := b.exec(ctx, `CREATE TABLE peer_copy (LIKE relay.log INCLUDING ALL)`); err != nil {
+		return err
+	}
+	few := min(appendRows, b.calls)
+	if err := b.measureAppend(what, "lib/pq COPY", few, newTraffic(few, 2), func(entries []app.NewEntry) error { return b.copyIn(ctx, entries) }); err != nil {
+		return err
+	}
+	publisher, err := b.defaultPublisher(ctx)
+	if err != nil {
+		return err
+	}
+	return b.measureAppend(what, "Watermill's default", few, newTraffic(few, 3), func(entries []app.NewEntry) error {
+		messages := make([]*message.Message, len(entries))
+		for i, e := range entries {
+			messages[i] = message.NewMessage(e.RequestID, e.Body)
+			messages[i].Metadata = message.Metadata{"source": e.Source, "route": e.Route}
+		}
+		return publisher.Publish(peerTopic, messages...)
+	})
+}
+
+// measureAppend makes the entries outside of the time that is measured.
+func (b *bench) measureAppend(what, way string, n int, traffic *traffic, commit func([]app.NewEntry) error) error {
+	total := result{what: what, way: way, unit: "rows"}
+	for total.n < n {
+		entries := make([]app.NewEntry, min(20*commitRows, n-total.n))
+		for i := range entries {
+			entries[i] = traffic.next()
+		}
+		took, err := timed(func() error { return inCommits(entries, commit) })
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", what, way, err)
+		}
+		total.n, total.took = total.n+len(entries), total.took+took
+	}
+	b.note(total)
+	return nil
+}
+
+func inCommits(entries []app.NewEntry, commit func([]app.NewEntry) error) error {
+	for len(entries) > 0 {
+		n := min(commitRows, len(entries))
+		if err := commit(entries[:n]); err != nil {
+			return err
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+func (b *bench) exec(ctx context.Context, statement string) error {
+	_, err := b.db.ExecContext(ctx, statement)
+	return err
+}
+
+// copyIn writes the same rows as relay does, by lib/pq's COPY.
+func (b *bench) copyIn(ctx context.Context, entries []app.NewEntry) error {
+	tx, err := b.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	stmt, err := tx.PrepareContext(ctx, pq.CopyIn("peer_copy", "offset", "uuid", "received_at", "kinds", "identity", "payload", "metadata"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		b.copied++
+		metadata, err := json.Marshal(map[string]string{"source": e.Source, "route": e.Route})
+		if err != nil {
+			return err
+		}
+		if _, err := stmt.ExecContext(ctx, b.copied, e.RequestID, e.ReceivedAt, int64(e.Kinds), e.Kinds&1 != 0, e.Body, string(metadata)); err != nil {
+			return err
+		}
+	}
+	if _, err := stmt.ExecContext(ctx); err != nil {
+		return err
+	}
+	if err := stmt.Close(); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// peerTopic is the topic of Watermill's default adapters.
+const peerTopic = "peer"
+
+func (b *bench) defaultPublisher(ctx context.Context) (*watermillsql.Publisher, error) {
+	schema := watermillsql.DefaultPostgreSQLSchema{}
+	queries, err := schema.SchemaInitializingQueries(watermillsql.SchemaInitializingQueriesParams{Topic: peerTopic})
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range queries {
+		if _, err := b.db.ExecContext(ctx, q.Query, q.Args...); err != nil {
+			return nil, fmt.Errorf("make Watermill's default table: %w", err)
+		}
+	}
+	return watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(b.plainDB()), watermillsql.PublisherConfig{SchemaAdapter: schema}, nil)
+}
+
+// plainDB is a connection as Watermill's users open it.
+func (b *bench) plainDB() *sql.DB {
+	if b.plain == nil {
+		db, err := sql.Open("postgres", b.url)
+		if err != nil {
+			panic(err) // the same URL was read before
+		}
+		b.plain = db
+	}
+	return b.plain
+}
