@@ -4,6 +4,14 @@ CREATE SCHEMA IF NOT EXISTS relay_store;
 COMMENT ON SCHEMA relay IS 'Relay: the log, and the views that people query';
 COMMENT ON SCHEMA relay_store IS 'Relay''s own tables. Query the views in schema relay instead: these may change with any release';
 
+-- Microseconds since 1970 as a time. An interval is multiplied in floating point,
+-- so seconds and the rest are added apart: exact for every time there is. It is
+-- STABLE as its operators are, or it could not be inlined.
+CREATE FUNCTION relay_store.instant(micros bigint) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT timestamptz '1970-01-01 00:00:00+00' + (micros / 1000000) * interval '1 second' + (micros % 1000000) * interval '1 microsecond'
+$$;
+
 -- Offsets are drawn under the lane lock (see adapters/eventlog), so they become
 -- visible in order. CACHE must stay 1 for that.
 CREATE SEQUENCE relay.log_offset_seq AS bigint CACHE 1;
@@ -58,5 +66,6 @@ COMMENT ON COLUMN relay.log.metadata IS 'what only the request knew: source, rou
 
 -- +goose Down
 DROP TABLE relay.log;
+DROP FUNCTION relay_store.instant;
 DROP SCHEMA relay_store;
 DROP SCHEMA relay;

@@ -55,10 +55,12 @@ func (Controls) Append(ctx context.Context, tx app.Tx, c eventlog.Control) (offs
 	return offset, nil
 }
 
-// All implements app.Controls. Plan: a scan of the partial index on control
-// entries.
+// allControlsSQL: the partial index on control entries finds them.
+const allControlsSQL = `SELECT "offset", payload FROM relay.log_identity WHERE (kinds & 128) <> 0 ORDER BY "offset"`
+
+// All implements app.Controls.
 func (Controls) All(ctx context.Context, tx app.Tx) ([]eventlog.ControlEntry, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT "offset", payload FROM relay.log_identity WHERE (kinds & 128) <> 0 ORDER BY "offset"`)
+	rows, err := tx.QueryContext(ctx, allControlsSQL)
 	if err != nil {
 		return nil, err
 	}

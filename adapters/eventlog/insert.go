@@ -18,7 +18,7 @@ import (
 // row draws its offset and held until the commit.
 const insertSQL = `WITH lane AS MATERIALIZED (SELECT ` + lane + `)
 INSERT INTO relay.log (uuid, received_at, kinds, identity, payload, metadata)
-SELECT m.uuid, timestamptz '1970-01-01 00:00:00+00' + m.received * interval '1 microsecond', m.kinds,
+SELECT m.uuid, relay_store.instant(m.received), m.kinds,
        (m.kinds & ` + identityMask + `) <> 0, substring($1::bytea FROM m.start FOR m.length), ($8::jsonb[])[m.metadata]
 FROM lane, unnest($2::uuid[], $3::bigint[], $4::int[], $5::int[], $6::int[], $7::int[])
      AS m(uuid, received, kinds, start, length, metadata)`

@@ -63,8 +63,8 @@ LEFT JOIN relay_store.preferences_g%[1]d f ON f.distinct_id = p.distinct_id
 LEFT JOIN relay_store.channels_g%[1]d c ON c.distinct_id = p.distinct_id;
 CREATE OR REPLACE VIEW relay.profile_channels AS
 SELECT c.distinct_id, e.channel, v.value,
-       timestamptz '1970-01-01 00:00:00+00' + (c.seen -> e.channel -> (v.place - 1)::integer ->> 0)::bigint * interval '1 microsecond' AS first_seen_at,
-       timestamptz '1970-01-01 00:00:00+00' + (c.seen -> e.channel -> (v.place - 1)::integer ->> 1)::bigint * interval '1 microsecond' AS last_seen_at
+       relay_store.instant((c.seen -> e.channel -> (v.place - 1)::integer ->> 0)::bigint) AS first_seen_at,
+       relay_store.instant((c.seen -> e.channel -> (v.place - 1)::integer ->> 1)::bigint) AS last_seen_at
 FROM relay_store.channels_g%[1]d c,
      jsonb_each(c.channels) AS e(channel, list),
      jsonb_array_elements_text(e.list) WITH ORDINALITY AS v(value, place)`

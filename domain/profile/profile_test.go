@@ -119,3 +119,35 @@ func FuzzDecode(f *testing.F) {
 		_ = DecodeSettingStamps(data, &settings)
 	})
 }
+
+func TestChannelsAsText(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		channels := stateGen().Draw(t, "state").Channels
+		values, seen := AppendChannels(nil, nil, channels)
+		got, err := ParseChannels(values, seen)
+		if err != nil || len(got) != len(channels) || len(got) > 0 && !reflect.DeepEqual(got, channels) {
+			t.Fatalf("%s %s: got %v, %v; want %v", values, seen, got, err, channels)
+		}
+	})
+}
+
+func TestChannelsStandByFirstSeenThenValue(t *testing.T) {
+	t.Parallel()
+	values, seen := AppendChannels(nil, nil, []ChannelValue{
+		{Email, "b@x.yz", 5, 9}, {Email, "c@x.yz", 1, 2}, {Email, `"q"@x.yz`, 5, 5}, {SMS, "+12345678", 7, 7},
+	})
+	const wantValues = `{"email":["c@x.yz","\"q\"@x.yz","b@x.yz"],"sms":["+12345678"]}`
+	const wantSeen = `{"email":[[1,2],[5,5],[5,9]],"sms":[[7,7]]}`
+	if string(values) != wantValues || string(seen) != wantSeen {
+		t.Fatalf("got\n%s\n%s", values, seen)
+	}
+}
+
+func TestPropertiesAsText(t *testing.T) {
+	t.Parallel()
+	got := string(AppendProperties(nil, []Trait{{Key: "a", Value: []byte("1")}, {Key: "b\"\n", Value: []byte(`"x"`)}}))
+	if want := `{"a":1,"b\"\n":"x"}`; got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,80 @@
+package eventlog
+
+import (
+	"database/sql"
+	"strings"
+	"testing"
+
+	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
+
+	"relay/app"
+	"relay/domain/segment"
+)
+
+// TestPlans: the log's queries neither sort nor scan a table from end to end,
+// whether a consumer is caught up or far behind.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	db := newLog(t)
+	fill(t, db, 100_000)
+	all := segment.Identify | segment.Track
+	for _, consumption := range []app.Consumption{{Projection: "profiles", Kinds: segment.Identify}, {Projection: "events", Kinds: segment.Track}, {Projection: "events", Kinds: all}} {
+		for _, at := range []int{0, 50_000, 99_990, 100_000} {
+			if _, err := db.Exec(`UPDATE relay_store.generations SET checkpoint = $1`, at); err != nil {
+				t.Fatal(err)
+			}
+			schema := rangeSchema{consumption: consumption, maxRows: 2000, maxBytes: 8 << 20}
+			q, err := schema.SelectQuery(watermillsql.SelectQueryParams{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPlan(t, db, q.Query, q.Args...)
+		}
+		checkPlan(t, db, readFrom(consumption.Kinds), int64(0), int64(10_000), int64(consumption.Kinds))
+		checkPlan(t, db, readFrom(consumption.Kinds), int64(99_000), int64(100_000), int64(consumption.Kinds))
+	}
+	checkPlan(t, db, headOfLog)
+	checkPlan(t, db, allControlsSQL)
+}
+
+func fill(t *testing.T, db *sql.DB, n int) {
+	t.Helper()
+	body := strings.Repeat("x", 800)
+	entries := make([]app.NewEntry, 1000)
+	for range n / len(entries) {
+		for i := range entries {
+			entries[i] = entry(body, segment.Track)
+			if i%7 == 0 {
+				entries[i].Kinds = segment.Identify
+			}
+		}
+		if err := AppendAll(t.Context(), db, entries); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.Exec(`ANALYZE relay.log`); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkPlan(t *testing.T, db *sql.DB, query string, args ...any) {
+	t.Helper()
+	rows, err := db.Query(`EXPLAIN `+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, line)
+	}
+	text := strings.Join(plan, "\n")
+	// A Merge Append names a Sort Key and sorts nothing.
+	if len(plan) == 0 || strings.Contains(text, "Sort  (") || strings.Contains(text, "Seq Scan on log") {
+		t.Errorf("a plan with a sort or a scan of the whole log:\n%s\n%s\n%v", text, query, args)
+	}
+}
