@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -43,8 +42,10 @@ func (s Spec) Validate() FieldErrors {
 		add(PreferencePath(profile.Preference(i)), badText(trait))
 	}
 	for i, traits := range s.Channels {
+		seen := map[string]bool{}
 		for j, trait := range traits {
-			add(TraitPath(profile.Channel(i), j, len(traits)), badTrait(trait, traits[:j]))
+			add(TraitPath(profile.Channel(i), j, len(traits)), badTrait(trait, seen))
+			seen[trait] = true
 		}
 	}
 	if other := s.Events &^ EventKinds; other != 0 {
@@ -67,11 +68,11 @@ func TraitPath(c profile.Channel, i, n int) string {
 	return fmt.Sprintf("channels.%v[%d]", c, i)
 }
 
-func badTrait(trait string, before []string) string {
+func badTrait(trait string, seen map[string]bool) string {
 	switch {
 	case trait == "":
 		return "the trait's name is empty"
-	case slices.Contains(before, trait):
+	case seen[trait]:
 		return fmt.Sprintf("trait %q is in the list already", trait)
 	default:
 		return badText(trait)
