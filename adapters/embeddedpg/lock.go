@@ -1,0 +1,55 @@
+package embeddedpg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// lock is a flock on a file. The kernel lets go of it when the process ends,
+// however it ends, so a count of users can never be stale.
+type lock struct {
+	file *os.File
+}
+
+const (
+	shared    = syscall.LOCK_SH
+	exclusive = syscall.LOCK_EX
+)
+
+var errHeld = errors.New("locked by another process")
+
+// tryAcquire returns errHeld if another process has the lock.
+func tryAcquire(path string, how int) (*lock, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open a lock file in the data folder: %w", err)
+	}
+	err = syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
+	if err == nil {
+		return &lock{file}, nil
+	}
+	file.Close()
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, fmt.Errorf("%s: %w", path, errHeld)
+	}
+	return nil, fmt.Errorf("lock %s: %w", path, err)
+}
+
+// acquire waits for the lock until ctx ends.
+func acquire(ctx context.Context, path string, how int) (*lock, error) {
+	return backoff.Retry(ctx, func() (*lock, error) {
+		l, err := tryAcquire(path, how)
+		if err != nil && !errors.Is(err, errHeld) {
+			err = backoff.Permanent(err)
+		}
+		return l, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(20*time.Millisecond)), backoff.WithMaxElapsedTime(startPatience))
+}
+
+func (l *lock) release() error { return l.file.Close() }

@@ -1,0 +1,44 @@
+package pgtest_test
+
+import (
+	"database/sql"
+	"os"
+	"testing"
+
+	"relay/adapters/embeddedpg/pgtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+func prepare(url string) error {
+	db, err := sql.Open("postgres", url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.Exec(`CREATE TABLE prepared (n int)`)
+	return err
+}
+
+func TestDatabasesAreApart(t *testing.T) {
+	t.Parallel()
+	for range 2 {
+		db, err := sql.Open("postgres", pgtest.New(t, prepare))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		var n int
+		if err := db.QueryRow(`WITH w AS (INSERT INTO prepared VALUES (1)) SELECT count(*) FROM prepared`).Scan(&n); err != nil || n != 0 {
+			t.Fatalf("%d rows in a new database, %v", n, err)
+		}
+	}
+	db, err := sql.Open("postgres", pgtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`CREATE TABLE prepared (n int)`); err != nil {
+		t.Errorf("an empty database is not empty: %v", err)
+	}
+}
