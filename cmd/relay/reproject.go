@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -17,12 +18,15 @@ func reprojectCommand() *cli.Command {
 		Name: "reproject", Usage: "apply the current mapping to the past while traffic goes on",
 		Description: "Builds the projections anew beside those being served, under the current mapping from\nFROM on, and switches to them. People query the old rows until then.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "from", Required: true, Usage: "beginning, a log offset, a time of receipt (RFC 3339), or mapping:N"},
+			&cli.StringFlag{Name: "from", Usage: "beginning, a log offset, a time of receipt (RFC 3339), or mapping:N"},
 			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"}, jsonFlag,
 		},
 		Action: with(func(c *cli.Context, s *system) error {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
+			}
+			if !c.IsSet("from") {
+				return usageError{errors.New("relay reproject needs --from: beginning, a log offset, a time, or mapping:N")}
 			}
 			chosen, err := s.choose(c.String("projection"))
 			if err != nil {
