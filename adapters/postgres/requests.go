@@ -15,7 +15,7 @@ import (
 )
 
 // Requests implements app.RequestLog: records gather in memory and are written
-// together, a few times a second. While the database is away they wait, up to
+// together, at once or some milliseconds later. While the database is away they wait, up to
 // maxRecords of them.
 type Requests struct {
 	db     *sql.DB
@@ -56,7 +56,7 @@ func (r *Requests) Note(record app.RequestRecord) {
 
 // Run writes records until ctx ends, and then what is left.
 func (r *Requests) Run(ctx context.Context) {
-	const pause = 100 * time.Millisecond
+	const pause = 10 * time.Millisecond
 	for {
 		select {
 		case <-ctx.Done():

@@ -269,3 +269,24 @@ func identify(id string, traits string) string {
 
 // background returns a context that ends with the test.
 func background(t *testing.T) context.Context { return t.Context() }
+
+func writeText(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }
+
+// held is a transaction that stays open until the test ends.
+type held struct{ *sql.Tx }
+
+func execer(t *testing.T, db *sql.DB) held {
+	t.Helper()
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback() })
+	return held{tx}
+}
+
+// Exec runs a statement in it.
+func (h held) Exec(statement string) error {
+	_, err := h.Tx.Exec(statement)
+	return err
+}
