@@ -1,0 +1,117 @@
+package app_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"relay/app"
+	"relay/domain/mapping"
+	"relay/domain/profile"
+	"relay/domain/segment"
+)
+
+// TestRandomHistories: whatever the splits into batches, the workers' order and
+// the interleaving of payloads, mapping changes and re-projections, what is
+// served is what a replay of the log gives.
+func TestRandomHistories(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rapid.Check(t, func(t *rapid.T) {
+		w.reset(t)
+		w.maxRows = rapid.IntRange(1, 7).Draw(t, "rows a batch")
+		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		steps := rapid.IntRange(1, 6).Draw(t, "steps")
+		stop := func() {}
+		if rapid.Bool().Draw(t, "live all the while") {
+			stop = w.live(t)
+		}
+		for range steps {
+			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
+			switch rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "reproject"}).Draw(t, "step") {
+			case "payloads":
+				w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodyGen, 1, 6).Draw(t, "bodies")...)
+			case "mapping":
+				w.apply(t, specGen.Draw(t, "spec"))
+			case "reproject":
+				chosen := rapid.SampledFrom([][]app.Projection{w.all, w.all[:1], w.all[1:]}).Draw(t, "projections")
+				w.reproject(t, fmt.Sprint(rapid.Int64Range(1, int64(w.head(t))+1).Draw(t, "from")), chosen)
+			}
+		}
+		stop()
+		w.drain(t)
+		w.verify(t)
+	})
+}
+
+var specGen = rapid.Custom(func(t *rapid.T) mapping.Spec {
+	var s mapping.Spec
+	s.EventPrefix = rapid.SampledFrom([]string{"", "segment : ", "é"}).Draw(t, "prefix")
+	trait := rapid.SampledFrom([]string{"email", "phone", "a.b", "lang", "x"})
+	for i := range s.Preferences {
+		s.Preferences[i] = rapid.SampledFrom([]string{"", "lang", "a.b"}).Draw(t, "preference trait")
+	}
+	for i := range rapid.IntRange(0, profile.ChannelCount-1).Draw(t, "channels") {
+		s.Channels[i] = rapid.SliceOfNDistinct(trait, 1, 3, rapid.ID).Draw(t, "channel traits")
+	}
+	s.Events = segment.Kinds(rapid.SampledFrom([]segment.Kinds{0, segment.Track, segment.Track | segment.Page | segment.Screen, segment.Screen}).Draw(t, "events"))
+	return s
+})
+
+// bodyGen makes payloads whose parts collide: few people, few traits, few
+// times, few message ids.
+var bodyGen = rapid.Custom(func(t *rapid.T) string {
+	switch rapid.IntRange(0, 5).Draw(t, "shape") {
+	case 0:
+		return "[" + strings.Join(rapid.SliceOfN(callGen, 1, 4).Draw(t, "calls"), ",") + "]"
+	case 1:
+		return `{"batch":[` + strings.Join(rapid.SliceOfN(callGen, 1, 4).Draw(t, "calls"), ",") + `]` +
+			rapid.SampledFrom([]string{"", `,"sentAt":"2026-01-01T00:00:10Z"`, `,"sentAt":null`}).Draw(t, "sentAt") + `}`
+	default:
+		return callGen.Draw(t, "call")
+	}
+})
+
+var callGen = rapid.Custom(func(t *rapid.T) string {
+	members := []string{
+		`"type":` + rapid.SampledFrom([]string{`"identify"`, `"identify"`, `"track"`, `"track"`, `"page"`, `"screen"`, `"group"`, `"nope"`}).Draw(t, "type"),
+	}
+	add := func(name string, values ...string) {
+		if v := rapid.SampledFrom(append(values, "")).Draw(t, name); v != "" {
+			members = append(members, `"`+name+`":`+v)
+		}
+	}
+	add("userId", `"u1"`, `"u2"`, `3`, `"\u0000"`)
+	add("anonymousId", `"a1"`, `"a2"`)
+	add("messageId", `"m1"`, `"m2"`, `"m3"`, `""`)
+	add("event", `"E"`, `"F\ud800"`, `7`)
+	add("name", `"Home"`, `""`)
+	add("category", `"Shop"`)
+	add("timestamp", `"2026-01-01T00:00:05Z"`, `"2026-01-01T00:00:07.1234567+01:00"`, `"2027-01-01"`, `"bad"`)
+	add("originalTimestamp", `"2026-01-01T00:00:06Z"`, `"2025-12-31 23:59"`)
+	add("sentAt", `"2026-01-01T00:00:08Z"`, `null`)
+	add("receivedAt", `"2026-01-01T00:00:08Z"`)
+	add("properties", `{"a":1}`, `{"n":1e999999,"s":"\ud800","d":{"d":[]}}`, `[]`)
+	if rapid.Bool().Draw(t, "has traits") {
+		members = append(members, `"traits":`+traitsGen.Draw(t, "traits"))
+	}
+	return "{" + strings.Join(members, ",") + "}"
+})
+
+var traitsGen = rapid.Custom(func(t *rapid.T) string {
+	if rapid.IntRange(0, 9).Draw(t, "odd") == 0 {
+		return rapid.SampledFrom([]string{"null", `"text"`, "[]", "7"}).Draw(t, "odd traits")
+	}
+	value := rapid.SampledFrom([]string{
+		`"a@b.cde"`, `" A@b.cde "`, `"+15550100"`, `"+4917012345678"`, `["a@b.cde","+15550101",7,null]`, `"en"`, `"en_GB"`, `"Europe/Berlin"`,
+		`"EN"`, `""`, `null`, `{"b":"fr"}`, `{"b":["x@y.zz"]}`, `1.50`, `1e999999`, `"\u0000"`, `true`,
+	})
+	var members []string
+	for _, key := range rapid.SliceOfN(rapid.SampledFrom([]string{"email", "phone", "a", "a.b", "lang", "x", "k\\u0000"}), 0, 5).Draw(t, "keys") {
+		members = append(members, `"`+key+`":`+value.Draw(t, "value"))
+	}
+	return "{" + strings.Join(members, ",") + "}"
+})

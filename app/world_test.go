@@ -1,0 +1,251 @@
+package app_test
+
+import (
+	"context"
+	"database/sql"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"relay/adapters/embeddedpg/pgtest"
+	"relay/adapters/eventlog"
+	"relay/adapters/postgres"
+	"relay/app"
+	domain "relay/domain/eventlog"
+	"relay/domain/mapping"
+	"relay/domain/segment"
+	"relay/migrations"
+	"relay/projections"
+)
+
+func TestMain(m *testing.M) {
+	// A thousand random histories unless asked for another number.
+	if err := flag.Set("rapid.checks", "1000"); err != nil {
+		panic(err)
+	}
+	os.Exit(pgtest.Main(m))
+}
+
+// world is a relay without its doors: a database and the use cases on it.
+type world struct {
+	db       *sql.DB
+	database postgres.Database
+	all      []app.Projection
+	maxRows  int // of a live batch
+}
+
+// tb is what of testing.T and rapid.T a world needs.
+type tb interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), pgtest.New(t, prepare), 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return worldOf(db)
+}
+
+func worldOf(db *sql.DB) *world {
+	return &world{db: db, database: postgres.Database{DB: db}, maxRows: 2000, all: []app.Projection{
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, NewFold: func() projections.Fold { return projections.NewProfilesFold() }, Tables: postgres.Profiles{DB: db}},
+		{Name: projections.Events, Kinds: projections.EventsKinds, NewFold: func() projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}},
+	}}
+}
+
+func prepare(url string) error {
+	ctx := context.Background()
+	db, err := postgres.Open(ctx, url, 4)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := postgres.Migrate(ctx, db, migrations.FS); err != nil {
+		return err
+	}
+	return worldOf(db).setUp(ctx)
+}
+
+func (w *world) setUp(ctx context.Context) error {
+	setup := app.Setup{DB: w.database, Controls: eventlog.Controls{}, Generations: postgres.Generations{}, Timelines: postgres.Timelines{}}
+	return setup.Ensure(ctx, w.all, true)
+}
+
+// reset makes the world as new.
+func (w *world) reset(t tb) {
+	t.Helper()
+	_, err := w.db.Exec(`TRUNCATE relay.log, relay_store.timeline, relay_store.mapping_versions, relay_store.issues, relay_store.reprojections;
+ALTER SEQUENCE relay.log_offset_seq RESTART;
+UPDATE relay_store.generations SET checkpoint = 0;
+DO $$ DECLARE g record; BEGIN
+    FOR g IN SELECT id, projection FROM relay_store.generations LOOP
+        IF g.projection = 'events' THEN
+            EXECUTE format('TRUNCATE relay_store.events_g%s', g.id);
+        ELSE
+            EXECUTE format('TRUNCATE relay_store.profiles_g%s, relay_store.preferences_g%s, relay_store.channels_g%s', g.id, g.id, g.id);
+        END IF;
+    END LOOP;
+END $$`)
+	if err == nil {
+		err = w.setUp(context.Background())
+	}
+	if err != nil {
+		t.Fatalf("reset: %v", err)
+	}
+}
+
+// append puts payloads into the log in one commit, those that the door would
+// refuse left out. It returns the offsets of those that it took.
+func (w *world) append(t tb, at time.Time, source, route string, bodies ...string) []domain.Offset {
+	t.Helper()
+	var entries []app.NewEntry
+	var parser segment.Parser
+	for _, body := range bodies {
+		payload, err := parser.Parse([]byte(body), segment.KindOfRoute(route))
+		if err != nil || len(payload.Calls) == 0 {
+			continue
+		}
+		entries = append(entries, app.NewEntry{
+			Inbound: app.Inbound{RequestID: uuid.Must(uuid.NewV7()).String(), Source: source, Route: route, ReceivedAt: at, Body: []byte(body)},
+			Kinds:   payload.Kinds, Calls: payload.Total,
+		})
+	}
+	if err := eventlog.AppendAll(context.Background(), w.db, entries); err != nil {
+		t.Fatalf("append: %v", err)
+	}
+	head := w.head(t)
+	var offsets []domain.Offset
+	for i := range entries {
+		offsets = append(offsets, head-domain.Offset(len(entries)-1-i))
+	}
+	return offsets
+}
+
+func (w *world) head(t tb) (head domain.Offset) {
+	t.Helper()
+	if err := w.db.QueryRow(`SELECT coalesce(max("offset"), 0) FROM relay.log`).Scan(&head); err != nil {
+		t.Fatalf("head: %v", err)
+	}
+	return head
+}
+
+func (w *world) projector() *app.Projector {
+	return &app.Projector{
+		Log: eventlog.Reader{}, Controls: eventlog.Controls{}, Generations: postgres.Generations{},
+		Consumer: eventlog.NewConsumers(w.db, eventlog.ConsumersConfig{MaxRows: w.maxRows, MaxIdle: 5 * time.Millisecond}),
+	}
+}
+
+// live starts the live projections; stop ends them.
+func (w *world) live(t tb) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.projector().Run(ctx, w.all) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatalf("live projections: %v", err)
+		}
+	}
+}
+
+// drain runs the live projections until they have taken in the whole log.
+func (w *world) drain(t tb) {
+	t.Helper()
+	stop := w.live(t)
+	defer stop()
+	w.settle(t)
+}
+
+// settle waits until the live projections have taken in the whole log.
+func (w *world) settle(t tb) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for behind := true; behind; {
+		err := w.db.QueryRow(`SELECT bool_or(checkpoint < (SELECT coalesce(max("offset"), 0) FROM relay.log)) FROM relay_store.generations WHERE status = 'serving'`).Scan(&behind)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("the projections do not catch up: %v", err)
+		}
+		if behind {
+			time.Sleep(2 * time.Millisecond)
+		}
+	}
+}
+
+func (w *world) mappings() *app.Mappings {
+	return &app.Mappings{DB: w.database, Controls: eventlog.Controls{}, Timelines: postgres.Timelines{}, Now: time.Now}
+}
+
+func (w *world) apply(t tb, spec mapping.Spec) app.Applied {
+	t.Helper()
+	applied, err := w.mappings().Apply(context.Background(), spec, "")
+	if err != nil {
+		t.Fatalf("apply: %v", err)
+	}
+	return applied
+}
+
+func (w *world) reprojector() *app.Reprojector {
+	return &app.Reprojector{
+		DB: w.database, All: w.all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Controls: eventlog.Controls{},
+		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: w.db}, Timelines: postgres.Timelines{},
+		Builder: &app.Builder{DB: w.database, Log: eventlog.Reader{}, Workers: 2}, Projector: w.projector(), Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+func (w *world) reproject(t tb, from string, chosen []app.Projection) {
+	t.Helper()
+	parsed, err := app.ParseFrom(from, eventlog.Reader{})
+	if err == nil {
+		_, err = w.reprojector().Run(context.Background(), parsed, chosen)
+	}
+	if err != nil {
+		t.Fatalf("reproject --from %s: %v", from, err)
+	}
+}
+
+// verify fails the test unless what is served is what a replay gives.
+func (w *world) verify(t tb) {
+	t.Helper()
+	verifier := app.Verifier{Reprojector: w.reprojector()}
+	results, err := verifier.Verify(context.Background(), w.all)
+	if err != nil {
+		t.Fatalf("verify: %v", err)
+	}
+	for _, r := range results {
+		if r.Differences > 0 {
+			t.Fatalf("%s: %d differences from a replay up to %d: %s", r.Projection, r.Differences, r.UpTo, fmt.Sprintf("%+v", r.Examples))
+		}
+	}
+}
+
+// rows returns a query's rows, each as JSON.
+func (w *world) rows(t tb, query string) (list []string) {
+	t.Helper()
+	rows, err := w.db.Query(query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var row string
+		if err := rows.Scan(&row); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		list = append(list, row)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return list
+}
