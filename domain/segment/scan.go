@@ -1,6 +1,9 @@
 package segment
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // scanner checks JSON by RFC 8259 and finds where values end, in one pass and
 // without recursion: nesting costs one bit a level.
@@ -280,12 +283,13 @@ func (s *scanner) literal(i int) (int, *SyntaxError) {
 		if s.data[i] != word[0] {
 			continue
 		}
-		for j := range len(word) {
-			if i+j >= len(s.data) || s.data[i+j] != word[j] {
-				return s.fail(i+j, "not "+word)
-			}
+		rest := s.data[i:]
+		if bytes.HasPrefix(rest, []byte(word)) {
+			return i + len(word), nil
 		}
-		return i + len(word), nil
+		if len(rest) < len(word) && word[:len(rest)] == string(rest) {
+			return s.fail(len(s.data), "")
+		}
 	}
 	return s.fail(i, fmt.Sprintf("%q where a value should be", s.data[i]))
 }
