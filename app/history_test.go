@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"relay/app"
+	domain "relay/domain/eventlog"
 	"relay/domain/mapping"
 	"relay/domain/profile"
 	"relay/domain/segment"
@@ -16,12 +17,14 @@ import (
 
 // TestRandomHistories: whatever the splits into batches, the workers' order and
 // the interleaving of payloads, mapping changes and re-projections, what is
-// served is what a replay of the log gives.
+// served is what a plain fold of the log under the timeline gives, and what a
+// replay gives.
 func TestRandomHistories(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	rapid.Check(t, func(t *rapid.T) {
 		w.reset(t)
+		shadow := newShadow()
 		w.maxRows = rapid.IntRange(1, 7).Draw(t, "rows a batch")
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		steps := rapid.IntRange(1, 6).Draw(t, "steps")
@@ -35,20 +38,28 @@ func TestRandomHistories(t *testing.T) {
 			case "payloads":
 				w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodyGen, 1, 6).Draw(t, "bodies")...)
 			case "mapping":
-				w.apply(t, specGen.Draw(t, "spec"))
+				spec := specGen.Draw(t, "spec")
+				if applied := w.apply(t, spec); applied.Changed {
+					shadow.applied(applied.Version, applied.Offset, spec)
+				}
 			case "reproject":
 				chosen := rapid.SampledFrom([][]app.Projection{w.all, w.all[:1], w.all[1:]}).Draw(t, "projections")
-				w.reproject(t, fmt.Sprint(rapid.Int64Range(1, int64(w.head(t))+1).Draw(t, "from")), chosen)
+				from := domain.Offset(rapid.Int64Range(1, int64(w.head(t))+1).Draw(t, "from"))
+				w.reproject(t, fmt.Sprint(from), chosen)
+				for _, p := range chosen {
+					shadow.reprojected([]string{p.Name}, from)
+				}
 			}
 		}
 		stop()
 		w.drain(t)
+		shadow.check(t, w)
 		w.verify(t)
 	})
 }
 
 var specGen = rapid.Custom(func(t *rapid.T) mapping.Spec {
-	var s mapping.Spec
+	s := mapping.Spec{Identity: mapping.Off}
 	s.EventPrefix = rapid.SampledFrom([]string{"", "segment : ", "é"}).Draw(t, "prefix")
 	trait := rapid.SampledFrom([]string{"email", "phone", "a.b", "lang", "x"})
 	for i := range s.Preferences {

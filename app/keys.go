@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -28,8 +29,8 @@ type KeyStore interface {
 	CreateFirst(ctx context.Context, name, secret string) (bool, error)
 }
 
-// ErrExists: there is such a thing under that name already.
-var ErrExists = fmt.Errorf("exists already")
+// ErrExists is returned where there is such a thing under that name already.
+var ErrExists = errors.New("exists already")
 
 // Keys is the use case of API keys, one for each Segment source.
 type Keys struct {

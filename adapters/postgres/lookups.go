@@ -22,7 +22,7 @@ type Person struct {
 
 // Show returns a person's rows, and their last 20 events.
 func (p People) Show(ctx context.Context, id string) (person Person, err error) {
-	err = Database{DB: p.DB}.InSnapshot(ctx, func(tx *sql.Tx) error {
+	err = Database(p).InSnapshot(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `SELECT to_jsonb(p) FROM relay.profiles p WHERE distinct_id = $1`, id).Scan(&person.Profile)
 		if err != nil {
 			return fmt.Errorf("profile %q: %w", id, translate(err))

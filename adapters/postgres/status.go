@@ -27,7 +27,7 @@ FROM relay_store.generations g WHERE g.status = 'serving' ORDER BY g.projection 
 
 // Read implements app.StatusReader.
 func (s Statuses) Read(ctx context.Context) (status app.Status, err error) {
-	err = Database{DB: s.DB}.InSnapshot(ctx, func(tx app.Tx) error {
+	err = Database(s).InSnapshot(ctx, func(tx app.Tx) error {
 		if err := tx.QueryRowContext(ctx, headSQL).Scan(&status.Log.Head); err != nil {
 			return err
 		}

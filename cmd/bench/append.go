@@ -8,7 +8,7 @@ import (
 
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/lib/pq"
+	_ "github.com/lib/pq" // the driver
 
 	"relay/adapters/eventlog"
 	"relay/app"
@@ -92,7 +92,7 @@ func (b *bench) copyIn(ctx context.Context, entries []app.NewEntry) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	stmt, err := tx.PrepareContext(ctx, pq.CopyIn("peer_copy", "offset", "uuid", "received_at", "kinds", "identity", "payload", "metadata"))
+	stmt, err := tx.PrepareContext(ctx, `COPY peer_copy ("offset", uuid, received_at, kinds, identity, payload, metadata) FROM STDIN`)
 	if err != nil {
 		return err
 	}

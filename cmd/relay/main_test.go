@@ -3,11 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -262,13 +260,6 @@ func (i *instance) watch(line func(process *os.Process, text string), args ...st
 		return c.ProcessState.ExitCode()
 	}
 }
-
-func identify(id string, traits string) string {
-	return fmt.Sprintf(`{"type":"identify","messageId":"m-%s-%d","userId":%q,"traits":{%s}}`, id, time.Now().UnixNano(), id, traits)
-}
-
-// background returns a context that ends with the test.
-func background(t *testing.T) context.Context { return t.Context() }
 
 func writeText(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }
 
