@@ -182,16 +182,15 @@ func (m *callMembers) kind(pathKind Kinds) Kinds {
 	case Absent, Null:
 		return pathKind
 	case String:
-		return KindOfType(unquote(value.raw))
+		text, _ := value.Text()
+		return KindOfType(text)
 	}
 	return 0
 }
 
 func (m *callMembers) text(i int) string {
-	if m.of[i].value.Kind() != String {
-		return ""
-	}
-	return unquote(m.of[i].value.raw)
+	text, _ := m.of[i].value.Text()
+	return text
 }
 
 // ids reads the call's ids.
@@ -217,7 +216,7 @@ func (m *callMembers) ids(c *Call) (code, message string) {
 func id(v Value) (text string, long bool) {
 	switch v.Kind() {
 	case String:
-		text = unquote(v.raw)
+		text, _ = v.Text()
 	case Number:
 		text = string(v.raw)
 	}

@@ -37,7 +37,8 @@ func ValueOf(json []byte) (Value, error) {
 	return Value{json[start:end], s.dirty}, nil
 }
 
-// Kind returns the value's type.
+// Kind returns the value's type. A number that Postgres' numeric cannot hold is a
+// String: that of its text.
 func (v Value) Kind() ValueKind {
 	if len(v.raw) == 0 {
 		return Absent
@@ -54,6 +55,9 @@ func (v Value) Kind() ValueKind {
 	case 'n':
 		return Null
 	}
+	if v.dirty && !isNumeric(v.raw) {
+		return String
+	}
 	return Number
 }
 
@@ -61,6 +65,9 @@ func (v Value) Kind() ValueKind {
 func (v Value) Text() (string, bool) {
 	if v.Kind() != String {
 		return "", false
+	}
+	if v.raw[0] != '"' {
+		return string(v.raw), true
 	}
 	return unquote(v.raw), true
 }
