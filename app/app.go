@@ -14,6 +14,9 @@ var (
 	ErrOverloaded = errors.New("too many bytes in flight")
 	// ErrUnknownKey: no API key has that secret, or it was revoked.
 	ErrUnknownKey = errors.New("unknown API key")
+	// ErrUnstorable: the database refuses a value for what it is, such as one
+	// that grows beyond its limits. Trying again cannot help.
+	ErrUnstorable = errors.New("the database cannot hold it")
 	// ErrNotFound: there is no such thing under the given name or number.
 	ErrNotFound = errors.New("not found")
 )

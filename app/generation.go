@@ -44,6 +44,9 @@ type Generations interface {
 type Database interface {
 	// InTx commits when do returns nil. Errors of do are returned as they are.
 	InTx(ctx context.Context, do func(tx Tx) error) error
+	// Try runs do within the transaction; when do fails, what it did is undone
+	// and the transaction can go on.
+	Try(ctx context.Context, tx Tx, do func() error) error
 	// InSnapshot is InTx, read-only, where all statements see one state.
 	InSnapshot(ctx context.Context, do func(tx Tx) error) error
 }

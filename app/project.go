@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 // Projector keeps generations up to date with the log.
 type Projector struct {
+	DB          Database
 	Log         LogReader
 	Controls    Controls
 	Generations Generations
@@ -83,24 +85,58 @@ func (f *follower) merge(ctx context.Context, b Batch) error {
 	if err := f.readMappings(ctx, b); err != nil {
 		return err
 	}
-	fold, calls := f.projection.NewFold(), 0
-	err := f.projector.Log.Read(ctx, b.Tx, b.Range, f.projection.Kinds, func(e *eventlog.Entry) error {
+	calls, ignored, err := f.mergeRange(ctx, b, b.Range)
+	if errors.Is(err, ErrUnstorable) {
+		calls, ignored, err = f.mergeEach(ctx, b)
+	}
+	if err != nil {
+		return fmt.Errorf("merge log offsets %d to %d into %s: %w", b.Range.After+1, b.Range.UpTo, f.projection.Name, err)
+	}
+	if err := f.projector.Generations.AddIssues(ctx, b.Tx, b.Generation, ignored); err != nil {
+		return fmt.Errorf("note what was ignored: %w", err)
+	}
+	if f.projector.Observe != nil {
+		f.projector.Observe(f.projection.Name, BatchResult{Calls: calls, Issues: ignored, Took: time.Since(started)})
+	}
+	return nil
+}
+
+// mergeRange merges a range as a whole, or not at all.
+func (f *follower) mergeRange(ctx context.Context, b Batch, r eventlog.Range) (calls int, ignored projections.Issues, err error) {
+	fold := f.projection.NewFold()
+	err = f.projector.Log.Read(ctx, b.Tx, r, f.projection.Kinds, func(e *eventlog.Entry) error {
 		calls += f.reader.Read(e, f.mappings, fold)
 		return nil
 	})
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
-	if err := f.projection.Tables.Merge(ctx, b.Tx, b.Generation, fold); err != nil {
-		return fmt.Errorf("merge log offsets %d to %d into %s: %w", b.Range.After+1, b.Range.UpTo, f.projection.Name, err)
+	err = f.projector.DB.Try(ctx, b.Tx, func() error { return f.projection.Tables.Merge(ctx, b.Tx, b.Generation, fold) })
+	return calls, fold.Ignored(), err
+}
+
+// mergeEach merges a range's entries one by one. An entry that the database
+// cannot hold is passed over with an issue: nothing that a payload holds may
+// stop a projection.
+func (f *follower) mergeEach(ctx context.Context, b Batch) (calls int, ignored projections.Issues, err error) {
+	var heads []eventlog.Entry
+	err = f.projector.Log.Read(ctx, b.Tx, b.Range, f.projection.Kinds, func(e *eventlog.Entry) error {
+		head := *e
+		head.Payload = nil
+		heads = append(heads, head)
+		return nil
+	})
+	ignored = projections.Issues{}
+	for i := 0; err == nil && i < len(heads); i++ {
+		n, issues, failed := f.mergeRange(ctx, b, eventlog.Range{After: heads[i].Offset - 1, UpTo: heads[i].Offset})
+		if errors.Is(failed, ErrUnstorable) {
+			ignored.Add(&heads[i], projections.Unstorable, "the payload")
+			failed = nil
+		}
+		calls, err = calls+n, failed
+		ignored.Merge(issues)
 	}
-	if err := f.projector.Generations.AddIssues(ctx, b.Tx, b.Generation, fold.Ignored()); err != nil {
-		return fmt.Errorf("note what was ignored: %w", err)
-	}
-	if f.projector.Observe != nil {
-		f.projector.Observe(f.projection.Name, BatchResult{Calls: calls, Issues: fold.Ignored(), Took: time.Since(started)})
-	}
-	return nil
+	return calls, ignored, err
 }
 
 func (f *follower) readMappings(ctx context.Context, b Batch) error {

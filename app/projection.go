@@ -39,10 +39,12 @@ type Tables interface {
 // Loader takes in what several workers folded, in any order, and makes the
 // generation's rows of it. Its methods are safe for concurrent use.
 type Loader interface {
-	// Add takes a partial result.
+	// Add takes a partial result. It adds to what the fold ignored what the
+	// database cannot hold.
 	Add(ctx context.Context, fold projections.Fold) error
-	// Finish makes what is left of the rows, after the last Add.
-	Finish(ctx context.Context) error
+	// Finish makes what is left of the rows, after the last Add. It returns what
+	// the database could not hold and was passed over.
+	Finish(ctx context.Context) (projections.Issues, error)
 }
 
 // Difference is a row that is not the same in two generations.

@@ -38,7 +38,9 @@ func (b *Builder) Load(ctx context.Context, p Projection, generation int64, r ev
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	return l.ignored, l.loader.Finish(ctx)
+	unstorable, err := l.loader.Finish(ctx)
+	l.ignored.Merge(unstorable)
+	return l.ignored, err
 }
 
 // load is one Load under way.
@@ -100,11 +102,11 @@ func (l *load) readChunk(ctx context.Context, reader *projections.Reader, r even
 }
 
 func (l *load) add(ctx context.Context, fold projections.Fold) error {
-	l.mu.Lock()
-	l.ignored.Merge(fold.Ignored())
-	l.mu.Unlock()
 	if err := l.loader.Add(ctx, fold); err != nil {
 		return fmt.Errorf("load %s: %w", l.projection.Name, err)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ignored.Merge(fold.Ignored())
 	return nil
 }

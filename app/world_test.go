@@ -140,7 +140,7 @@ func (w *world) head(t tb) (head domain.Offset) {
 
 func (w *world) projector() *app.Projector {
 	return &app.Projector{
-		Log: eventlog.Reader{}, Controls: eventlog.Controls{}, Generations: postgres.Generations{},
+		DB: w.database, Log: eventlog.Reader{}, Controls: eventlog.Controls{}, Generations: postgres.Generations{},
 		Consumer: eventlog.NewConsumers(w.db, eventlog.ConsumersConfig{MaxRows: w.maxRows, MaxIdle: 5 * time.Millisecond}),
 	}
 }

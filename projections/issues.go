@@ -5,6 +5,10 @@ import (
 	"relay/domain/segment"
 )
 
+// Unstorable is the code of what the database could not hold although it is
+// valid: values that grow beyond its limits.
+const Unstorable = "not_storable"
+
 // IssueKey tells issues apart: what, from which source, about which field.
 // Detail never holds a value that a person sent, so issues stay few and free of
 // personal data.

@@ -21,6 +21,27 @@ func (d Database) InTx(ctx context.Context, do func(tx app.Tx) error) error {
 	return translate(inTx(ctx, d.DB, do))
 }
 
+// Try implements app.Database.
+func (d Database) Try(ctx context.Context, tx app.Tx, do func() error) error {
+	return translate(try(ctx, tx, do))
+}
+
+// try runs do behind a savepoint.
+func try(ctx context.Context, tx *sql.Tx, do func() error) error {
+	if _, err := tx.ExecContext(ctx, `SAVEPOINT relay_try`); err != nil {
+		return err
+	}
+	err := do()
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `RELEASE SAVEPOINT relay_try`)
+		return err
+	}
+	if _, undo := tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT relay_try; RELEASE SAVEPOINT relay_try`); undo != nil {
+		return errors.Join(err, undo)
+	}
+	return err
+}
+
 // InSnapshot implements app.Database.
 func (d Database) InSnapshot(ctx context.Context, do func(tx app.Tx) error) error {
 	tx, err := d.DB.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
@@ -35,6 +56,9 @@ func (d Database) InSnapshot(ctx context.Context, do func(tx app.Tx) error) erro
 func translate(err error) error {
 	if hasCode(err, codeLockNotAvailable, codeDeadlock) {
 		return fmt.Errorf("%w: %w", app.ErrLocked, err)
+	}
+	if isUnstorable(err) {
+		return fmt.Errorf("%w: %w", app.ErrUnstorable, err)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("%w: %w", app.ErrNotFound, err)

@@ -27,5 +27,17 @@ func hasCode(err error, codes ...string) bool {
 	return false
 }
 
+// isUnstorable tells whether the server refused values for what they are:
+// SQLSTATE classes 22 (data) and 54 (limits), and the internal error of a value
+// too large for any memory (XX000).
+func isUnstorable(err error) bool {
+	var e *pq.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	class := e.Code.Class()
+	return class == "22" || class == "54" || e.Code == "XX000"
+}
+
 // isDuplicate: another process created the same thing at the same time.
 func isDuplicate(err error) bool { return hasCode(err, codeUniqueViolation, codeDuplicateSchema) }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"relay/app"
+	"relay/domain/eventlog"
 	"relay/domain/profile"
 	"relay/projections"
 )
@@ -30,6 +31,8 @@ type profilesLoader struct {
 	people map[string]profile.State // partial results that were never written
 	size   int
 	parted bool // whether partials_gN exists
+
+	unstorable projections.Issues
 }
 
 const (
@@ -126,12 +129,17 @@ func (l *profilesLoader) writePartials(ctx context.Context, tx *sql.Tx) error {
 }
 
 // Finish implements app.Loader.
-func (l *profilesLoader) Finish(ctx context.Context) error {
+func (l *profilesLoader) Finish(ctx context.Context) (projections.Issues, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.unstorable = projections.Issues{}
 	if !l.parted {
-		return l.write(ctx, l.people)
+		return l.unstorable, l.write(ctx, l.people)
 	}
+	return l.unstorable, l.mergeParts(ctx)
+}
+
+func (l *profilesLoader) mergeParts(ctx context.Context) error {
 	if err := l.spill(ctx); err != nil {
 		return err
 	}
@@ -149,9 +157,41 @@ func (l *profilesLoader) Finish(ctx context.Context) error {
 }
 
 func (l *profilesLoader) write(ctx context.Context, people map[string]profile.State) error {
-	return inTx(ctx, l.db, func(tx *sql.Tx) error {
+	err := inTx(ctx, l.db, func(tx *sql.Tx) error {
 		return writeStates(ctx, tx, l.generation, people, false)
 	})
+	if !isUnstorable(err) {
+		return err
+	}
+	return l.writeEach(ctx, people)
+}
+
+// writeEach writes people one by one, and passes over whom the database cannot
+// hold.
+func (l *profilesLoader) writeEach(ctx context.Context, people map[string]profile.State) error {
+	return inTx(ctx, l.db, func(tx *sql.Tx) error {
+		for id, s := range people {
+			err := try(ctx, tx, func() error {
+				return writeStates(ctx, tx, l.generation, map[string]profile.State{id: s}, false)
+			})
+			if isUnstorable(err) {
+				l.unstorable.Add(&eventlog.Entry{ReceivedAt: s.Last, Offset: lastOffset(s)}, projections.Unstorable, "a person's state")
+				err = nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// lastOffset is where to look for an example of a person's traits.
+func lastOffset(s profile.State) (last eventlog.Offset) {
+	for _, t := range s.Traits {
+		last = max(last, t.Stamp.Offset)
+	}
+	return last
 }
 
 func (l *profilesLoader) readBucket(ctx context.Context, bucket int) (map[string]profile.State, error) {

@@ -95,7 +95,7 @@ func (b *bench) allProjections() []app.Projection {
 
 func (b *bench) projector() *app.Projector {
 	return &app.Projector{
-		Log: eventlog.Reader{}, Controls: eventlog.Controls{}, Generations: postgres.Generations{},
+		DB: postgres.Database{DB: b.db}, Log: eventlog.Reader{}, Controls: eventlog.Controls{}, Generations: postgres.Generations{},
 		Consumer: eventlog.NewConsumers(b.db, eventlog.ConsumersConfig{OnError: func(p string, err error) { fmt.Println(p, err) }}),
 	}
 }

@@ -126,7 +126,7 @@ func (s *system) mappings() *app.Mappings {
 
 func (s *system) projector(observe func(string, app.BatchResult), onError func(string, error)) *app.Projector {
 	return &app.Projector{
-		Log: s.reader, Controls: s.controls, Generations: postgres.Generations{}, Observe: observe,
+		DB: s.database, Log: s.reader, Controls: s.controls, Generations: postgres.Generations{}, Observe: observe,
 		Consumer: eventlog.NewConsumers(s.db, eventlog.ConsumersConfig{OnError: onError, Logger: s.logger}),
 	}
 }

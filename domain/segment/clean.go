@@ -65,9 +65,15 @@ func unescapeUnit(b []byte) (r rune, n int) {
 	return utf8.RuneError, 6
 }
 
+// maxExpanded is how many digits the exponents of one value's numbers may stand
+// for. Postgres gives numbers back written out: some kilobytes of exponents
+// could become more than it, or anybody, can hold.
+const maxExpanded = 16 << 20
+
 // appendClean appends checked JSON with what Postgres refuses replaced.
 func appendClean(dst, raw []byte) []byte {
 	s := scanner{data: raw}
+	expanded := 0
 	for i := 0; i < len(raw); {
 		switch c := raw[i]; {
 		case c == '"':
@@ -76,7 +82,8 @@ func appendClean(dst, raw []byte) []byte {
 			i = end
 		case c == '-' || '0' <= c && c <= '9':
 			end, _ := s.number(i)
-			dst = appendCleanNumber(dst, raw[i:end])
+			expanded += expansion(raw[i:end])
+			dst = appendCleanNumber(dst, raw[i:end], expanded <= maxExpanded)
 			i = end
 		default:
 			dst = append(dst, c)
@@ -106,8 +113,21 @@ func appendCleanString(dst, raw []byte) []byte {
 	return dst
 }
 
-func appendCleanNumber(dst, raw []byte) []byte {
-	if isNumeric(raw) {
+// expansion is how many digits a number's exponent stands for.
+func expansion(raw []byte) int {
+	e := bytes.IndexAny(raw, "eE")
+	if e < 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(string(bytes.TrimLeft(raw[e+1:], "+-")))
+	if err != nil || n > 1<<20 {
+		return 0 // beyond numeric
+	}
+	return n
+}
+
+func appendCleanNumber(dst, raw []byte, fits bool) []byte {
+	if fits && isNumeric(raw) {
 		return append(dst, raw...)
 	}
 	return append(append(append(dst, '"'), raw...), '"')

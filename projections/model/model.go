@@ -56,12 +56,12 @@ func (w World) version(offset int64) int {
 	return version
 }
 
-// Activate: the version holds from the offset on.
+// Activate returns the timeline in which the version holds from the offset on.
 func Activate(timeline []Span, at int64, version int) []Span {
 	return append(slices.Clone(timeline), Span{at, version})
 }
 
-// Reproject: the version holds from the offset on, whatever held there; below
+// Reproject returns the timeline in which the version holds from the offset on, whatever held there; below
 // it the timeline stays.
 func Reproject(timeline []Span, from int64, version int) []Span {
 	var out []Span
