@@ -12,6 +12,7 @@ type Generation struct {
 	ID         int64
 	Projection string
 	Checkpoint eventlog.Offset // everything up to here is in the tables
+	Rules      int             // projections.RulesVersion when it was built
 }
 
 // Generations keeps track of generations and of what their folds ignored.

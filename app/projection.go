@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"relay/domain/mapping"
 	"relay/domain/segment"
 	"relay/projections"
 )
@@ -13,6 +14,9 @@ type Projection struct {
 	Kinds   segment.Kinds // of the entries that the fold reads
 	NewFold func() projections.Fold
 	Tables  Tables
+	// Depends says what of a mapping the rows depend on, by what people call it:
+	// where two specs give the same, they make the same rows.
+	Depends func(*mapping.Spec) map[string]string
 }
 
 // Tables keeps the rows of one projection, a set of tables for each generation.

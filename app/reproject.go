@@ -75,9 +75,10 @@ type Reprojector struct {
 	Report func(Progress)
 }
 
-// LogSize counts what a replay will read.
+// LogSize measures what a replay will read.
 type LogSize interface {
-	Count(ctx context.Context, tx Tx, p Projection, r eventlog.Range) (rows int64, err error)
+	// Size returns the number of log rows, and about how many bytes they hold.
+	Size(ctx context.Context, tx Tx, p Projection, r eventlog.Range) (rows, bytes int64, err error)
 }
 
 // Run re-projects with the current mapping from the given offset on. It returns
@@ -155,8 +156,8 @@ func (r *Reprojector) dropFormer(ctx context.Context) {
 type run struct {
 	*Reprojector
 	record   Reprojection
-	replay   *Replay // what it changes of the timeline; nil: nothing
-	chosen   []Projection
+	replay   *Replay      // what it changes of the timeline; nil: nothing
+	chosen   []Projection // those that are rebuilt
 	built    []Generation
 	history  History
 	head     eventlog.Offset // of the log when it was planned
@@ -166,21 +167,22 @@ type run struct {
 // start plans: it fixes the offset, the mapping version and what is loaded in
 // bulk, in one transaction that also records them.
 func (r *run) start(ctx context.Context, from From, chosen []Projection) error {
-	r.chosen = chosen
 	return r.DB.InTx(ctx, func(tx Tx) (err error) {
-		if r.history, err = ReadHistory(ctx, tx, r.Controls); err != nil {
-			return err
-		}
-		if r.head, err = r.Log.Head(ctx, tx); err != nil {
-			return err
-		}
-		r.record = Reprojection{Replay: Replay{Version: r.history.Current().Number, AsOf: r.history.Head}}
-		if r.record.From, err = from.Offset(ctx, tx, r.history, r.head); err != nil {
+		if r.history, r.head, r.record.Replay, err = r.resolve(ctx, tx, from); err != nil {
 			return err
 		}
 		r.replay = &r.record.Replay
-		for _, p := range chosen {
+		plan, err := r.plan(ctx, tx, r.history, *r.replay, r.head, chosen)
+		if err != nil {
+			return err
+		}
+		r.progress = progress{run: r}
+		for i, p := range chosen {
 			r.record.Projections = append(r.record.Projections, p.Name)
+			if plan.Projections[i].Rebuild {
+				r.chosen = append(r.chosen, p)
+				r.progress.total.Add(plan.Projections[i].Rows)
+			}
 		}
 		if r.record.ID, err = r.Reprojections.Start(ctx, tx, r.record); err != nil {
 			return err
@@ -190,7 +192,6 @@ func (r *run) start(ctx context.Context, from From, chosen []Projection) error {
 }
 
 func (r *run) createGenerations(ctx context.Context, tx Tx) error {
-	r.progress = progress{run: r}
 	for _, p := range r.chosen {
 		id, err := r.Generations.Create(ctx, tx, p.Name, r.record.ID)
 		if err != nil {
@@ -200,11 +201,6 @@ func (r *run) createGenerations(ctx context.Context, tx Tx) error {
 			return fmt.Errorf("create the tables of generation %d: %w", id, err)
 		}
 		r.built = append(r.built, Generation{ID: id, Projection: p.Name, Checkpoint: r.head})
-		rows, err := r.LogSize.Count(ctx, tx, p, eventlog.Range{UpTo: r.head})
-		if err != nil {
-			return fmt.Errorf("count what there is to read: %w", err)
-		}
-		r.progress.total.Add(rows)
 	}
 	return nil
 }

@@ -78,6 +78,11 @@ func (r *run) prepareAside(ctx context.Context, tx Tx, p Projection) (err error)
 		return err
 	}
 	r.head = served.Checkpoint
+	rows, _, err := r.LogSize.Size(ctx, tx, p, eventlog.Range{UpTo: r.head})
+	if err != nil {
+		return err
+	}
+	r.progress.total.Store(rows)
 	return r.createGenerations(ctx, tx)
 }
 

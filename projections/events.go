@@ -12,20 +12,20 @@ import (
 // it records as issues for all projections.
 const EventsKinds = segment.Track | segment.Page | segment.Screen | segment.Unusable
 
-// Event is one row of relay.events. Empty strings stand for null, but for
+// Event is one row of relay.events, but for its mapping version, which follows
+// from its offset and the timeline. Empty strings stand for null, but for
 // MessageID, Type and Name, which are never empty.
 type Event struct {
 	eventlog.Position
-	MessageID      string
-	Type           string
-	Name           string // with the mapping's prefix
-	DistinctID     string
-	AnonymousID    string
-	Properties     []byte // JSON object that Postgres can keep
-	OccurredAt     segment.Instant
-	ReceivedAt     segment.Instant
-	Source         string
-	MappingVersion int
+	MessageID   string
+	Type        string
+	Name        string // with the mapping's prefix
+	DistinctID  string
+	AnonymousID string
+	Properties  []byte // JSON object that Postgres can keep
+	OccurredAt  segment.Instant
+	ReceivedAt  segment.Instant
+	Source      string
 }
 
 // EventsFold turns calls into events.
@@ -71,7 +71,7 @@ func (f *EventsFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
 		Position:  eventlog.Position{Offset: e.Offset, Index: int32(c.Index)},
 		MessageID: messageID(e, c), Type: c.Kind.String(), Name: f.prefixed(m.Spec.EventPrefix, name),
 		DistinctID: c.UserID, AnonymousID: c.AnonymousID, Properties: f.properties(e, c),
-		OccurredAt: at, ReceivedAt: e.ReceivedAt, Source: e.Source, MappingVersion: m.Version,
+		OccurredAt: at, ReceivedAt: e.ReceivedAt, Source: e.Source,
 	})
 }
 

@@ -25,7 +25,6 @@ const eventsDDL = `
 CREATE TABLE relay_store.events_g%[1]d (
     log_offset      bigint           NOT NULL,
     log_index       integer          NOT NULL,
-    mapping_version integer          NOT NULL,
     message_key     uuid             NOT NULL,
     occurred_at     timestamptz      NOT NULL,
     received_at     timestamptz      NOT NULL,
@@ -48,11 +47,14 @@ ANALYZE relay_store.events_g%[1]d`
 
 const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d`
 
+// eventsViews: which version made a row follows from where its payload stands.
+// So a change that alters no event needs no new rows.
 const eventsViews = `
 CREATE OR REPLACE VIEW relay.events AS
-SELECT log_offset, log_index, message_id, type, event_name, distinct_id, anonymous_id, properties,
-       occurred_at, received_at, source, mapping_version
-FROM relay_store.events_g%[1]d`
+SELECT log_offset, log_index, message_id, type, event_name, distinct_id, anonymous_id, properties, occurred_at, received_at, source,
+       (SELECT t.version FROM relay_store.timeline t WHERE t.projection = 'events' AND t.from_offset <= e.log_offset
+        ORDER BY t.from_offset DESC LIMIT 1) AS mapping_version
+FROM relay_store.events_g%[1]d e`
 
 const eventsComments = `
 COMMENT ON VIEW relay.events IS 'A row for each call that the mapping makes an event';
@@ -101,10 +103,10 @@ func (Events) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, eventsDrop, generation)
 }
 
-const writeEventsSQL = `INSERT INTO relay_store.events_g%[1]d (log_offset, log_index, mapping_version, message_key, occurred_at, received_at,
+const writeEventsSQL = `INSERT INTO relay_store.events_g%[1]d (log_offset, log_index, message_key, occurred_at, received_at,
     message_id, type, event_name, distinct_id, anonymous_id, source, properties)
-SELECT * FROM unnest($1::bigint[], $2::int[], $3::int[], $4::uuid[], $5::timestamptz[], $6::timestamptz[],
-    $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[])`
+SELECT * FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[],
+    $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[])`
 
 // Merge implements app.Tables. The fold's events stand in order of position, so
 // of several with one message id the lowest comes first and stays.
@@ -116,10 +118,10 @@ func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold proje
 // note, if any, is told of every event's message key.
 func writeEvents(ctx context.Context, tx *sql.Tx, statement string, events []projections.Event, note func(messageKey)) error {
 	for len(events) > 0 {
-		columns := newColumns(oidInt8, oidInt4, oidInt4, oidUUID, oidTimestamptz, oidTimestamptz,
+		columns := newColumns(oidInt8, oidInt4, oidUUID, oidTimestamptz, oidTimestamptz,
 			oidText, oidText, oidText, oidText, oidText, oidText, oidJSONB)
 		n := 0
-		for n < len(events) && len(columns[12].data) < maxStatement {
+		for n < len(events) && len(columns[11].data) < maxStatement {
 			key := keyOf(events[n].MessageID)
 			if note != nil {
 				note(key)
@@ -138,17 +140,16 @@ func writeEvents(ctx context.Context, tx *sql.Tx, statement string, events []pro
 func addEvent(c []*column, e *projections.Event, key messageKey) {
 	c[0].int8(int64(e.Offset))
 	c[1].int4(e.Index)
-	c[2].int4(int32(e.MappingVersion))
-	c[3].bytes(key[:])
-	c[4].instant(e.OccurredAt)
-	c[5].instant(e.ReceivedAt)
-	c[6].text(e.MessageID)
-	c[7].text(e.Type)
-	c[8].text(e.Name)
-	c[9].orNull(e.DistinctID)
-	c[10].orNull(e.AnonymousID)
-	c[11].text(e.Source)
-	c[12].json(e.Properties)
+	c[2].bytes(key[:])
+	c[3].instant(e.OccurredAt)
+	c[4].instant(e.ReceivedAt)
+	c[5].text(e.MessageID)
+	c[6].text(e.Type)
+	c[7].text(e.Name)
+	c[8].orNull(e.DistinctID)
+	c[9].orNull(e.AnonymousID)
+	c[10].text(e.Source)
+	c[11].json(e.Properties)
 }
 
 // messageKey stands for a message id where rows must be unique.

@@ -41,7 +41,7 @@ func (Generations) LockServing(ctx context.Context, tx app.Tx, projection string
 }
 
 func oneGeneration(ctx context.Context, tx *sql.Tx, where string, arg any) (g app.Generation, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT id, projection, checkpoint FROM relay_store.generations `+where, arg).Scan(&g.ID, &g.Projection, &g.Checkpoint)
+	err = tx.QueryRowContext(ctx, `SELECT id, projection, checkpoint, rules_version FROM relay_store.generations `+where, arg).Scan(&g.ID, &g.Projection, &g.Checkpoint, &g.Rules)
 	if err != nil {
 		return g, fmt.Errorf("look up generation %v: %w", arg, translate(err))
 	}
@@ -72,7 +72,7 @@ func (Generations) Promote(ctx context.Context, tx app.Tx, id int64) error {
 
 // Unserved implements app.Generations.
 func (Generations) Unserved(ctx context.Context, tx app.Tx) ([]app.Generation, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT id, projection, checkpoint FROM relay_store.generations WHERE status <> 'serving' ORDER BY id`)
+	rows, err := tx.QueryContext(ctx, `SELECT id, projection, checkpoint, rules_version FROM relay_store.generations WHERE status <> 'serving' ORDER BY id`)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (Generations) Unserved(ctx context.Context, tx app.Tx) ([]app.Generation, e
 	var list []app.Generation
 	for rows.Next() {
 		var g app.Generation
-		if err := rows.Scan(&g.ID, &g.Projection, &g.Checkpoint); err != nil {
+		if err := rows.Scan(&g.ID, &g.Projection, &g.Checkpoint, &g.Rules); err != nil {
 			return nil, err
 		}
 		list = append(list, g)

@@ -88,8 +88,8 @@ func (b *bench) defaultSubscriber(ctx context.Context, what string) error {
 
 func (b *bench) allProjections() []app.Projection {
 	return []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, NewFold: func() projections.Fold { return projections.NewProfilesFold() }, Tables: postgres.Profiles{DB: b.db}},
-		{Name: projections.Events, Kinds: projections.EventsKinds, NewFold: func() projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: b.db}},
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, NewFold: func() projections.Fold { return projections.NewProfilesFold() }, Tables: postgres.Profiles{DB: b.db}, Depends: projections.ProfilesDepend},
+		{Name: projections.Events, Kinds: projections.EventsKinds, NewFold: func() projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: b.db}, Depends: projections.EventsDepend},
 	}
 }
 

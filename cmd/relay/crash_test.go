@@ -86,7 +86,7 @@ func TestKilledReprojectChangesNothing(t *testing.T) {
 	}
 	settled(t, db)
 	file := filepath.Join(t.TempDir(), "mapping.yaml")
-	if err := os.WriteFile(file, []byte("event_prefix: \"new: \"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("event_prefix: \"new: \"\nchannels: {email: [email, mail]}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	relay.must("mapping", "apply", file)

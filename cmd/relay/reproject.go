@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/docker/go-units"
 	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 
@@ -19,7 +21,8 @@ func reprojectCommand() *cli.Command {
 		Description: "Builds the projections anew beside those being served, under the current mapping from\nFROM on, and switches to them. People query the old rows until then.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "beginning, a log offset, a time of receipt (RFC 3339), or mapping:N"},
-			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"}, jsonFlag,
+			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"},
+			&cli.BoolFlag{Name: "plan", Usage: "print what would be done, and why, and do nothing"}, jsonFlag,
 		},
 		Action: with(func(c *cli.Context, s *system) error {
 			if err := wantArgs(c, 0, 0); err != nil {
@@ -42,6 +45,16 @@ func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projecti
 	if err != nil {
 		return usageError{err}
 	}
+	plan, err := s.reprojector(nil).Plan(c.Context, from, chosen)
+	if err != nil {
+		return err
+	}
+	if c.Bool("plan") {
+		return printPlan(c, plan)
+	}
+	for _, step := range plan.Projections {
+		say(c, "%s", stepText(step))
+	}
 	progress := newProgressView(c)
 	started := time.Now()
 	done, err := s.reprojector(progress.report).Run(c.Context, from, chosen)
@@ -59,6 +72,26 @@ func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projecti
 	printText(c, "re-projection %d: %v from log offset %d under mapping version %d: %d calls in %.1f s, %.0f calls/s",
 		done.ID, done.Projections, done.From, done.Version, calls, took.Seconds(), float64(calls)/took.Seconds())
 	return nil
+}
+
+func printPlan(c *cli.Context, plan app.Plan) error {
+	if c.Bool("json") {
+		return printJSON(c, plan)
+	}
+	printText(c, "mapping version %d from log offset %d on:", plan.Version, plan.From)
+	for _, step := range plan.Projections {
+		printText(c, "%s", stepText(step))
+	}
+	return nil
+}
+
+func stepText(step app.PlanStep) string {
+	why := strings.Join(step.Why, "; ")
+	if !step.Rebuild {
+		return fmt.Sprintf("  %s: its rows stay (%s)", step.Projection, why)
+	}
+	return fmt.Sprintf("  %s: rebuilt from %d log rows with %s calls, %s on disk (%s)",
+		step.Projection, step.Rows, step.Kinds, units.BytesSize(float64(step.Bytes)), why)
 }
 
 // progressView shows a re-projection's progress: a bar on a terminal, a line

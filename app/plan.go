@@ -1,0 +1,107 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"relay/domain/eventlog"
+	"relay/domain/mapping"
+	"relay/projections"
+)
+
+// Plan is what a re-projection will do, worked out from the timeline that is
+// served and the one that is wanted.
+type Plan struct {
+	From        eventlog.Offset `json:"from_offset"`
+	Version     int             `json:"mapping_version"`
+	Projections []PlanStep      `json:"projections"`
+}
+
+// PlanStep is what a re-projection will do with one projection.
+type PlanStep struct {
+	Projection string   `json:"projection"`
+	Rebuild    bool     `json:"rebuild"` // false: its timeline changes, its rows do not
+	Why        []string `json:"why"`
+	Kinds      string   `json:"kinds"`     // of calls that are read
+	Rows       int64    `json:"log_rows"`  // to read
+	Bytes      int64    `json:"log_bytes"` // of payloads in them, about
+}
+
+// plan works out which of the chosen projections the replay alters.
+func (r *Reprojector) plan(ctx context.Context, tx Tx, h History, replay Replay, head eventlog.Offset, chosen []Projection) (Plan, error) {
+	plan := Plan{From: replay.From, Version: replay.Version}
+	for _, p := range chosen {
+		served, err := r.Generations.Serving(ctx, tx, p.Name)
+		if err != nil {
+			return plan, err
+		}
+		step := PlanStep{Projection: p.Name, Why: reasons(p, h, replay, head, served.Rules)}
+		step.Rebuild = len(step.Why) > 0
+		if !step.Rebuild {
+			step.Why = []string{"what differs between the mappings does not concern it"}
+			plan.Projections = append(plan.Projections, step)
+			continue
+		}
+		step.Kinds = p.Kinds.String()
+		if step.Rows, step.Bytes, err = r.LogSize.Size(ctx, tx, p, eventlog.Range{UpTo: head}); err != nil {
+			return plan, fmt.Errorf("measure what there is to read: %w", err)
+		}
+		plan.Projections = append(plan.Projections, step)
+	}
+	return plan, nil
+}
+
+// reasons says why a projection has to be rebuilt; none: it need not be.
+func reasons(p Projection, h History, replay Replay, head eventlog.Offset, rules int) []string {
+	if rules != projections.RulesVersion {
+		return []string{fmt.Sprintf("its rows were made by version %d of the projection rules, and this is version %d", rules, projections.RulesVersion)}
+	}
+	served := h.Timelines[p.Name]
+	wanted := served.Reproject(replay.From, replay.Version, replay.AsOf)
+	differences := mapping.Differences(served, wanted)
+	if len(differences) == 0 {
+		return []string{"the mapping is the same everywhere; it is rebuilt as it is"}
+	}
+	why := map[string]bool{}
+	for _, d := range differences {
+		if d.After >= head {
+			continue // nothing is there yet
+		}
+		from, to := h.Versions[d.Served].Spec, h.Versions[d.Wanted].Spec
+		before, after := p.Depends(&from), p.Depends(&to)
+		for what := range before {
+			if before[what] != after[what] {
+				why[fmt.Sprintf("%s of version %d in place of version %d", what, d.Wanted, d.Served)] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(why))
+}
+
+// Plan returns what Run would do.
+func (r *Reprojector) Plan(ctx context.Context, from From, chosen []Projection) (plan Plan, err error) {
+	err = r.DB.InSnapshot(ctx, func(tx Tx) error {
+		history, head, replay, err := r.resolve(ctx, tx, from)
+		if err != nil {
+			return err
+		}
+		plan, err = r.plan(ctx, tx, history, replay, head, chosen)
+		return err
+	})
+	return plan, err
+}
+
+// resolve reads the history and fixes what a replay from there would change.
+func (r *Reprojector) resolve(ctx context.Context, tx Tx, from From) (h History, head eventlog.Offset, replay Replay, err error) {
+	if h, err = ReadHistory(ctx, tx, r.Controls); err != nil {
+		return h, 0, replay, err
+	}
+	if head, err = r.Log.Head(ctx, tx); err != nil {
+		return h, 0, replay, err
+	}
+	replay = Replay{Version: h.Current().Number, AsOf: h.Head}
+	replay.From, err = from.Offset(ctx, tx, h, head)
+	return h, head, replay, err
+}
