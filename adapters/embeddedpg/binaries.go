@@ -61,7 +61,16 @@ func checkVersion(major, want int) error {
 	return nil
 }
 
-func downloadDir(dataDir string) string { return filepath.Join(dataDir, "postgres-binaries") }
+// rootDownloads is where binaries are put when relay runs as root: the server
+// runs as another user, who may not be let into root's data folder.
+var rootDownloads = "/var/cache/relay/postgres-binaries"
+
+func downloadDir(dataDir string) string {
+	if os.Geteuid() == 0 {
+		return rootDownloads
+	}
+	return filepath.Join(dataDir, "postgres-binaries")
+}
 
 // candidates lists folders that may hold the binaries, the preferred first.
 func candidates(dataDir string) []string {
