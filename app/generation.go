@@ -37,6 +37,8 @@ type Generations interface {
 	Forget(ctx context.Context, tx Tx, id int64) error
 	// AddIssues adds to what a generation's fold ignored.
 	AddIssues(ctx context.Context, tx Tx, id int64, issues projections.Issues) error
+	// IssuesByCode counts what a generation's fold ignored.
+	IssuesByCode(ctx context.Context, tx Tx, id int64) ([]Count, error)
 	// CompareIssues is Tables.Compare for what the folds ignored.
 	CompareIssues(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Difference, int, error)
 }

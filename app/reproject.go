@@ -39,7 +39,11 @@ type Reprojections interface {
 	Abandoned(ctx context.Context, tx Tx) error
 	Start(ctx context.Context, tx Tx, r Reprojection) (id int64, err error)
 	Progress(ctx context.Context, p Progress) error
-	// End notes the outcome; a nil error is success.
+	// RequestCancel asks whoever runs one to stop, and tells whether one runs.
+	RequestCancel(ctx context.Context) (bool, error)
+	// CancelRequested tells whether somebody asked for it.
+	CancelRequested(ctx context.Context, id int64) (bool, error)
+	// End notes the outcome; a nil error is success, ErrCancelled is no failure.
 	End(ctx context.Context, tx Tx, id int64, err error) error
 }
 
@@ -97,7 +101,7 @@ func (r *Reprojector) Run(ctx context.Context, from From, chosen []Projection) (
 	if err := run.start(ctx, from, chosen); err != nil {
 		return Reprojection{}, err
 	}
-	if err := run.build(ctx); err != nil {
+	if err := run.buildUnlessCancelled(ctx); err != nil {
 		return run.record, run.fail(ctx, err)
 	}
 	r.dropFormer(ctx)

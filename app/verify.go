@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"relay/domain/eventlog"
 )
@@ -86,43 +87,65 @@ func (r *run) prepareAside(ctx context.Context, tx Tx, p Projection) (err error)
 	return r.createGenerations(ctx, tx)
 }
 
-// compare brings the rebuilt generation to where the served one stands, and
-// compares both in a snapshot that was taken while neither could move.
+// compare compares the rebuilt generation with the served one.
 func (v *Verifier) compare(ctx context.Context, r *run, p Projection) (result Verified, err error) {
-	r.progress.phase(ctx, p.Name, PhaseComparing)
 	result.Projection = p.Name
+	result.UpTo, err = v.inStep(ctx, r, p, func(tx Tx, served, rebuilt int64) error {
+		return v.compareAll(ctx, tx, p, served, rebuilt, &result)
+	})
+	return result, err
+}
+
+// inStep brings the rebuilt generation to where the served one stands, and
+// calls do in a snapshot that was taken while neither could move.
+func (r *Reprojector) inStep(ctx context.Context, run *run, p Projection, do func(tx Tx, served, rebuilt int64) error) (upTo eventlog.Offset, err error) {
+	run.progress.phase(ctx, p.Name, PhaseComparing)
+	rebuilt := run.generation(p)
 	locked, release := make(chan eventlog.Offset), make(chan struct{})
 	holding := make(chan error, 1)
-	go func() {
-		holding <- v.DB.InTx(ctx, func(tx Tx) error {
-			served, err := v.Generations.LockServing(ctx, tx, p.Name)
-			if err != nil {
-				return err
-			}
-			locked <- served.Checkpoint
-			<-release
-			return nil
-		})
-	}()
+	go func() { holding <- r.hold(ctx, p, locked, release) }()
 	select {
 	case err := <-holding:
-		return result, err
-	case result.UpTo = <-locked:
+		return 0, err
+	case upTo = <-locked:
 	}
-	letGo := func() { close(release) }
-	err = v.DB.InTx(ctx, func(tx Tx) error { return r.lastStep(ctx, tx, p, r.built[0].ID, result.UpTo) })
+	letGo := sync.OnceFunc(func() { close(release) })
+	defer letGo()
+	err = r.DB.InTx(ctx, func(tx Tx) error { return run.lastStep(ctx, tx, p, rebuilt, upTo) })
 	if err != nil {
-		letGo()
-		return result, errors.Join(err, <-holding)
+		return upTo, err
 	}
-	return result, v.DB.InSnapshot(ctx, func(tx Tx) error {
-		served, err := v.Generations.Serving(ctx, tx, p.Name) // takes the snapshot
+	return upTo, r.DB.InSnapshot(ctx, func(tx Tx) error {
+		served, err := r.Generations.Serving(ctx, tx, p.Name) // takes the snapshot
 		letGo()
 		if err = errors.Join(err, <-holding); err != nil {
 			return err
 		}
-		return v.compareAll(ctx, tx, p, served.ID, r.built[0].ID, &result)
+		return do(tx, served.ID, rebuilt)
 	})
+}
+
+// hold keeps the served generation where it stands until release is closed.
+func (r *Reprojector) hold(ctx context.Context, p Projection, locked chan<- eventlog.Offset, release <-chan struct{}) error {
+	return r.DB.InTx(ctx, func(tx Tx) error {
+		served, err := r.Generations.LockServing(ctx, tx, p.Name)
+		if err != nil {
+			return err
+		}
+		locked <- served.Checkpoint
+		<-release
+		return nil
+	})
+}
+
+// generation returns the generation that is built for the projection.
+func (r *run) generation(p Projection) int64 {
+	for _, g := range r.built {
+		if g.Projection == p.Name {
+			return g.ID
+		}
+	}
+	return 0
 }
 
 // compareAll compares rows, and what was ignored on the way to them.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 
@@ -68,7 +69,8 @@ WHERE l.locktype = 'advisory' AND l.classid = 1919249779 AND l.objid = 2 AND l.g
 
 // Abandoned implements app.Reprojections.
 func (Reprojections) Abandoned(ctx context.Context, tx app.Tx) error {
-	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET status = 'failed', finished_at = now(),
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET finished_at = now(),
+    status = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END,
     error = 'the process that ran it (' || owner || ') ended while ' || phase WHERE status = 'running'`)
 	return err
 }
@@ -93,10 +95,29 @@ func (r Reprojections) Progress(ctx context.Context, p app.Progress) error {
 	return err
 }
 
+// RequestCancel implements app.Reprojections.
+func (r Reprojections) RequestCancel(ctx context.Context) (bool, error) {
+	result, err := r.DB.ExecContext(ctx, `UPDATE relay_store.reprojections SET cancel_requested = true WHERE status = 'running'`)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// CancelRequested implements app.Reprojections.
+func (r Reprojections) CancelRequested(ctx context.Context, id int64) (requested bool, err error) {
+	err = r.DB.QueryRowContext(ctx, `SELECT cancel_requested FROM relay_store.reprojections WHERE id = $1`, id).Scan(&requested)
+	return requested, err
+}
+
 // End implements app.Reprojections.
 func (Reprojections) End(ctx context.Context, tx app.Tx, id int64, cause error) error {
 	status, text := "done", sql.NullString{}
-	if cause != nil {
+	switch {
+	case errors.Is(cause, app.ErrCancelled):
+		status = "cancelled"
+	case cause != nil:
 		status, text = "failed", sql.NullString{String: cause.Error(), Valid: true}
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET status = $2, error = $3, finished_at = clock_timestamp(),

@@ -22,11 +22,16 @@ func reprojectCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "beginning, a log offset, a time of receipt (RFC 3339), or mapping:N"},
 			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"},
-			&cli.BoolFlag{Name: "plan", Usage: "print what would be done, and why, and do nothing"}, jsonFlag,
+			&cli.BoolFlag{Name: "plan", Usage: "print what would be rebuilt, and why, and do nothing"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "build aside, tell what would change, and change nothing"},
+			&cli.BoolFlag{Name: "cancel", Usage: "end the re-projection that runs and remove what it built"}, jsonFlag,
 		},
 		Action: with(func(c *cli.Context, s *system) error {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
+			}
+			if c.Bool("cancel") {
+				return cancelReprojection(c, s)
 			}
 			if !c.IsSet("from") {
 				return usageError{errors.New("relay reproject needs --from: beginning, a log offset, a time, or mapping:N")}
@@ -51,6 +56,9 @@ func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projecti
 	}
 	if c.Bool("plan") {
 		return printPlan(c, plan)
+	}
+	if c.Bool("dry-run") {
+		return dryRun(c, s, from, chosen)
 	}
 	for _, step := range plan.Projections {
 		say(c, "%s", stepText(step))
