@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"relay/adapters/embeddedpg"
@@ -23,8 +24,9 @@ import (
 
 func main() {
 	calls := flag.Int("calls", envInt("CALLS", 1_000_000), "calls in the log (CALLS)")
+	measures := flag.String("measures", "append,read,live,rebuild", "what to measure, in this order")
 	flag.Parse()
-	if err := run(context.Background(), *calls); err != nil {
+	if err := run(context.Background(), *calls, strings.Split(*measures, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -48,13 +50,13 @@ type bench struct {
 	copied  int64   // rows that COPY wrote
 }
 
-func run(ctx context.Context, calls int) error {
+func run(ctx context.Context, calls int, measures []string) error {
 	url, stop, err := database(ctx)
 	if err != nil {
 		return err
 	}
 	b := &bench{calls: calls}
-	err = b.run(ctx, url)
+	err = b.run(ctx, url, measures)
 	return errors.Join(err, stop())
 }
 
@@ -76,7 +78,7 @@ func database(ctx context.Context) (url string, stop func() error, err error) {
 }
 
 // run measures in a database of its own.
-func (b *bench) run(ctx context.Context, serverURL string) error {
+func (b *bench) run(ctx context.Context, serverURL string, measures []string) error {
 	server, err := postgres.Open(ctx, serverURL, 2)
 	if err != nil {
 		return err
@@ -99,7 +101,12 @@ func (b *bench) run(ctx context.Context, serverURL string) error {
 	if _, err := postgres.Migrate(ctx, b.db, migrations.FS); err != nil {
 		return err
 	}
-	for _, measure := range []func(context.Context) error{b.appending, b.reading, b.projecting, b.rebuilding} {
+	known := map[string]func(context.Context) error{"append": b.appending, "read": b.reading, "live": b.projecting, "rebuild": b.rebuilding}
+	for _, name := range measures {
+		measure, ok := known[name]
+		if !ok {
+			return fmt.Errorf("nothing is measured under the name %q", name)
+		}
 		if err := measure(ctx); err != nil {
 			return err
 		}

@@ -100,11 +100,16 @@ func (b *bench) projector() *app.Projector {
 	}
 }
 
+// setUp makes the first generations.
+func (b *bench) setUp(ctx context.Context) error {
+	setup := app.Setup{DB: postgres.Database{DB: b.db}, Controls: eventlog.Controls{}, Generations: postgres.Generations{}, Timelines: postgres.Timelines{}}
+	return setup.Ensure(ctx, b.allProjections(), false)
+}
+
 // projecting measures the live projections on a backlog.
 func (b *bench) projecting(ctx context.Context) error {
 	all := b.allProjections()
-	setup := app.Setup{DB: postgres.Database{DB: b.db}, Controls: eventlog.Controls{}, Generations: postgres.Generations{}, Timelines: postgres.Timelines{}}
-	if err := setup.Ensure(ctx, all, true); err != nil {
+	if err := b.setUp(ctx); err != nil {
 		return err
 	}
 	return b.measure("live projections in a backlog", "relay", "calls", b.calls, func() error {
@@ -136,6 +141,9 @@ func caughtUp(status app.Status) bool {
 
 // rebuilding measures re-projections of the whole log.
 func (b *bench) rebuilding(ctx context.Context) error {
+	if err := b.setUp(ctx); err != nil {
+		return err
+	}
 	database := postgres.Database{DB: b.db}
 	all := b.allProjections()
 	for _, choice := range []struct {
