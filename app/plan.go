@@ -23,6 +23,7 @@ type Plan struct {
 type PlanStep struct {
 	Projection string   `json:"projection"`
 	Rebuild    bool     `json:"rebuild"` // false: its timeline changes, its rows do not
+	Parts      []string `json:"parts"`   // what of it is rebuilt
 	Why        []string `json:"why"`
 	Kinds      string   `json:"kinds"`     // of calls that are read
 	Rows       int64    `json:"log_rows"`  // to read
@@ -37,8 +38,9 @@ func (r *Reprojector) plan(ctx context.Context, tx Tx, h History, replay Replay,
 		if err != nil {
 			return plan, err
 		}
-		step := PlanStep{Projection: p.Name, Why: reasons(p, h, replay, head, served.Rules)}
-		step.Rebuild = len(step.Why) > 0
+		step := PlanStep{Projection: p.Name}
+		step.Parts, step.Why = altered(p, h, replay, head, served.Rules)
+		step.Rebuild = len(step.Parts) > 0
 		if !step.Rebuild {
 			step.Why = []string{"what differs between the mappings does not concern it"}
 			plan.Projections = append(plan.Projections, step)
@@ -53,31 +55,32 @@ func (r *Reprojector) plan(ctx context.Context, tx Tx, h History, replay Replay,
 	return plan, nil
 }
 
-// reasons says why a projection has to be rebuilt; none: it need not be.
-func reasons(p Projection, h History, replay Replay, head eventlog.Offset, rules int) []string {
+// altered returns the parts of a projection that have to be rebuilt, and why.
+func altered(p Projection, h History, replay Replay, head eventlog.Offset, rules int) (parts, why []string) {
 	if rules != projections.RulesVersion {
-		return []string{fmt.Sprintf("its rows were made by version %d of the projection rules, and this is version %d", rules, projections.RulesVersion)}
+		return p.Parts, []string{fmt.Sprintf("its rows were made by version %d of the projection rules, and this is version %d", rules, projections.RulesVersion)}
 	}
 	served := h.Timelines[p.Name]
 	wanted := served.Reproject(replay.From, replay.Version, replay.AsOf)
 	differences := mapping.Differences(served, wanted)
 	if len(differences) == 0 {
-		return []string{"the mapping is the same everywhere; it is rebuilt as it is"}
+		return p.Parts, []string{"the mapping is the same everywhere; it is rebuilt as it is"}
 	}
-	why := map[string]bool{}
+	reasons, changed := map[string]bool{}, map[string]bool{}
 	for _, d := range differences {
 		if d.After >= head {
 			continue // nothing is there yet
 		}
 		from, to := h.Versions[d.Served].Spec, h.Versions[d.Wanted].Spec
 		before, after := p.Depends(&from), p.Depends(&to)
-		for what := range before {
-			if before[what] != after[what] {
-				why[fmt.Sprintf("%s of version %d in place of version %d", what, d.Wanted, d.Served)] = true
+		for part := range before {
+			if before[part] != after[part] {
+				changed[part] = true
+				reasons[fmt.Sprintf("%s of version %d in place of version %d", part, d.Wanted, d.Served)] = true
 			}
 		}
 	}
-	return slices.Sorted(maps.Keys(why))
+	return slices.Sorted(maps.Keys(changed)), slices.Sorted(maps.Keys(reasons))
 }
 
 // Plan returns what Run would do.

@@ -103,7 +103,7 @@ func (f *follower) merge(ctx context.Context, b Batch) error {
 
 // mergeRange merges a range as a whole, or not at all.
 func (f *follower) mergeRange(ctx context.Context, b Batch, r eventlog.Range) (calls int, ignored projections.Issues, err error) {
-	fold := f.projection.NewFold()
+	fold := f.projection.fold()
 	err = f.projector.Log.Read(ctx, b.Tx, r, f.projection.Kinds, func(e *eventlog.Entry) error {
 		calls += f.reader.Read(e, f.mappings, fold)
 		return nil

@@ -12,15 +12,31 @@ import (
 type Projection struct {
 	Name    string
 	Kinds   segment.Kinds // of the entries that the fold reads
-	NewFold func() projections.Fold
+	Parts   []string
+	NewFold func(parts []string) projections.Fold
 	Tables  Tables
-	// Depends says what of a mapping the rows depend on, by what people call it:
-	// where two specs give the same, they make the same rows.
+	// Depends says what of a mapping each part depends on: where two specs give
+	// the same, they make the same rows.
 	Depends func(*mapping.Spec) map[string]string
 }
 
+// Only returns the projection limited to some of its parts.
+func (p Projection) Only(parts []string) Projection {
+	p.Parts = parts
+	p.Tables = p.Tables.Only(parts)
+	return p
+}
+
+// fold returns a new fold of the projection's parts.
+func (p Projection) fold() projections.Fold { return p.NewFold(p.Parts) }
+
 // Tables keeps the rows of one projection, a set of tables for each generation.
 type Tables interface {
+	// Only returns the tables of some parts.
+	Only(parts []string) Tables
+	// Adopt gives a generation the tables that it was not built with, and the
+	// issues that belong to them, from the one that is served and ends.
+	Adopt(ctx context.Context, tx Tx, from, to int64) error
 	// Create makes a generation's tables, without indexes.
 	Create(ctx context.Context, tx Tx, generation int64) error
 	// Index makes the indexes and what the planner knows of the tables.

@@ -67,7 +67,7 @@ const (
 // work reads chunk after chunk until none is left.
 func (l *load) work(ctx context.Context) error {
 	var reader projections.Reader
-	fold := l.projection.NewFold()
+	fold := l.projection.fold()
 	for {
 		after := eventlog.Offset(l.next.Add(chunk) - chunk)
 		if after >= l.r.UpTo {
@@ -82,7 +82,7 @@ func (l *load) work(ctx context.Context) error {
 		if err := l.add(ctx, fold); err != nil {
 			return err
 		}
-		fold = l.projection.NewFold()
+		fold = l.projection.fold()
 	}
 }
 

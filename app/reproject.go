@@ -184,7 +184,7 @@ func (r *run) start(ctx context.Context, from From, chosen []Projection) error {
 		for i, p := range chosen {
 			r.record.Projections = append(r.record.Projections, p.Name)
 			if plan.Projections[i].Rebuild {
-				r.chosen = append(r.chosen, p)
+				r.chosen = append(r.chosen, p.Only(plan.Projections[i].Parts))
 				r.progress.total.Add(plan.Projections[i].Rows)
 			}
 		}
@@ -204,9 +204,24 @@ func (r *run) createGenerations(ctx context.Context, tx Tx) error {
 		if err := p.Tables.Create(ctx, tx, id); err != nil {
 			return fmt.Errorf("create the tables of generation %d: %w", id, err)
 		}
-		r.built = append(r.built, Generation{ID: id, Projection: p.Name, Checkpoint: r.head})
+		upTo, err := r.loadUpTo(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		r.built = append(r.built, Generation{ID: id, Projection: p.Name, Checkpoint: upTo})
 	}
 	return nil
+}
+
+// loadUpTo is how far a generation is loaded in bulk: to the log's head, unless
+// it will adopt tables of the served one, which it must not be ahead of.
+func (r *run) loadUpTo(ctx context.Context, tx Tx, p Projection) (eventlog.Offset, error) {
+	whole, _ := r.projection(p.Name)
+	if len(p.Parts) == len(whole.Parts) {
+		return r.head, nil
+	}
+	served, err := r.Generations.Serving(ctx, tx, p.Name)
+	return min(r.head, served.Checkpoint), err
 }
 
 func (r *run) build(ctx context.Context) error {

@@ -116,6 +116,13 @@ func (r *run) switchOver(ctx context.Context, tx Tx) error {
 		}
 	}
 	for i, p := range r.chosen {
+		served, err := r.Generations.Serving(ctx, tx, p.Name)
+		if err != nil {
+			return err
+		}
+		if err := p.Tables.Adopt(ctx, tx, served.ID, r.built[i].ID); err != nil {
+			return fmt.Errorf("adopt what stays of %s: %w", p.Name, err)
+		}
 		if err := p.Tables.Serve(ctx, tx, r.built[i].ID); err != nil {
 			return fmt.Errorf("point the views of %s at the new generation: %w", p.Name, err)
 		}

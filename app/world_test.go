@@ -57,8 +57,8 @@ func newWorld(t *testing.T) *world {
 
 func worldOf(db *sql.DB) *world {
 	return &world{db: db, database: postgres.Database{DB: db}, maxRows: 2000, all: []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, NewFold: func() projections.Fold { return projections.NewProfilesFold() }, Tables: postgres.Profiles{DB: db}, Depends: projections.ProfilesDepend},
-		{Name: projections.Events, Kinds: projections.EventsKinds, NewFold: func() projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend},
+		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
 	}}
 }
 

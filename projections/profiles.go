@@ -14,6 +14,7 @@ const ProfilesKinds = segment.Identify
 // ProfilesFold builds people's states from identify calls.
 type ProfilesFold struct {
 	People map[string]profile.State
+	parts  partSet
 	issues Issues
 	size   int
 
@@ -27,9 +28,9 @@ type member struct {
 	value segment.Value
 }
 
-// NewProfilesFold returns a fold that knows nobody.
-func NewProfilesFold() *ProfilesFold {
-	return &ProfilesFold{People: map[string]profile.State{}, issues: Issues{}, keys: map[string]string{}}
+// NewProfilesFold returns a fold that knows nobody and makes the given parts.
+func NewProfilesFold(parts []string) *ProfilesFold {
+	return &ProfilesFold{parts: partsOf(parts), People: map[string]profile.State{}, issues: Issues{}, keys: map[string]string{}}
 }
 
 // Ignored implements Fold.
@@ -47,16 +48,33 @@ func (f *ProfilesFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
 		return
 	}
 	at, problems := c.ObservedAt(e.ReceivedAt)
-	f.issues.addTimes(e, problems)
 	stamp := eventlog.Stamp{At: at, Position: eventlog.Position{Offset: e.Offset, Index: int32(c.Index)}}
-	f.readMembers(e, c.Traits)
-	f.add(c.UserID, profile.State{
-		Identified: true, First: at, Last: at,
-		Traits:   f.traits(stamp),
-		Settings: f.settings(e, m, stamp),
-		Channels: f.channels(e, m, at),
-	})
+	isObject := f.readMembers(c.Traits)
+	var s profile.State
+	if f.parts.properties {
+		f.issues.addTimes(e, problems)
+		if !isObject {
+			f.issues.Add(e, "traits_not_an_object", "traits")
+		}
+		s = profile.State{Identified: true, First: at, Last: at, Traits: f.traits(stamp)}
+	}
+	if f.parts.preferences {
+		s.Settings = f.settings(e, m, stamp)
+	}
+	if f.parts.channels {
+		s.Channels = f.channels(e, m, at)
+	}
+	f.add(c.UserID, s)
 }
+
+const (
+	preferenceCount = profile.PreferenceCount
+	channelCount    = profile.ChannelCount
+)
+
+func preferenceIssue(p int) string { return "bad_" + profile.Preference(p).String() }
+
+func channelIssue(c int) string { return "bad_" + profile.Channel(c).String() }
 
 // Rough sizes of a person, a trait and a channel value in memory, in bytes.
 const (
@@ -66,6 +84,9 @@ const (
 )
 
 func (f *ProfilesFold) add(id string, s profile.State) {
+	if s.IsEmpty() {
+		return
+	}
 	known, ok := f.People[id]
 	if !ok {
 		f.size += personSize + len(id)
@@ -74,18 +95,15 @@ func (f *ProfilesFold) add(id string, s profile.State) {
 	f.People[id] = profile.Merge(known, s)
 }
 
-// readMembers notes the top-level members of a call's traits.
-func (f *ProfilesFold) readMembers(e *eventlog.Entry, traits segment.Value) {
+// readMembers notes the top-level members of a call's traits. It tells whether
+// they are an object, or nothing.
+func (f *ProfilesFold) readMembers(traits segment.Value) bool {
 	f.members = f.members[:0]
-	switch traits.Kind() {
-	case segment.Object:
-		for key, value := range traits.Members {
-			f.members = append(f.members, member{f.intern(key), value})
-		}
-	case segment.Absent, segment.Null:
-	default:
-		f.issues.Add(e, "traits_not_an_object", "traits")
+	for key, value := range traits.Members {
+		f.members = append(f.members, member{f.intern(key), value})
 	}
+	kind := traits.Kind()
+	return kind == segment.Object || kind == segment.Absent || kind == segment.Null
 }
 
 func (f *ProfilesFold) intern(key string) string {
@@ -155,7 +173,7 @@ func (f *ProfilesFold) settings(e *eventlog.Entry, m Mapping, stamp eventlog.Sta
 		}
 		text, ok := value.Text()
 		if !ok || !preference.Valid(text) {
-			f.issues.Add(e, "bad_"+preference.String(), "trait "+trait+": "+preference.Wants())
+			f.issues.Add(e, preferenceIssue(i), "trait "+trait+": "+preference.Wants())
 			continue
 		}
 		out[i] = profile.Setting{Value: text, Stamp: stamp}
@@ -191,7 +209,7 @@ func (f *ProfilesFold) channelValue(out []profile.ChannelValue, e *eventlog.Entr
 		return out
 	case segment.String:
 	default:
-		f.issues.Add(e, "bad_"+c.String(), "trait "+trait+": not text")
+		f.issues.Add(e, channelIssue(int(c)), "trait "+trait+": not text")
 		return out
 	}
 	text, _ := value.Text()
@@ -201,7 +219,7 @@ func (f *ProfilesFold) channelValue(out []profile.ChannelValue, e *eventlog.Entr
 		return append(out, profile.ChannelValue{Channel: c, Value: text, First: at, Last: at})
 	}
 	if text != "" {
-		f.issues.Add(e, "bad_"+c.String(), "trait "+trait+": "+c.Wants())
+		f.issues.Add(e, channelIssue(int(c)), "trait "+trait+": "+c.Wants())
 	}
 	return out
 }

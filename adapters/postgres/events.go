@@ -71,6 +71,13 @@ COMMENT ON COLUMN relay.events.received_at IS 'when relay received the request';
 COMMENT ON COLUMN relay.events.source IS 'name of the API key';
 COMMENT ON COLUMN relay.events.mapping_version IS 'the mapping version under which the row was made'`
 
+// Only implements app.Tables: there is one part.
+func (e Events) Only([]string) app.Tables { return e }
+
+// Adopt implements app.Tables: there is nothing that a generation was not built
+// with.
+func (Events) Adopt(context.Context, app.Tx, int64, int64) error { return nil }
+
 // Create implements app.Tables.
 func (Events) Create(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, eventsDDL, generation)

@@ -4,26 +4,18 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"time"
 
 	"relay/domain/profile"
 	"relay/domain/segment"
 )
 
-const readStatesSQL = `SELECT p.distinct_id, p.properties, p.stamps, p.first_identified_at, p.last_identified_at,
-       coalesce(f.preferred_language, ''), coalesce(f.locale, ''), coalesce(f.timezone, ''), f.stamps, c.channels, c.seen
-FROM relay_store.profiles_g%[1]d p
-LEFT JOIN relay_store.preferences_g%[1]d f ON f.distinct_id = p.distinct_id
-LEFT JOIN relay_store.channels_g%[1]d c ON c.distinct_id = p.distinct_id
-WHERE p.distinct_id = ANY ($1::text[])`
-
 // readStates returns the states of those of the people who have rows.
-func readStates[V any](ctx context.Context, tx *sql.Tx, generation int64, people map[string]V) (map[string]profile.State, error) {
+func (p Profiles) readStates(ctx context.Context, tx *sql.Tx, generation int64, people map[string]profile.State) (map[string]profile.State, error) {
 	ids := newColumn(oidText)
 	for id := range people {
 		ids.text(id)
 	}
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(readStatesSQL, generation), ids)
+	rows, err := tx.QueryContext(ctx, fmt.Sprintf(p.readSQL(), generation), ids)
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +33,11 @@ func readStates[V any](ctx context.Context, tx *sql.Tx, generation int64, people
 	return states, rows.Err()
 }
 
-// stateRow is a person as the three tables hold them.
+// stateRow is a person as the tables hold them; null where they do not.
 type stateRow struct {
 	id                 string
 	properties, stamps []byte
-	first, last        time.Time
+	first, last        sql.NullTime
 	settings           [profile.PreferenceCount]profile.Setting
 	settingStamps      []byte
 	channels, seen     []byte
@@ -60,9 +52,12 @@ func (r *stateRow) targets() []any {
 }
 
 func (r *stateRow) state() (s profile.State, err error) {
-	s = profile.State{Identified: true, First: segment.InstantOf(r.first), Last: segment.InstantOf(r.last), Settings: r.settings}
-	if s.Traits, err = r.traits(); err != nil {
-		return s, err
+	s.Settings = r.settings
+	if r.first.Valid {
+		s.Identified, s.First, s.Last = true, segment.InstantOf(r.first.Time), segment.InstantOf(r.last.Time)
+		if s.Traits, err = r.traits(); err != nil {
+			return s, err
+		}
 	}
 	if r.settingStamps != nil {
 		if err := profile.DecodeSettingStamps(r.settingStamps, &s.Settings); err != nil {
@@ -91,25 +86,7 @@ func (r *stateRow) traits() ([]profile.Trait, error) {
 	return profile.SortTraits(traits), nil
 }
 
-// Statements that write people's rows; the last part is added where rows may
-// exist already.
-const (
-	writeProfilesSQL = `INSERT INTO relay_store.profiles_g%[1]d (distinct_id, properties, stamps, first_identified_at, last_identified_at)
-SELECT * FROM unnest($1::text[], $2::jsonb[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])`
-	replaceProfiles = ` ON CONFLICT (distinct_id) DO UPDATE SET properties = excluded.properties, stamps = excluded.stamps,
-first_identified_at = excluded.first_identified_at, last_identified_at = excluded.last_identified_at`
-
-	writePreferencesSQL = `INSERT INTO relay_store.preferences_g%[1]d (distinct_id, preferred_language, locale, timezone, stamps)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[])`
-	replacePreferences = ` ON CONFLICT (distinct_id) DO UPDATE SET preferred_language = excluded.preferred_language,
-locale = excluded.locale, timezone = excluded.timezone, stamps = excluded.stamps`
-
-	writeChannelsSQL = `INSERT INTO relay_store.channels_g%[1]d (distinct_id, channels, seen)
-SELECT * FROM unnest($1::text[], $2::jsonb[], $3::jsonb[])`
-	replaceChannels = ` ON CONFLICT (distinct_id) DO UPDATE SET channels = excluded.channels, seen = excluded.seen`
-)
-
-// stateColumns are people's states on their way into the three tables.
+// stateColumns are people's states on their way into the tables.
 type stateColumns struct {
 	profiles, preferences, channels []*column
 	buffer, seen                    []byte
@@ -124,6 +101,15 @@ func newStateColumns() *stateColumns {
 }
 
 func (c *stateColumns) add(id string, s profile.State) {
+	c.addProperties(id, s)
+	c.addSettings(id, s.Settings)
+	c.addChannels(id, s.Channels)
+}
+
+func (c *stateColumns) addProperties(id string, s profile.State) {
+	if !s.Identified {
+		return
+	}
 	c.profiles[0].text(id)
 	c.buffer = profile.AppendProperties(c.buffer[:0], s.Traits)
 	c.profiles[1].json(c.buffer)
@@ -131,8 +117,6 @@ func (c *stateColumns) add(id string, s profile.State) {
 	c.profiles[2].bytes(c.buffer)
 	c.profiles[3].instant(s.First)
 	c.profiles[4].instant(s.Last)
-	c.addSettings(id, s.Settings)
-	c.addChannels(id, s.Channels)
 }
 
 func (c *stateColumns) addSettings(id string, settings [profile.PreferenceCount]profile.Setting) {
@@ -164,22 +148,16 @@ func (c *stateColumns) size() int {
 
 // writeTo writes the rows; replace is for tables that may hold the people.
 func (c *stateColumns) writeTo(ctx context.Context, tx *sql.Tx, generation int64, replace bool) error {
-	for _, t := range []struct {
-		insert, onConflict string
-		columns            []*column
-	}{
-		{writeProfilesSQL, replaceProfiles, c.profiles},
-		{writePreferencesSQL, replacePreferences, c.preferences},
-		{writeChannelsSQL, replaceChannels, c.channels},
-	} {
-		if t.columns[0].count == 0 {
+	for i, columns := range [][]*column{c.profiles, c.preferences, c.channels} {
+		if columns[0].count == 0 {
 			continue
 		}
-		query := fmt.Sprintf(t.insert, generation)
+		part := profileParts[i]
+		query := fmt.Sprintf("INSERT INTO relay_store.%s_g%d %s", part.table, generation, part.insert)
 		if replace {
-			query += t.onConflict
+			query += part.replace
 		}
-		if _, err := tx.ExecContext(ctx, query, arguments(t.columns)...); err != nil {
+		if _, err := tx.ExecContext(ctx, query, arguments(columns)...); err != nil {
 			return err
 		}
 	}
@@ -187,7 +165,7 @@ func (c *stateColumns) writeTo(ctx context.Context, tx *sql.Tx, generation int64
 }
 
 // writeStates writes the people's rows.
-func writeStates(ctx context.Context, tx *sql.Tx, generation int64, people map[string]profile.State, replace bool) error {
+func (p Profiles) writeStates(ctx context.Context, tx *sql.Tx, generation int64, people map[string]profile.State, replace bool) error {
 	columns := newStateColumns()
 	for id, s := range people {
 		columns.add(id, s)

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/lib/pq"
+
 	"relay/app"
 	"relay/domain/profile"
 	"relay/projections"
@@ -17,40 +19,19 @@ import (
 //	preferences_gN  the settings, of people who have any
 //	channels_gN     channel values, of people who have any
 type Profiles struct {
-	DB *sql.DB // for loading
+	db    *sql.DB // for loading
+	parts []string
 }
 
 var _ app.Tables = Profiles{}
 
-// profilesDDL makes a generation's tables; %[1]d is its number.
-const profilesDDL = `
-CREATE TABLE relay_store.profiles_g%[1]d (
-    distinct_id         text COLLATE "C" NOT NULL,
-    properties          jsonb            NOT NULL,
-    stamps              bytea            NOT NULL,
-    first_identified_at timestamptz      NOT NULL,
-    last_identified_at  timestamptz      NOT NULL
-) WITH (fillfactor = 90);
-CREATE TABLE relay_store.preferences_g%[1]d (
-    distinct_id        text COLLATE "C" NOT NULL,
-    preferred_language text,
-    locale             text,
-    timezone           text,
-    stamps             bytea            NOT NULL
-);
-CREATE TABLE relay_store.channels_g%[1]d (
-    distinct_id text COLLATE "C" NOT NULL,
-    channels    jsonb            NOT NULL,
-    seen        jsonb            NOT NULL
-) WITH (fillfactor = 90)`
+// NewProfiles returns the tables of all parts.
+func NewProfiles(db *sql.DB) Profiles {
+	return Profiles{db: db, parts: projections.ProfilesParts()}
+}
 
-const profilesIndexes = `
-ALTER TABLE relay_store.profiles_g%[1]d ADD CONSTRAINT profiles_g%[1]d_pkey PRIMARY KEY (distinct_id);
-ALTER TABLE relay_store.preferences_g%[1]d ADD CONSTRAINT preferences_g%[1]d_pkey PRIMARY KEY (distinct_id);
-ALTER TABLE relay_store.channels_g%[1]d ADD CONSTRAINT channels_g%[1]d_pkey PRIMARY KEY (distinct_id);
-ANALYZE relay_store.profiles_g%[1]d, relay_store.preferences_g%[1]d, relay_store.channels_g%[1]d`
-
-const profilesDrop = `DROP TABLE IF EXISTS relay_store.profiles_g%[1]d, relay_store.preferences_g%[1]d, relay_store.channels_g%[1]d, relay_store.partials_g%[1]d`
+// Only implements app.Tables.
+func (p Profiles) Only(parts []string) app.Tables { return Profiles{db: p.db, parts: parts} }
 
 // profilesViews must keep names, types and order of the columns: a view can
 // only be replaced by one that has the same, and more after them.
@@ -87,13 +68,40 @@ COMMENT ON COLUMN relay.profile_channels.first_seen_at IS 'the least observed-at
 COMMENT ON COLUMN relay.profile_channels.last_seen_at IS 'the greatest observed-at of the calls that held the value'`
 
 // Create implements app.Tables.
-func (Profiles) Create(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, profilesDDL, generation)
+func (p Profiles) Create(ctx context.Context, tx app.Tx, generation int64) error {
+	return execFor(ctx, tx, p.statements(func(part profilePart) string {
+		return "CREATE TABLE relay_store." + part.table + "_g%[1]d " + part.columns
+	}), generation)
 }
 
 // Index implements app.Tables.
-func (Profiles) Index(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, profilesIndexes, generation)
+func (p Profiles) Index(ctx context.Context, tx app.Tx, generation int64) error {
+	return execFor(ctx, tx, p.statements(func(part profilePart) string {
+		table := part.table + "_g%[1]d"
+		return "ALTER TABLE relay_store." + table + " ADD CONSTRAINT " + table + "_pkey PRIMARY KEY (distinct_id); ANALYZE relay_store." + table
+	}), generation)
+}
+
+// Adopt implements app.Tables: tables change their names, not their rows.
+func (p Profiles) Adopt(ctx context.Context, tx app.Tx, from, to int64) error {
+	rename := p.adopted(func(part profilePart) string {
+		return fmt.Sprintf("ALTER TABLE relay_store.%[1]s_g%[2]d RENAME TO %[1]s_g%[3]d", part.table, from, to)
+	})
+	if rename == "" {
+		return nil
+	}
+	if err := setLockTimeout(ctx, tx, readersPatience); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, rename); err != nil {
+		return err
+	}
+	var rebuilt []string
+	for _, part := range p.parts {
+		rebuilt = append(rebuilt, projections.IssueCodes(part)...)
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.issues SET generation = $2 WHERE generation = $1 AND code <> ALL ($3)`, from, to, pq.Array(rebuilt))
+	return err
 }
 
 // Serve implements app.Tables.
@@ -115,7 +123,10 @@ func (Profiles) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 	if err := setLockTimeout(ctx, tx, readersPatience); err != nil {
 		return err
 	}
-	return execFor(ctx, tx, profilesDrop, generation)
+	all := Profiles{parts: projections.ProfilesParts()}
+	return execFor(ctx, tx, all.statements(func(part profilePart) string {
+		return "DROP TABLE IF EXISTS relay_store." + part.table + "_g%[1]d"
+	})+"; DROP TABLE IF EXISTS relay_store.partials_g%[1]d", generation)
 }
 
 // execFor runs statements on a generation's tables.
@@ -125,12 +136,12 @@ func execFor(ctx context.Context, tx *sql.Tx, statements string, generation int6
 }
 
 // Merge implements app.Tables.
-func (Profiles) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
+func (p Profiles) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
 	people := fold.(*projections.ProfilesFold).People
 	if len(people) == 0 {
 		return nil
 	}
-	known, err := readStates(ctx, tx, generation, people)
+	known, err := p.readStates(ctx, tx, generation, people)
 	if err != nil {
 		return fmt.Errorf("read %d people's states: %w", len(people), err)
 	}
@@ -138,5 +149,5 @@ func (Profiles) Merge(ctx context.Context, tx app.Tx, generation int64, fold pro
 	for id, delta := range people {
 		merged[id] = profile.Merge(known[id], delta)
 	}
-	return writeStates(ctx, tx, generation, merged, true)
+	return p.writeStates(ctx, tx, generation, merged, true)
 }

@@ -16,13 +16,14 @@ import (
 
 // Load implements app.Tables.
 func (p Profiles) Load(generation int64) app.Loader {
-	return &profilesLoader{db: p.DB, generation: generation, seed: maphash.MakeSeed()}
+	return &profilesLoader{tables: p, db: p.db, generation: generation, seed: maphash.MakeSeed()}
 }
 
 // profilesLoader writes partial states to partials_gN, each in the bucket of
 // its person, and at the end merges bucket by bucket, so that memory holds one
 // bucket's people at a time.
 type profilesLoader struct {
+	tables     Profiles
 	db         *sql.DB
 	generation int64
 	seed       maphash.Seed
@@ -158,7 +159,7 @@ func (l *profilesLoader) mergeParts(ctx context.Context) error {
 
 func (l *profilesLoader) write(ctx context.Context, people map[string]profile.State) error {
 	err := inTx(ctx, l.db, func(tx *sql.Tx) error {
-		return writeStates(ctx, tx, l.generation, people, false)
+		return l.tables.writeStates(ctx, tx, l.generation, people, false)
 	})
 	if !isUnstorable(err) {
 		return err
@@ -172,7 +173,7 @@ func (l *profilesLoader) writeEach(ctx context.Context, people map[string]profil
 	return inTx(ctx, l.db, func(tx *sql.Tx) error {
 		for id, s := range people {
 			err := try(ctx, tx, func() error {
-				return writeStates(ctx, tx, l.generation, map[string]profile.State{id: s}, false)
+				return l.tables.writeStates(ctx, tx, l.generation, map[string]profile.State{id: s}, false)
 			})
 			if isUnstorable(err) {
 				l.unstorable.Add(&eventlog.Entry{ReceivedAt: s.Last, Offset: lastOffset(s)}, projections.Unstorable, "a person's state")

@@ -15,6 +15,8 @@ import (
 	"relay/adapters/postgres"
 	"relay/app"
 	domain "relay/domain/eventlog"
+	"relay/domain/mapping"
+	"relay/domain/profile"
 	"relay/domain/segment"
 	"relay/projections"
 )
@@ -88,8 +90,8 @@ func (b *bench) defaultSubscriber(ctx context.Context, what string) error {
 
 func (b *bench) allProjections() []app.Projection {
 	return []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, NewFold: func() projections.Fold { return projections.NewProfilesFold() }, Tables: postgres.Profiles{DB: b.db}, Depends: projections.ProfilesDepend},
-		{Name: projections.Events, Kinds: projections.EventsKinds, NewFold: func() projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: b.db}, Depends: projections.EventsDepend},
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(b.db), Depends: projections.ProfilesDepend},
+		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: b.db}, Depends: projections.EventsDepend},
 	}
 }
 
@@ -146,10 +148,20 @@ func (b *bench) rebuilding(ctx context.Context) error {
 	}
 	database := postgres.Database{DB: b.db}
 	all := b.allProjections()
+	withChannel, withPrefix := mapping.Default(), mapping.Default()
+	withChannel.Channels[profile.SlackEmail] = []string{"slack_email"}
+	withPrefix.Channels[profile.SlackEmail], withPrefix.EventPrefix = []string{"slack_email"}, "segment : "
 	for _, choice := range []struct {
 		way    string
 		chosen []app.Projection
-	}{{"profiles and events", all}, {"profiles", all[:1]}, {"events", all[1:]}} {
+		change *mapping.Spec // applied before; nil: everything is rebuilt as it is
+	}{
+		{"profiles and events", all, nil}, {"profiles", all[:1], nil}, {"events", all[1:], nil},
+		{"after a channel change", all, &withChannel}, {"after a prefix change", all, &withPrefix},
+	} {
+		if err := b.apply(ctx, choice.change); err != nil {
+			return err
+		}
 		reprojector := app.Reprojector{
 			DB: database, All: all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Controls: eventlog.Controls{},
 			Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: b.db}, Timelines: postgres.Timelines{},
@@ -169,6 +181,15 @@ func (b *bench) rebuilding(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (b *bench) apply(ctx context.Context, spec *mapping.Spec) error {
+	if spec == nil {
+		return nil
+	}
+	mappings := app.Mappings{DB: postgres.Database{DB: b.db}, Controls: eventlog.Controls{}, Timelines: postgres.Timelines{}, Now: time.Now}
+	_, err := mappings.Apply(ctx, *spec, "")
+	return err
 }
 
 // phases prints how long each phase took.

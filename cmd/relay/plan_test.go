@@ -22,13 +22,13 @@ func TestPlan(t *testing.T) {
 	}
 	const versions = `SELECT string_agg(event_name || mapping_version, ' ') FROM relay.events`
 	for _, c := range []struct {
-		name, mapping, rebuilt, events string
+		name, mapping, rebuilt, parts, events string
 	}{
-		{"a prefix", "event_prefix: \"p:\"", "events", "p:User Registered2"},
-		{"a channel", "event_prefix: \"p:\"\nchannels: {email: email, sms: phone, slack_email: slack_email}", "profiles", "p:User Registered3"},
-		{"a preference", "event_prefix: \"p:\"\nchannels: {email: email, sms: phone, slack_email: slack_email}\npreferences: {language: language}", "profiles", "p:User Registered4"},
-		{"the order of traits in a channel", "event_prefix: \"p:\"\nchannels: {email: email, sms: [phone], slack_email: [slack_email, slack_email2]}\npreferences: {language: language}", "profiles", "p:User Registered5"},
-		{"nothing but their order", "event_prefix: \"p:\"\nchannels: {email: email, sms: [phone], slack_email: [slack_email2, slack_email]}\npreferences: {language: language}", "", "p:User Registered6"},
+		{"a prefix", "event_prefix: \"p:\"", "events", "events", "p:User Registered2"},
+		{"a channel", "event_prefix: \"p:\"\nchannels: {email: email, sms: phone, slack_email: slack_email}", "profiles", "channels", "p:User Registered3"},
+		{"a preference", "event_prefix: \"p:\"\nchannels: {email: email, sms: phone, slack_email: slack_email}\npreferences: {language: language}", "profiles", "preferences", "p:User Registered4"},
+		{"the order of traits in a channel", "event_prefix: \"p:\"\nchannels: {email: email, sms: [phone], slack_email: [slack_email, slack_email2]}\npreferences: {language: language}", "profiles", "channels", "p:User Registered5"},
+		{"nothing but their order", "event_prefix: \"p:\"\nchannels: {email: email, sms: [phone], slack_email: [slack_email2, slack_email]}\npreferences: {language: language}", "", "", "p:User Registered6"},
 	} {
 		relay.must("mapping", "apply", relay.writeFile("mapping.yaml", c.mapping))
 		var plan app.Plan
@@ -39,7 +39,7 @@ func TestPlan(t *testing.T) {
 		for _, step := range plan.Projections {
 			if step.Rebuild {
 				rebuilt = append(rebuilt, step.Projection)
-				if step.Rows != 1 || step.Bytes == 0 || len(step.Why) == 0 {
+				if strings.Join(step.Parts, " ") != c.parts || step.Rows != 1 || step.Bytes == 0 || len(step.Why) == 0 {
 					t.Errorf("%s: step %+v", c.name, step)
 				}
 			}

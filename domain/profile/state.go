@@ -44,6 +44,11 @@ type State struct {
 	Channels    []ChannelValue
 }
 
+// IsEmpty tells whether the state knows nothing.
+func (s *State) IsEmpty() bool {
+	return !s.Identified && len(s.Traits) == 0 && len(s.Channels) == 0 && s.Settings == [PreferenceCount]Setting{}
+}
+
 // Merge returns what a and b know together. It is commutative, associative and
 // idempotent: it gives the same for any order, any grouping and any repetition.
 // The result may share memory with both, which must not be changed afterwards.
