@@ -38,8 +38,9 @@ func urlCommand() *cli.Command {
 
 func psqlCommand() *cli.Command {
 	return &cli.Command{
-		Name: "psql", Usage: "a psql on the database; arguments go to psql", ArgsUsage: "[-- ARGUMENTS]",
-		Action: with(runPsql),
+		Name: "psql", Usage: "a psql on the database; arguments go to psql", ArgsUsage: "[ARGUMENTS]",
+		SkipFlagParsing: true,
+		Action:          with(runPsql),
 	}
 }
 
@@ -48,7 +49,11 @@ func runPsql(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{s.url}, c.Args().Slice()...)
+	given := c.Args().Slice()
+	if len(given) > 0 && given[0] == "--" {
+		given = given[1:]
+	}
+	args := append([]string{s.url}, given...)
 	command := exec.CommandContext(c.Context, path, args...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, c.App.Writer, c.App.ErrWriter
 	err = command.Run()

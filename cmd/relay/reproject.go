@@ -134,7 +134,7 @@ func (v *progressView) report(p app.Progress) {
 	v.last = p
 	if v.bar != nil {
 		v.bar.ChangeMax64(max(p.Total, 1))
-		v.bar.Describe(phaseText(p))
+		v.bar.Describe(fmt.Sprintf("%s, %.0f calls/s", phaseText(p), float64(p.Calls)/max(time.Since(v.started).Seconds(), 0.001)))
 		_ = v.bar.Set64(p.Done) // a bar that cannot be drawn is no reason to stop
 		return
 	}

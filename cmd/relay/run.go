@@ -24,7 +24,8 @@ func (e usageError) Unwrap() error { return e.error }
 // Run runs one relay command: data goes to out, messages to errOut. It returns
 // the exit status: 0 done, 1 failed, 2 wrong use.
 func Run(ctx context.Context, args []string, out, errOut io.Writer) int {
-	err := newApp(out, errOut).RunContext(ctx, args)
+	application := newApp(out, errOut)
+	err := application.RunContext(ctx, arrange(application, args))
 	if err == nil {
 		return exitDone
 	}
@@ -94,7 +95,7 @@ func wrongSubcommand(c *cli.Context) error {
 // wantArgs checks the number of arguments.
 func wantArgs(c *cli.Context, least, most int) error {
 	if n := c.NArg(); n < least || n > most {
-		return usageError{fmt.Errorf("relay %s takes %s; got %d (flags come before arguments)", c.Command.FullName(), c.Command.ArgsUsage, n)}
+		return usageError{fmt.Errorf("relay %s takes %s; got %d", c.Command.FullName(), c.Command.ArgsUsage, n)}
 	}
 	return nil
 }
