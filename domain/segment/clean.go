@@ -10,22 +10,18 @@ import (
 // unquote returns the text of a JSON string that was checked, with U+FFFD for
 // U+0000 and unpaired surrogates.
 func unquote(raw []byte) string {
-	inner := raw[1 : len(raw)-1]
-	if bytes.IndexByte(inner, '\\') < 0 {
-		return string(inner)
+	rest := raw[1 : len(raw)-1]
+	escape := bytes.IndexByte(rest, '\\')
+	if escape < 0 {
+		return string(rest)
 	}
-	out := make([]byte, 0, len(inner))
-	for i := 0; i < len(inner); {
-		if inner[i] != '\\' {
-			out = append(out, inner[i])
-			i++
-			continue
-		}
-		r, n := unescape(inner[i:])
-		out = utf8.AppendRune(out, r)
-		i += n
+	out := make([]byte, 0, len(rest))
+	for ; escape >= 0; escape = bytes.IndexByte(rest, '\\') {
+		r, n := unescape(rest[escape:])
+		out = utf8.AppendRune(append(out, rest[:escape]...), r)
+		rest = rest[escape+n:]
 	}
-	return string(out)
+	return string(append(out, rest...))
 }
 
 // unescape reads the escape, or pair of escapes, at the start of b.
@@ -96,21 +92,17 @@ func appendClean(dst, raw []byte) []byte {
 const replacement = `\ufffd`
 
 func appendCleanString(dst, raw []byte) []byte {
-	for i := 0; i < len(raw); {
-		if raw[i] != '\\' {
-			dst = append(dst, raw[i])
-			i++
-			continue
-		}
-		r, n := unescape(raw[i:])
-		if r == utf8.RuneError && raw[i+1] == 'u' {
+	for escape := bytes.IndexByte(raw, '\\'); escape >= 0; escape = bytes.IndexByte(raw, '\\') {
+		r, n := unescape(raw[escape:])
+		dst = append(dst, raw[:escape]...)
+		if r == utf8.RuneError && raw[escape+1] == 'u' {
 			dst = append(dst, replacement...)
 		} else {
-			dst = append(dst, raw[i:i+n]...)
+			dst = append(dst, raw[escape:escape+n]...)
 		}
-		i += n
+		raw = raw[escape+n:]
 	}
-	return dst
+	return append(dst, raw...)
 }
 
 // expansion is how many digits a number's exponent stands for.
@@ -155,12 +147,23 @@ func isNumeric(raw []byte) bool {
 	if len(fraction)-exponent > maxScale {
 		return false
 	}
-	digits := append(bytes.Clone(whole), fraction...)
-	leading := len(digits) - len(bytes.TrimLeft(digits, "0"))
-	if leading == len(digits) {
+	leading := zeros(whole)
+	if leading == len(whole) {
+		leading += zeros(fraction)
+	}
+	if leading == len(whole)+len(fraction) {
 		return true // zero
 	}
 	// The place of the first digit that is not zero: 0 for ones, 1 for tens.
 	place := len(whole) - 1 - leading + exponent
 	return place < 0 || place/4 <= maxGroupWeight
+}
+
+// zeros counts the zeros that digits begin with.
+func zeros(digits []byte) int {
+	n := 0
+	for n < len(digits) && digits[n] == '0' {
+		n++
+	}
+	return n
 }

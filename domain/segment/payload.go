@@ -1,10 +1,5 @@
 package segment
 
-import (
-	"bytes"
-	"unicode/utf8"
-)
-
 // Rejection is a call that no projection can use, and why.
 type Rejection struct {
 	Index   int    `json:"index"`
@@ -24,119 +19,136 @@ type Payload struct {
 // Parser reads payloads. It is reusable, and not for concurrent use: what Parse
 // returns is valid until the next Parse, and shares the body's memory.
 type Parser struct {
-	payload Payload
-	scan    scanner
+	payload  Payload
+	scan     scanner
+	pathKind Kinds
 }
 
 // Parse reads a payload; pathKind, if not 0, stands in where a call has no
 // type. Errors are *SyntaxError. The members context and integrations of a
 // batch play no part in any projection, so they are not merged into calls here.
 func (p *Parser) Parse(body []byte, pathKind Kinds) (Payload, error) {
-	if !utf8.Valid(body) {
-		return Payload{}, syntaxError(body, invalidAt(body), "bytes that are not UTF-8")
-	}
-	p.payload = Payload{Calls: p.payload.Calls[:0], Rejected: p.payload.Rejected[:0]}
-	p.scan.data = body
-	start := p.scan.space(0)
-	var end int
-	var err *SyntaxError
-	switch {
-	case start < len(body) && body[start] == '[':
-		p.payload.IsBatch = true
-		end, err = p.elements(start, pathKind, member{})
-	case start < len(body) && body[start] == '{':
-		end, err = p.object(start, pathKind)
-	default:
-		if end, err = p.scan.value(start); err == nil {
-			p.add(Value{raw: body[start:end]}, nil, 0, pathKind, member{})
-		}
-	}
-	if err != nil {
+	if err := checkUTF8(body); err != nil {
 		return Payload{}, err
 	}
-	if rest := p.scan.space(end); rest != len(body) {
-		_, err := p.scan.fail(rest, "more after the value")
+	p.forget()
+	p.scan.data, p.pathKind = body, pathKind
+	end, err := p.whole(p.scan.space(0))
+	if err == nil {
+		err = p.scan.whole(end)
+	}
+	if err != nil {
 		return Payload{}, err
 	}
 	return p.payload, nil
 }
 
-func invalidAt(body []byte) int {
-	for i := 0; i < len(body); {
-		r, n := utf8.DecodeRune(body[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
+// keptCalls is how many calls' room a parser keeps for the next payload. One
+// huge payload must not hold its memory for as long as the parser lives.
+const keptCalls = 4096
+
+// forget empties the payload and lets go of the bodies that it shared.
+func (p *Parser) forget() {
+	calls, rejected := p.payload.Calls, p.payload.Rejected
+	if cap(calls) > keptCalls {
+		calls = nil
 	}
-	return len(body)
+	if cap(rejected) > keptCalls {
+		rejected = nil
+	}
+	clear(calls)
+	p.payload = Payload{Calls: calls[:0], Rejected: rejected[:0]}
 }
 
-// elements reads an array of calls.
-func (p *Parser) elements(i int, pathKind Kinds, sentAt member) (int, *SyntaxError) {
-	data := p.scan.data
-	i = p.scan.space(i + 1)
-	if i < len(data) && data[i] == ']' {
+// whole reads the body's one value, which begins at i.
+func (p *Parser) whole(i int) (int, *SyntaxError) {
+	switch {
+	case p.scan.at(i, '['):
+		p.payload.IsBatch = true
+		return p.array(i)
+	case p.scan.at(i, '{'):
+		return p.object(i)
+	}
+	return p.element(i)
+}
+
+// array reads the calls of an array. It sets the scanner's maxDepth.
+func (p *Parser) array(i int) (int, *SyntaxError) {
+	s, deepest := &p.scan, 0
+	if i = s.space(i + 1); s.at(i, ']') {
+		s.maxDepth = 1
 		return i + 1, nil
 	}
 	for {
-		start := p.scan.space(i)
-		var call callMembers
-		end, depth, err := p.members(start, &call)
+		end, err := p.element(i)
 		if err != nil {
 			return end, err
 		}
-		p.add(Value{raw: data[start:end]}, &call, depth, pathKind, sentAt)
-		i = p.scan.space(end)
-		if i >= len(data) {
-			return p.scan.fail(i, "")
+		deepest = max(deepest, s.maxDepth)
+		next, closed, err := s.next(end, ']')
+		if err != nil || closed {
+			s.maxDepth = deepest + 1
+			return next, err
 		}
-		switch data[i] {
-		case ']':
-			return i + 1, nil
-		case ',':
-			i++
-		default:
-			return p.scan.fail(i, "a comma or ] should be here")
-		}
+		i = next
 	}
 }
 
-// object reads an object that is one call, or a batch of them.
-func (p *Parser) object(start int, pathKind Kinds) (int, *SyntaxError) {
-	var call callMembers
-	end, depth, err := p.members(start, &call)
-	if err != nil {
+// element reads one call. It sets the scanner's maxDepth.
+func (p *Parser) element(i int) (int, *SyntaxError) {
+	if !p.scan.at(i, '{') {
+		end, err := p.scan.value(i)
+		p.reject(&notAnObject)
 		return end, err
 	}
-	if call.of[memberBatch].value.Kind() != Array {
-		p.add(Value{raw: p.scan.data[start:end]}, &call, depth, pathKind, member{})
-		return end, nil
+	var m callMembers
+	end, err := p.members(i, &m, false)
+	if err == nil {
+		p.add(&m)
 	}
-	p.payload.IsBatch = true
-	whole := p.scan.data
-	batch := call.of[memberBatch].value.raw
-	p.scan.data = batch
-	_, err = p.elements(0, pathKind, call.of[memberSentAt])
-	p.scan.data = whole
+	p.scan.maxDepth = m.depth
 	return end, err
 }
 
-// add notes a call, usable or not.
-func (p *Parser) add(raw Value, members *callMembers, depth int, pathKind Kinds, sentAt member) {
-	index := p.payload.Total
-	p.payload.Total++
-	code, message := "not_an_object", "a call is a JSON object such as {\"type\":\"track\",\"userId\":\"1\",\"event\":\"Ordered\"}"
-	if raw.Kind() == Object {
-		var call Call
-		if call, code, message = members.call(depth, pathKind, sentAt); code == "" {
-			call.Index = index
-			p.payload.Calls = append(p.payload.Calls, call)
-			p.payload.Kinds |= call.kinds()
-			return
-		}
+// object reads an object that is one call, or a batch of them. The calls are
+// noted on the way, so that a batch is read once; it is known to be one only at
+// the end, since of several members named batch the last counts.
+func (p *Parser) object(i int) (int, *SyntaxError) {
+	var m callMembers
+	end, err := p.members(i, &m, true)
+	if err != nil {
+		return end, err
 	}
-	p.payload.Rejected = append(p.payload.Rejected, Rejection{index, code, message})
+	if m.of[memberBatch].Kind() != Array {
+		p.forget()
+		p.add(&m)
+		return end, nil
+	}
+	p.payload.IsBatch = true
+	for i := range p.payload.Calls {
+		p.payload.Calls[i].times.sentBy(m.of[memberSentAt])
+	}
+	return end, nil
+}
+
+// add notes a call, usable or not.
+func (p *Parser) add(m *callMembers) {
+	p.payload.Calls = append(p.payload.Calls, Call{})
+	last := len(p.payload.Calls) - 1
+	c := &p.payload.Calls[last]
+	if why := c.read(m, p.pathKind); why != nil {
+		p.payload.Calls = p.payload.Calls[:last]
+		p.reject(why)
+		return
+	}
+	c.Index = p.payload.Total
+	p.payload.Total++
+	p.payload.Kinds |= c.kinds()
+}
+
+func (p *Parser) reject(why *unusable) {
+	p.payload.Rejected = append(p.payload.Rejected, Rejection{p.payload.Total, why.code, why.message})
+	p.payload.Total++
 	p.payload.Kinds |= Unusable
 }
 
@@ -145,7 +157,7 @@ func (p *Parser) add(raw Value, members *callMembers, depth int, pathKind Kinds,
 func FirstElement(body []byte) []byte {
 	s := scanner{data: body}
 	i := s.space(0)
-	if i >= len(body) || body[i] != '[' {
+	if !s.at(i, '[') {
 		return nil
 	}
 	i = s.space(i + 1)
@@ -153,5 +165,5 @@ func FirstElement(body []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	return bytes.TrimSpace(body[i:end])
+	return body[i:end]
 }

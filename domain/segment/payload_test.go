@@ -1,9 +1,11 @@
 package segment
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -26,6 +28,9 @@ func TestParse(t *testing.T) {
 	nested := func(depth int) string { // of the call itself
 		return `{"type":"track","userId":"1","p":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
 	}
+	nestedBatch := func(depth int) string { // of an object that is no batch in the end
+		return `{"type":"track","userId":"1","batch":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `,"batch":0}`
+	}
 	for _, c := range []struct {
 		body string
 		path Kinds
@@ -47,7 +52,7 @@ func TestParse(t *testing.T) {
 		{`{"type":"alias","userId":"1","previousId":"` + x256 + `"}`, 0, "0!id_too_long"}, {`{"type":"track","userId":"1","previousId":"` + x256 + `"}`, 0, "0:track:1//"},
 		{`{"type":"delete","userId":"1"}`, 0, "0:delete:1//"},
 		{`{"type":"track","userId":"a","us\u0065rId":"b\u0000\ud800"}`, 0, "0:track:b\uFFFD\uFFFD//"},
-		{nested(512), 0, "0:track:1//"}, {nested(513), 0, "0!too_deep"}, {"[" + nested(512) + "," + nested(513) + "]", 0, "0:track:1// 1!too_deep"}, {`{"batch":[` + nested(512) + `]}`, 0, "0:track:1//"},
+		{nestedBatch(512), 0, "0:track:1//"}, {nestedBatch(513), 0, "0!too_deep"}, {nested(512), 0, "0:track:1//"}, {nested(513), 0, "0!too_deep"}, {"[" + nested(512) + "," + nested(513) + "]", 0, "0:track:1// 1!too_deep"}, {`{"batch":[` + nested(512) + `]}`, 0, "0:track:1//"},
 	} {
 		p, err := new(Parser).Parse([]byte(c.body), c.path)
 		if err != nil || summary(p) != c.want {
@@ -108,15 +113,59 @@ func TestFirstElement(t *testing.T) {
 	}
 }
 
+// TestAParserLetsGo: a payload's memory is not held for the next ones.
+func TestAParserLetsGo(t *testing.T) {
+	t.Parallel()
+	var p Parser
+	for _, body := range []string{`[{"type":"track","userId":1,"traits":{}},{"type":"track","userId":2,"traits":{}}]`, `[]`} {
+		if _, err := p.Parse([]byte(body), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if room := p.payload.Calls[:2]; room[0].Traits.raw != nil || room[1].UserID != "" {
+		t.Errorf("an empty payload still holds %+v", room)
+	}
+	huge := "[" + strings.Repeat(`0,{"type":"track","userId":1},`, keptCalls+1) + "0]"
+	if payload, err := p.Parse([]byte(huge), 0); err != nil || payload.Total != 2*keptCalls+3 {
+		t.Fatal(err, payload.Total)
+	}
+	if _, err := p.Parse([]byte(`[]`), 0); err != nil || cap(p.payload.Calls) > keptCalls || cap(p.payload.Rejected) > keptCalls {
+		t.Errorf("%v, room for %d and %d calls", err, cap(p.payload.Calls), cap(p.payload.Rejected))
+	}
+}
+
+func TestHugeBodies(t *testing.T) {
+	t.Parallel()
+	const size = 4 << 20
+	for _, body := range []string{
+		strings.Repeat("[", 32<<20), strings.Repeat(`{"a":`, size/5), `{"batch":` + strings.Repeat("[", size), strings.Repeat(" ", size), `"` + strings.Repeat("x", size), strings.Repeat("9", size) + ".",
+	} {
+		if _, err := new(Parser).Parse([]byte(body), 0); err == nil || !strings.Contains(err.Error(), "it ends too early") {
+			t.Errorf("%.10s…: %v", body, err)
+		}
+	}
+	deep := strings.Repeat("[", size/2) + strings.Repeat("]", size/2)
+	if p, err := new(Parser).Parse([]byte(`[{"type":"track","userId":1,"properties":`+deep+`},{"type":"track","userId":2}]`), 0); err != nil || summary(p) != "1:track:2// 0!too_deep" {
+		t.Errorf("%s, %v", summary(p), err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, s := range seeds {
 		f.Add([]byte(s), uint32(0))
 	}
 	f.Add([]byte(`{"batch":[{"type":"alias","userId":1,"previousId":"2","timestamp":"2026-01-01"}],"sentAt":"x"}`), uint32(Track))
 	f.Fuzz(func(t *testing.T, body []byte, path uint32) {
-		p, err := new(Parser).Parse(body, Kinds(path)&(Delete-1))
+		kind := Kinds(path) & (Delete<<1 - 1)
+		p, err := new(Parser).Parse(body, kind)
+		if valid := utf8.Valid(body) && json.Valid(body); (err == nil) != valid && !tooDeepForStandard(body) {
+			t.Fatalf("%q: %v, the standard library says %v", body, err, valid)
+		}
 		if err != nil {
 			return
+		}
+		if p.Total != len(p.Calls)+len(p.Rejected) || p.Kinds.Has(Unusable) != (len(p.Rejected) > 0) {
+			t.Fatalf("%q: total %d of %s, kinds %s", body, p.Total, summary(p), p.Kinds)
 		}
 		for i := range p.Calls {
 			c := &p.Calls[i]
@@ -131,20 +180,4 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
-}
-
-const benchTrack = `{"type":"track","messageId":"ajs-next-0123456789abcdef0123456789abcdef","userId":"user-123456","anonymousId":"anon-123456","event":"Order Completed","properties":{"plan":"pro","revenue":123.45,"currency":"EUR","products":[{"sku":"A-1","price":19.9,"quantity":2},{"sku":"B-2","price":5,"quantity":1}],"coupon":null,"first":true},"timestamp":"2026-01-01T12:00:00.000Z","originalTimestamp":"2026-01-01T12:00:00.000Z","sentAt":"2026-01-01T12:00:00.000Z","receivedAt":"2026-01-01T12:00:00.000Z","context":{"library":{"name":"analytics.js","version":"next-1.70.0"},"page":{"path":"/pricing","referrer":"https://example.com/","title":"Pricing","url":"https://shop.example.com/pricing"},"userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","locale":"en-US","ip":"203.0.113.7"},"integrations":{"All":true}}`
-
-func BenchmarkParseTrack(b *testing.B) {
-	var p Parser
-	body := []byte(benchTrack)
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		payload, err := p.Parse(body, 0)
-		if err != nil || len(payload.Calls) != 1 {
-			b.Fatal(err)
-		}
-		payload.Calls[0].ObservedAt(1_800_000_000_000_000)
-	}
 }

@@ -33,11 +33,11 @@ func FuzzScanner(f *testing.F) {
 }
 
 // checkAgainstStandard holds the scanner against the standard library, which
-// takes bytes that are no UTF-8 and puts U+FFFD for unpaired surrogates.
+// also takes bytes that are no UTF-8, and puts U+FFFD for unpaired surrogates.
 func checkAgainstStandard(t *testing.T, data []byte) {
 	t.Helper()
 	v, err := ValueOf(data)
-	if got, want := err == nil, json.Valid(data); got != want && !tooDeepForStandard(data) {
+	if got, want := err == nil, json.Valid(data) && utf8.Valid(data); got != want && !tooDeepForStandard(data) {
 		t.Fatalf("%q: valid %v, the standard library says %v (%v)", data, got, want, err)
 	}
 	if err != nil {
@@ -45,9 +45,6 @@ func checkAgainstStandard(t *testing.T, data []byte) {
 		if !errors.As(err, &syntax) || syntax.Offset < 0 || syntax.Offset > len(data) {
 			t.Fatalf("%q: error %v", data, err)
 		}
-		return
-	}
-	if !utf8.Valid(data) {
 		return
 	}
 	clean := v.AppendJSON(nil)
@@ -139,6 +136,9 @@ func TestErrorsSayWhere(t *testing.T) {
 		"{\n \"a\": nope}": `not JSON: 'n' where a value should be at line 2, column 7 (byte 8)`,
 		`{"a":1`:           "not JSON: it ends too early at line 1, column 7 (byte 6)",
 		`{"a":1} x`:        `not JSON: more after the value at line 1, column 9 (byte 8)`,
+		"\ufeff{}":         `not JSON: a byte order mark, which should not be here, at line 1, column 1 (byte 0)`,
+		"[é]":              `not JSON: 'é' where a value should be at line 1, column 2 (byte 1)`,
+		"\"\xff\"":         `not JSON: bytes that are not UTF-8 at line 1, column 2 (byte 1)`,
 		`[1 2]`:            `not JSON: '2' where a comma or ] should be at line 1, column 4 (byte 3)`,
 	} {
 		if _, err := ValueOf([]byte(text)); err == nil || err.Error() != want {

@@ -36,6 +36,20 @@ func TestParseInstant(t *testing.T) {
 	}
 }
 
+// TestTheCalendar: leap years, and the days around their 29th of February.
+func TestTheCalendar(t *testing.T) {
+	t.Parallel()
+	for year := 1; year <= 9999; year++ {
+		for _, date := range [...]string{"01-01", "02-28", "02-29", "03-01", "12-31"} {
+			text := fmt.Sprintf("%04d-%s", year, date)
+			want, err := time.Parse(time.DateOnly, text)
+			if got, ok := ParseInstant(text); ok != (err == nil) || ok && got != InstantOf(want) {
+				t.Errorf("%s: %d %v, want %d", text, got, ok, InstantOf(want))
+			}
+		}
+	}
+}
+
 func TestParseInstantReadsWhatGoWrites(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -48,7 +62,7 @@ func TestParseInstantReadsWhatGoWrites(t *testing.T) {
 	})
 }
 
-func FuzzParseInstant(f *testing.F) {
+func FuzzInstant(f *testing.F) {
 	f.Add("2026-01-31T12:30:15.1234569Z")
 	f.Add("2026-12-31 24:00-12")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -81,6 +95,8 @@ func TestObservedAt(t *testing.T) {
 		{`,"sentAt":"2026-01-01T11:00:00Z"`, "12:00:00", 0},
 		{`,"timestamp":5,"originalTimestamp":"x","sentAt":{},"receivedAt":[]`, "12:00:00", 4},
 		{`,"timestamp":"bad","originalTimestamp":"2026-01-01T10:00:00Z"`, "10:00:00", 1},
+		{`,"timestamp":"2026-01-01T11\u003a00:00Z"`, "11:00:00", 0},
+		{`,"timestamp":"2026-01-01T11:00:00.0000019Z","sentAt":"2026-01-01T11:00:00.0000020Z"`, "11:59:59", 0},
 	} {
 		p, err := new(Parser).Parse([]byte(`{"type":"track","userId":"1"`+c.members+`}`), 0)
 		if err != nil {
@@ -106,5 +122,33 @@ func TestABatchGivesItsSentAt(t *testing.T) {
 		if got := at.Time().Format("15:04:05"); got != want {
 			t.Errorf("own sentAt %q: %s, want %s", own, got, want)
 		}
+	}
+}
+
+// TestObservedAtBeforeTheFirstYear: a corrected time stays one that clients of
+// Postgres can show.
+func TestObservedAtBeforeTheFirstYear(t *testing.T) {
+	t.Parallel()
+	body := `{"type":"track","userId":"1","originalTimestamp":"0001-01-01","sentAt":"9999-12-31"}`
+	p, err := new(Parser).Parse([]byte(body), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, problems := p.Calls[0].ObservedAt(0); at != earliest || problems != nil {
+		t.Errorf("%s, %v", at.Time(), problems)
+	}
+}
+
+// TestProblemsNameTheField and nothing that a person sent.
+func TestProblemsNameTheField(t *testing.T) {
+	t.Parallel()
+	p, err := new(Parser).Parse([]byte(`{"type":"track","userId":"1","timestamp":"secret","sentAt":17}`), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, problems := p.Calls[0].ObservedAt(0)
+	want := "[{bad_time timestamp is not a time such as 2026-01-31T12:00:00Z} {bad_time sentAt is not a time such as 2026-01-31T12:00:00Z}]"
+	if got := fmt.Sprint(problems); got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -1,5 +1,7 @@
 package segment
 
+import "bytes"
+
 // ValueKind is a JSON value's type.
 type ValueKind uint8
 
@@ -24,14 +26,16 @@ type Value struct {
 // ValueOf returns the one JSON value that the text holds; errors are
 // *SyntaxError.
 func ValueOf(json []byte) (Value, error) {
+	if err := checkUTF8(json); err != nil {
+		return Value{}, err
+	}
 	s := scanner{data: json}
 	start := s.space(0)
 	end, err := s.value(start)
-	if err != nil {
-		return Value{}, err
+	if err == nil {
+		err = s.whole(end)
 	}
-	if rest := s.space(end); rest != len(json) {
-		_, err := s.fail(rest, "more after the value")
+	if err != nil {
 		return Value{}, err
 	}
 	return Value{json[start:end], s.dirty}, nil
@@ -72,6 +76,15 @@ func (v Value) Text() (string, bool) {
 	return unquote(v.raw), true
 }
 
+// verbatim returns the text of a string that is written without escapes, as it
+// stands in the payload.
+func (v Value) verbatim() ([]byte, bool) {
+	if len(v.raw) == 0 || v.raw[0] != '"' || bytes.IndexByte(v.raw, '\\') >= 0 {
+		return nil, false
+	}
+	return v.raw[1 : len(v.raw)-1], true
+}
+
 // AppendJSON appends the value as JSON that Postgres' jsonb takes: as it came,
 // but for what rules.md's rule 4 replaces.
 func (v Value) AppendJSON(dst []byte) []byte {
@@ -90,15 +103,11 @@ func (v Value) Members(yield func(key string, value Value) bool) {
 	s := scanner{data: v.raw}
 	for i := s.space(1); v.raw[i] != '}'; {
 		keyEnd, _ := s.string(i) // checked before
-		key := v.raw[i:keyEnd]
-		start := s.space(s.space(keyEnd) + 1)
-		end := s.skip(start)
-		if !yield(unquote(key), Value{v.raw[start:end], v.dirty}) {
+		member, end := s.piece(s.space(s.space(keyEnd) + 1))
+		if !yield(unquote(v.raw[i:keyEnd]), member) {
 			return
 		}
-		if i = s.space(end); v.raw[i] == ',' {
-			i = s.space(i + 1)
-		}
+		i = s.following(end)
 	}
 }
 
@@ -109,13 +118,11 @@ func (v Value) Elements(yield func(Value) bool) {
 	}
 	s := scanner{data: v.raw}
 	for i := s.space(1); v.raw[i] != ']'; {
-		end := s.skip(i)
-		if !yield(Value{v.raw[i:end], v.dirty}) {
+		element, end := s.piece(i)
+		if !yield(element) {
 			return
 		}
-		if i = s.space(end); v.raw[i] == ',' {
-			i = s.space(i + 1)
-		}
+		i = s.following(end)
 	}
 }
 
@@ -129,18 +136,18 @@ func (v Value) Get(key string) (found Value, ok bool) {
 	return found, ok
 }
 
-// skip returns the index after the value at i, which was checked before.
-func (s *scanner) skip(i int) int {
-	switch s.data[i] {
-	case '{', '[':
-		end, _ := s.value(i)
-		return end
-	case '"':
-		end, _ := s.string(i)
-		return end
-	}
-	for i < len(s.data) && s.data[i] != ',' && s.data[i] != '}' && s.data[i] != ']' && s.data[i] > ' ' {
-		i++
+// piece returns the value at i, which was checked before, and the index after
+// it.
+func (s *scanner) piece(i int) (Value, int) {
+	end, _ := s.value(i)
+	return Value{s.data[i:end], s.dirty}, end
+}
+
+// following returns the index of what comes after a member or an element and
+// its comma.
+func (s *scanner) following(i int) int {
+	if i = s.space(i); s.at(i, ',') {
+		i = s.space(i + 1)
 	}
 	return i
 }
