@@ -1,54 +1,81 @@
 package embeddedpg
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
-
-	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
+	"strings"
 )
 
 // oldest is the oldest major version that relay works with.
 const oldest = 14
 
-// installFolders are where packages put PostgreSQL.
-var installFolders = []string{
-	"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin", "/usr/local/opt/postgresql*/bin",
-	"/opt/homebrew/opt/postgresql*/bin", "/Applications/Postgres.app/Contents/Versions/*/bin",
+// installation is a folder with initdb and postgres.
+type installation struct {
+	dir   string
+	major int
 }
 
-// findBinaries returns a folder with initdb, pg_ctl and postgres, and its major
-// version. want, if not 0, is the version of the cluster that exists.
-func findBinaries(config Config, dataDir string, want int) (dir string, major int, err error) {
+// installFolders are where packages put PostgreSQL.
+var installFolders = []string{
+	"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/lib/postgresql*/bin", "/usr/libexec/postgresql*",
+	"/usr/lib64/postgresql-*/bin", "/usr/local/pgsql/bin", "/usr/local/opt/postgresql*/bin", "/opt/homebrew/opt/postgresql*/bin",
+	"/home/linuxbrew/.linuxbrew/opt/postgresql*/bin", "/opt/local/lib/postgresql*/bin", "/Library/PostgreSQL/*/bin",
+	"/Applications/Postgres.app/Contents/Versions/*/bin", "/opt/bitnami/postgresql/bin",
+}
+
+// findInstallation returns PostgreSQL's binaries, downloading them if need be.
+// want, if not 0, is the version of the cluster that exists.
+func findInstallation(ctx context.Context, config Config, dataDir string, want int, logger *slog.Logger) (installation, error) {
 	if config.BinDir != "" {
-		dir = config.BinDir
-		if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-			dir = filepath.Dir(dir)
-		}
-		major, err = versionOf(dir)
+		found, err := namedInstallation(config.BinDir)
 		if err != nil {
-			return "", 0, fmt.Errorf("RELAY_POSTGRES_BIN names %s, where PostgreSQL's binaries are not to be used: %w", config.BinDir, err)
+			return installation{}, fmt.Errorf("RELAY_POSTGRES_BIN names %s, where PostgreSQL's binaries are not to be used: %w", config.BinDir, err)
 		}
-		return dir, major, checkVersion(major, want)
+		return found, checkVersion(found.major, want)
 	}
-	dir, major = bestOf(candidates(dataDir), want)
-	if dir != "" {
-		return dir, major, checkVersion(major, want)
+	found := bestOf(candidates(dataDir), want)
+	unfit := checkVersion(found.major, want)
+	if found.dir != "" && unfit == nil {
+		return found, nil
 	}
-	dir = downloadDir(dataDir)
-	if err := download(config.Repository, dir); err != nil {
-		return "", 0, fmt.Errorf("no PostgreSQL binaries on PATH or in the usual folders, and they cannot be downloaded; install PostgreSQL, name its folder in RELAY_POSTGRES_BIN, or a server in RELAY_DATABASE_URL: %w", err)
+	fetched, err := download(ctx, config.Repository, downloadDir(dataDir), want, logger)
+	switch {
+	case err == nil:
+		return fetched, checkVersion(fetched.major, want)
+	case found.dir != "":
+		return installation{}, fmt.Errorf("%w (found in %s; the right ones cannot be downloaded: %w)", unfit, found.dir, err)
 	}
-	dir = filepath.Join(dir, "bin")
-	if major, err = versionOf(dir); err != nil {
-		return "", 0, fmt.Errorf("the downloaded PostgreSQL cannot be used: %w", err)
+	return installation{}, fmt.Errorf("no PostgreSQL binaries on PATH or in the usual folders, and they cannot be downloaded; install PostgreSQL, name its folder in RELAY_POSTGRES_BIN, or a server in RELAY_DATABASE_URL: %w", err)
+}
+
+// namedInstallation takes a folder of binaries, the folder above it, or the
+// postgres binary, which may be a link.
+func namedInstallation(path string) (installation, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return installation{}, err
 	}
-	return dir, major, checkVersion(major, want)
+	if info, err := os.Stat(real); err != nil {
+		return installation{}, err
+	} else if !info.IsDir() {
+		return inspect(filepath.Dir(real))
+	}
+	found, err := inspect(real)
+	if errors.Is(err, fs.ErrNotExist) {
+		if below, err := inspect(filepath.Join(real, "bin")); err == nil {
+			return below, nil
+		}
+	}
+	return found, err
 }
 
 func checkVersion(major, want int) error {
@@ -61,17 +88,6 @@ func checkVersion(major, want int) error {
 	return nil
 }
 
-// rootDownloads is where binaries are put when relay runs as root: the server
-// runs as another user, who may not be let into root's data folder.
-var rootDownloads = "/var/cache/relay/postgres-binaries"
-
-func downloadDir(dataDir string) string {
-	if os.Geteuid() == 0 {
-		return rootDownloads
-	}
-	return filepath.Join(dataDir, "postgres-binaries")
-}
-
 // candidates lists folders that may hold the binaries, the preferred first.
 func candidates(dataDir string) []string {
 	var dirs []string
@@ -81,91 +97,60 @@ func candidates(dataDir string) []string {
 		}
 		dirs = append(dirs, filepath.Dir(path))
 	}
-	for _, pattern := range installFolders {
+	for _, pattern := range append(slices.Clone(installFolders), filepath.Join(downloadDir(dataDir), "*", "bin")) {
 		found, _ := filepath.Glob(pattern) // the patterns are well formed
 		slices.Reverse(found)              // newer versions first
 		dirs = append(dirs, found...)
 	}
-	return append(dirs, filepath.Join(downloadDir(dataDir), "bin"))
+	return dirs
 }
 
-// bestOf returns the first folder of the wanted version, or else the first that
-// can be used at all.
-func bestOf(dirs []string, want int) (dir string, major int) {
-	for _, d := range dirs {
-		found, err := versionOf(d)
+// bestOf returns the first installation of the wanted version, or else the
+// first that can be used at all.
+func bestOf(dirs []string, want int) (best installation) {
+	for _, dir := range dirs {
+		found, err := inspect(dir)
 		if err != nil {
 			continue
 		}
-		if found == want {
-			return d, found
+		if found.major == want {
+			return found
 		}
-		if dir == "" || major < oldest && found >= oldest {
-			dir, major = d, found
+		if best.dir == "" || best.major < oldest && found.major >= oldest {
+			best = found
 		}
 	}
-	return dir, major
+	return best
 }
 
 var majorVersion = regexp.MustCompile(`\(PostgreSQL\) ([0-9]+)`)
 
-// versionOf returns the major version of a folder's binaries.
-func versionOf(dir string) (int, error) {
-	for _, name := range []string{"initdb", "pg_ctl"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			return 0, fmt.Errorf("%s has no %s: %w", dir, name, err)
-		}
+// inspect returns the installation in a folder.
+func inspect(dir string) (installation, error) {
+	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
+		return installation{}, fmt.Errorf("%s has no initdb: %w", dir, err)
 	}
 	out, err := exec.Command(filepath.Join(dir, "postgres"), "--version").Output()
 	if err != nil {
-		return 0, fmt.Errorf("run %s/postgres: %w", dir, err)
+		return installation{}, fmt.Errorf("run %s/postgres: %w", dir, err)
 	}
 	found := majorVersion.FindSubmatch(out)
 	if found == nil {
-		return 0, fmt.Errorf("%s/postgres does not tell its version: %q", dir, out)
+		return installation{}, fmt.Errorf("%s/postgres does not tell its version: %q", dir, out)
 	}
-	return strconv.Atoi(string(found[1]))
+	major, err := strconv.Atoi(string(found[1]))
+	return installation{dir: dir, major: major}, err
 }
 
-// download fetches binaries with the library and unpacks them into dir. The
-// library can only start a server; whether that works (as root it does not)
-// matters less than that the binaries are there.
-func download(repository, dir string) error {
-	scratch, err := os.MkdirTemp("", "relay-postgres-")
+// toolDir is the folder of the binaries that the server was started with.
+func (c *cluster) toolDir() string {
+	if c.server.dir != "" {
+		return c.server.dir
+	}
+	data, err := os.ReadFile(filepath.Join(c.dir, "postmaster.opts")) // path "argument" …
 	if err != nil {
-		return err
+		return ""
 	}
-	defer os.RemoveAll(scratch)
-	config := embeddedpostgres.DefaultConfig().Version(embeddedpostgres.V16).BinariesPath(dir).
-		RuntimePath(filepath.Join(scratch, "runtime")).CachePath(filepath.Join(scratch, "cache")).Port(freePort()).Logger(nil)
-	if repository != "" {
-		config = config.BinaryRepositoryURL(repository)
-	}
-	library := embeddedpostgres.NewDatabase(config)
-	startErr := library.Start()
-	if startErr == nil {
-		startErr = library.Stop()
-	}
-	if _, err := os.Stat(filepath.Join(dir, "bin", "postgres")); err != nil {
-		return errors.Join(startErr, err)
-	}
-	return openToAll(dir)
-}
-
-// openToAll lets the server's user read and run the binaries.
-func openToAll(dir string) error {
-	return filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.Type()&os.ModeSymlink != 0 {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		mode := info.Mode().Perm() | 0o044
-		if mode&0o100 != 0 {
-			mode |= 0o011
-		}
-		return os.Chmod(path, mode)
-	})
+	path, _, _ := strings.Cut(string(data), ` "`)
+	return filepath.Dir(strings.TrimSpace(path))
 }

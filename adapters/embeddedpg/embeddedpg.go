@@ -8,9 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -29,22 +29,20 @@ type Config struct {
 // Server is a running server that this process uses.
 type Server struct {
 	cluster cluster
-	users   *lock
+	users   *lock // nil once closed
 	started bool
 }
 
-// startPatience is how long a server may take to accept connections, crash
-// recovery included.
-const startPatience = 5 * time.Minute
+// patience is how long a server may take to start or to stop: the one may have
+// to recover, the other to write all that it holds in memory.
+const patience = 5 * time.Minute
 
-// Open uses the server that runs on the data folder, or starts one.
+// Open uses the server that runs on the data folder, or starts one. When ctx
+// ends before that is done, a server that was being started is stopped.
 func Open(ctx context.Context, config Config) (*Server, error) {
-	dir, err := filepath.Abs(config.DataDir)
+	dir, err := makeDataDir(config.DataDir)
 	if err != nil {
-		return nil, fmt.Errorf("find the data folder: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the data folder (name another with --data-dir): %w", err)
+		return nil, err
 	}
 	// Starting and stopping exclude each other; using the server is shared.
 	startStop, err := acquire(ctx, filepath.Join(dir, "postgres.lock"), exclusive)
@@ -52,21 +50,41 @@ func Open(ctx context.Context, config Config) (*Server, error) {
 		return nil, err
 	}
 	defer startStop.release()
-	s := &Server{}
-	if s.cluster, err = newCluster(dir, config); err != nil {
+	s := &Server{cluster: newCluster(dir, config)}
+	if s.users, err = acquire(ctx, filepath.Join(dir, "postgres.users"), shared); err != nil {
 		return nil, err
 	}
 	if s.started, err = s.cluster.ensureRunning(ctx); err != nil {
-		return nil, err
-	}
-	if s.users, err = acquire(ctx, filepath.Join(dir, "postgres.users"), shared); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.users.release())
 	}
 	return s, nil
 }
 
-// URL returns a connection string for any client on this machine.
-func (s *Server) URL() string { return s.cluster.url("relay") }
+// makeDataDir returns the folder's one true path: the place of the socket may
+// depend on it.
+func makeDataDir(dir string) (string, error) {
+	if dir == "" {
+		return "", errors.New("no data folder is named; name one with --data-dir")
+	}
+	if strings.ContainsAny(dir, "\n\r") {
+		return "", fmt.Errorf("the data folder %q has a line break in its name, which Postgres cannot take; name another with --data-dir", dir)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make the data folder (name another with --data-dir): %w", err)
+	}
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the data folder: %w", err)
+	}
+	return dir, nil
+}
+
+// URL returns a connection string for any client on this machine. It holds as
+// long as the server runs, and again when it is started again.
+func (s *Server) URL() string { return s.cluster.url(database) }
 
 // Started tells whether this process started the server.
 func (s *Server) Started() bool { return s.started }
@@ -74,25 +92,31 @@ func (s *Server) Started() bool { return s.started }
 // Tool returns the path of one of PostgreSQL's programs, such as psql, that
 // belongs to the server; empty if there is none.
 func (s *Server) Tool(name string) string {
-	path := filepath.Join(s.cluster.binaries, name)
+	path := filepath.Join(s.cluster.toolDir(), name)
 	if info, err := os.Stat(path); err != nil || info.IsDir() {
 		return ""
 	}
 	return path
 }
 
-// Close ends this process's use of the server, and stops it if nobody else uses
-// it.
+// Close ends this process's use of the server, and stops the server if nobody
+// else uses it. Then it returns when the server is gone. A second Close does
+// nothing.
 func (s *Server) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	if s.users == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
+	users := s.users
+	s.users = nil
 	startStop, err := acquire(ctx, filepath.Join(s.cluster.dataDir, "postgres.lock"), exclusive)
 	if err != nil {
-		return errors.Join(err, s.users.release())
+		return errors.Join(err, users.release())
 	}
 	defer startStop.release()
-	if err := s.users.release(); err != nil {
-		return err
+	if err := users.release(); err != nil {
+		return fmt.Errorf("let go of the embedded server: %w", err)
 	}
 	last, err := tryAcquire(filepath.Join(s.cluster.dataDir, "postgres.users"), exclusive)
 	if errors.Is(err, errHeld) {
@@ -103,11 +127,4 @@ func (s *Server) Close() error {
 	}
 	defer last.release()
 	return s.cluster.stop(ctx)
-}
-
-// url names a database of the cluster.
-func (c cluster) url(database string) string {
-	query := url.Values{"host": {c.socketDir()}, "sslmode": {"disable"}}
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(superuser, c.password), Path: "/" + database, RawQuery: query.Encode()}
-	return u.String()
 }

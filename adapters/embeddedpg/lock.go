@@ -12,7 +12,8 @@ import (
 )
 
 // lock is a flock on a file. The kernel lets go of it when the process ends,
-// however it ends, so a count of users can never be stale.
+// however it ends, so a count of users can never be stale. Programs that this
+// process starts do not inherit it.
 type lock struct {
 	file *os.File
 }
@@ -22,9 +23,9 @@ const (
 	exclusive = syscall.LOCK_EX
 )
 
-var errHeld = errors.New("locked by another process")
+var errHeld = errors.New("locked by another relay command that starts or stops the server")
 
-// tryAcquire returns errHeld if another process has the lock.
+// tryAcquire returns errHeld if somebody else has the lock.
 func tryAcquire(path string, how int) (*lock, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -43,13 +44,18 @@ func tryAcquire(path string, how int) (*lock, error) {
 
 // acquire waits for the lock until ctx ends.
 func acquire(ctx context.Context, path string, how int) (*lock, error) {
-	return backoff.Retry(ctx, func() (*lock, error) {
+	return retry(ctx, 20*time.Millisecond, 2*patience, func() (*lock, error) {
 		l, err := tryAcquire(path, how)
 		if err != nil && !errors.Is(err, errHeld) {
 			err = backoff.Permanent(err)
 		}
 		return l, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(20*time.Millisecond)), backoff.WithMaxElapsedTime(startPatience))
+	})
 }
 
 func (l *lock) release() error { return l.file.Close() }
+
+// retry tries until it works, the error is permanent, or time is up.
+func retry[T any](ctx context.Context, pause, limit time.Duration, try func() (T, error)) (T, error) {
+	return backoff.Retry(ctx, try, backoff.WithBackOff(backoff.NewConstantBackOff(pause)), backoff.WithMaxElapsedTime(limit))
+}

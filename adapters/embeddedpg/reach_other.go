@@ -4,6 +4,8 @@ package embeddedpg
 
 import "syscall"
 
-// keepReach does nothing here: the data folder must stand where the server's
-// user can reach it.
-func keepReach(*syscall.SysProcAttr) {}
+// reaches is the server user's own right alone: the data folder must stand
+// where that user can reach it.
+var reaches = [][]uintptr{nil}
+
+func keepReach(*syscall.SysProcAttr, []uintptr) {}
