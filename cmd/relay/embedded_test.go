@@ -119,6 +119,32 @@ func TestEmbeddedCrashes(t *testing.T) {
 	relay.checkStopped()
 }
 
+// TestEmbeddedServerDiesUnderServe: while the server is down, payloads are to be
+// sent again; it is started again, and nothing that was acknowledged is missing.
+func TestEmbeddedServerDiesUnderServe(t *testing.T) {
+	t.Parallel()
+	relay := embedded(t, t.TempDir())
+	server := relay.serve()
+	server.send(peter)
+	if err := syscall.Kill(relay.postmaster(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "a payload to be taken again", func() bool {
+		status, answer := server.post(registered)
+		if status != 200 && status != 503 {
+			t.Fatalf("status %d, %s", status, answer)
+		}
+		return status == 200
+	})
+	waitFor(t, "both payloads to be projected", func() bool {
+		return relay.psql(`SELECT (SELECT count(*) FROM relay.profiles) || ' ' || (SELECT count(*) FROM relay.events)`) == "1 1"
+	})
+	if status := server.stop(); status != 0 {
+		t.Errorf("relay serve ended with status %d: %s", status, server.stderr)
+	}
+	relay.checkStopped()
+}
+
 // TestEmbeddedInAwkwardPlaces: a folder with spaces and a quote, one whose path
 // is too long for a socket, and one below a folder that only its owner may enter.
 func TestEmbeddedInAwkwardPlaces(t *testing.T) {

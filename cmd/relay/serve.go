@@ -105,6 +105,9 @@ func (s *server) run(firstKey string) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(s.c.Context))
 	defer stopBackground()
 	var wg sync.WaitGroup
+	if s.embedded != nil {
+		wg.Go(func() { s.embedded.Supervise(background) })
+	}
 	wg.Go(func() { s.ring.Run(background) })
 	wg.Go(func() { s.requests.Run(background) })
 	wg.Go(func() {
