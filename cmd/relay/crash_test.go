@@ -18,55 +18,53 @@ func TestKilledServeLosesNothing(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)
 	db := relay.open()
-	acknowledged := map[string]bool{}
+	sent := &acknowledged{ids: map[string]bool{}}
 	for round := range 4 {
 		server := relay.serve()
-		var mu sync.Mutex
 		var wg sync.WaitGroup
-		enough := make(chan struct{})
 		for sender := range 8 {
-			wg.Go(func() {
-				for n := 0; ; n++ {
-					id := fmt.Sprintf("%d-%d-%d", round, sender, n)
-					status, _ := server.post(fmt.Sprintf(`[{"type":"track","messageId":%q,"userId":"u%d","event":"E"},{"type":"identify","userId":"u%d","traits":{"n":%d}}]`, id, sender, sender, n))
-					if status == 0 {
-						return // killed
-					}
-					if status != http.StatusOK {
-						continue
-					}
-					mu.Lock()
-					acknowledged[id] = true
-					if len(acknowledged) == (round+1)*200+rand.IntN(100) {
-						select {
-						case <-enough:
-						default:
-							close(enough)
-						}
-					}
-					if len(acknowledged) > (round+1)*300 {
-						select {
-						case <-enough:
-						default:
-							close(enough)
-						}
-					}
-					mu.Unlock()
-				}
-			})
+			wg.Go(func() { sent.sendUntilKilled(server, fmt.Sprintf("%d-%d", round, sender)) })
 		}
-		<-enough
+		waitFor(t, "payloads to be acknowledged", func() bool { return sent.count() > (round+1)*200+rand.IntN(100) })
 		server.kill()
 		wg.Wait()
 	}
 	relay.serve()
 	settled(t, db)
-	for id := range acknowledged {
+	for id := range sent.ids {
 		if n := text(t, db, `SELECT count(*) FROM relay.events WHERE message_id = $1`, id); n != "1" {
 			t.Errorf("message %s was acknowledged and is there %s times", id, n)
 		}
 	}
 	relay.must("verify")
+}
+
+// acknowledged are the message ids of payloads that were answered with 200.
+type acknowledged struct {
+	mu  sync.Mutex
+	ids map[string]bool
+}
+
+func (a *acknowledged) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.ids)
+}
+
+// sendUntilKilled sends payloads of one person until there is no reply.
+func (a *acknowledged) sendUntilKilled(server *serving, person string) {
+	for n := 0; ; n++ {
+		id := fmt.Sprintf("%s-%d", person, n)
+		status, _ := server.post(fmt.Sprintf(`[{"type":"track","messageId":%q,"userId":%q,"event":"E"},{"type":"identify","userId":%q,"traits":{"n":%d}}]`, id, person, person, n))
+		if status == 0 {
+			return
+		}
+		if status == http.StatusOK {
+			a.mu.Lock()
+			a.ids[id] = true
+			a.mu.Unlock()
+		}
+	}
 }
 
 // TestKilledReprojectChangesNothing kills relay reproject in each phase: the old
