@@ -87,8 +87,9 @@ type RequestLog interface {
 
 // Receipt is what the sender of an accepted payload is told.
 type Receipt struct {
-	Calls    int
-	Rejected []segment.Rejection // calls that no projection will use
+	Calls         int
+	Rejected      []segment.Rejection // calls that no projection will use, the first of them
+	RejectedCount int                 // all of them
 }
 
 // Refusal is a payload that relay cannot use at all. Its body was kept.
@@ -118,7 +119,7 @@ func (i *Ingest) Receive(ctx context.Context, parser *segment.Parser, in Inbound
 	if len(payload.Calls) == 0 {
 		return Receipt{}, i.refuse(ctx, in, noUsableCall(payload))
 	}
-	receipt := Receipt{Calls: payload.Total, Rejected: payload.Rejected}
+	receipt := Receipt{Calls: payload.Total, Rejected: payload.Rejected, RejectedCount: payload.Total - len(payload.Calls)}
 	return receipt, i.Log.Append(ctx, NewEntry{Inbound: in, Kinds: payload.Kinds, Calls: payload.Total})
 }
 

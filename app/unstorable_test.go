@@ -64,3 +64,17 @@ END $$; CREATE TRIGGER refuse BEFORE INSERT ON ` + g + ` FOR EACH ROW EXECUTE FU
 		t.Errorf("issues %s", got)
 	}
 }
+
+// TestManyUnusableCalls: a body of millions of nothings costs no more than a
+// body, and all of them are counted.
+func TestManyUnusableCalls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.append(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "web", "/connector/segment",
+		`[{"type":"track","userId":"a","event":"E"}`+strings.Repeat(",0", 1_000_000)+`]`)
+	w.drain(t)
+	if got := strings.Join(w.rows(t, `SELECT code || ' ' || count FROM relay.issues`), " "); got != "not_an_object 1000000" {
+		t.Errorf("issues %s", got)
+	}
+	w.verify(t)
+}

@@ -51,8 +51,8 @@ func (f *EventsFold) Ignored() Issues { return f.issues }
 func (f *EventsFold) Size() int { return f.size }
 
 // Reject implements Fold.
-func (f *EventsFold) Reject(e *eventlog.Entry, r segment.Rejection) {
-	f.issues.Add(e, r.Code, "the call cannot be used")
+func (f *EventsFold) Reject(e *eventlog.Entry, code string, n int) {
+	f.issues.AddMany(e, code, "the call cannot be used", n)
 }
 
 // Call implements Fold.

@@ -37,8 +37,8 @@ type Fold interface {
 	// Call takes one usable call of the entry under the mapping that holds for
 	// it. Nothing of e or c is kept.
 	Call(e *eventlog.Entry, c *segment.Call, m Mapping)
-	// Reject takes a call that no projection can use.
-	Reject(e *eventlog.Entry, r segment.Rejection)
+	// Reject takes n calls that no projection can use, for the reason of the code.
+	Reject(e *eventlog.Entry, code string, n int)
 	// Ignored returns what the fold had to ignore so far.
 	Ignored() Issues
 	// Size is about how many bytes the fold holds.
@@ -79,7 +79,10 @@ func (r *Reader) Read(e *eventlog.Entry, mappings Mappings, fold Fold) int {
 		fold.Call(e, &payload.Calls[i], m)
 	}
 	for _, rejection := range payload.Rejected {
-		fold.Reject(e, rejection)
+		fold.Reject(e, rejection.Code, 1)
+	}
+	for code, n := range payload.Unlisted {
+		fold.Reject(e, code, n)
 	}
 	return payload.Total
 }

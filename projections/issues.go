@@ -27,8 +27,11 @@ type Issue struct {
 type Issues map[IssueKey]Issue
 
 // Add counts one more.
-func (is Issues) Add(e *eventlog.Entry, code, detail string) {
-	is.merge(IssueKey{code, e.Source, detail}, Issue{1, e.ReceivedAt, e.ReceivedAt, e.Offset})
+func (is Issues) Add(e *eventlog.Entry, code, detail string) { is.AddMany(e, code, detail, 1) }
+
+// AddMany counts n more.
+func (is Issues) AddMany(e *eventlog.Entry, code, detail string, n int) {
+	is.merge(IssueKey{code, e.Source, detail}, Issue{int64(n), e.ReceivedAt, e.ReceivedAt, e.Offset})
 }
 
 // Merge adds what another part of the log had to ignore.

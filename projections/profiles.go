@@ -40,7 +40,7 @@ func (f *ProfilesFold) Ignored() Issues { return f.issues }
 func (f *ProfilesFold) Size() int { return f.size }
 
 // Reject implements Fold; the events projection records unusable calls.
-func (f *ProfilesFold) Reject(*eventlog.Entry, segment.Rejection) {}
+func (f *ProfilesFold) Reject(*eventlog.Entry, string, int) {}
 
 // Call implements Fold.
 func (f *ProfilesFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {

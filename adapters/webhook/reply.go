@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"relay/app"
-	"relay/domain/segment"
 )
 
 // reply is an answer other than 200.
@@ -90,7 +89,7 @@ func replyFor(err error) *reply {
 // answer sends the reply and notes the request if it did not reach the log.
 func (x *exchange) answer(receipt *app.Receipt, err error) {
 	if err == nil {
-		x.accept(receipt.Rejected)
+		x.accept(receipt)
 		return
 	}
 	r := replyFor(err)
@@ -115,10 +114,10 @@ func (x *exchange) answer(receipt *app.Receipt, err error) {
 
 var success = []byte(`{"success":true}` + "\n")
 
-func (x *exchange) accept(rejected []segment.Rejection) {
+func (x *exchange) accept(receipt *app.Receipt) {
 	x.status = http.StatusOK
-	if len(rejected) > 0 {
-		x.write(http.StatusOK, map[string]any{"success": true, "rejected": rejected})
+	if receipt.RejectedCount > 0 {
+		x.write(http.StatusOK, map[string]any{"success": true, "rejected": receipt.Rejected, "rejected_count": receipt.RejectedCount})
 		return
 	}
 	x.w.Header().Set("Content-Type", "application/json")

@@ -185,7 +185,7 @@ func rejectedRetry(c *cli.Context, s *system) error {
 	if c.Bool("json") {
 		return printJSON(c, map[string]any{"id": id, "calls": receipt.Calls, "rejected": receipt.Rejected})
 	}
-	printText(c, "rejected body %d is in the log now: %d calls, %d of them unusable", id, receipt.Calls, len(receipt.Rejected))
+	printText(c, "rejected body %d is in the log now: %d calls, %d of them unusable", id, receipt.Calls, receipt.RejectedCount)
 	return nil
 }
 

@@ -9,12 +9,17 @@ type Rejection struct {
 
 // Payload is what a request body holds.
 type Payload struct {
-	Calls    []Call // the usable ones
-	Rejected []Rejection
-	Kinds    Kinds // of the usable calls, with Unusable and Claims
-	Total    int   // calls, usable or not
-	IsBatch  bool  // an array, or an object with a batch
+	Calls    []Call         // the usable ones
+	Rejected []Rejection    // the first MaxRejections of the others
+	Unlisted map[string]int // how many more there are, by code; nil: none
+	Kinds    Kinds          // of the usable calls, with Unusable and Claims
+	Total    int            // calls, usable or not
+	IsBatch  bool           // an array, or an object with a batch
 }
+
+// MaxRejections is how many calls that cannot be used are listed. A body could
+// hold millions, at some thirty times its size.
+const MaxRejections = 1000
 
 // Parser reads payloads. It is reusable, and not for concurrent use: what Parse
 // returns is valid until the next Parse, and shares the body's memory.
@@ -147,7 +152,14 @@ func (p *Parser) add(m *callMembers) {
 }
 
 func (p *Parser) reject(why *unusable) {
-	p.payload.Rejected = append(p.payload.Rejected, Rejection{p.payload.Total, why.code, why.message})
+	if len(p.payload.Rejected) < MaxRejections {
+		p.payload.Rejected = append(p.payload.Rejected, Rejection{p.payload.Total, why.code, why.message})
+	} else {
+		if p.payload.Unlisted == nil {
+			p.payload.Unlisted = map[string]int{}
+		}
+		p.payload.Unlisted[why.code]++
+	}
 	p.payload.Total++
 	p.payload.Kinds |= Unusable
 }
