@@ -32,7 +32,7 @@ func (c *cluster) init(ctx context.Context) error {
 		args = append(args, "--no-sync")
 	}
 	if err := c.run(ctx, "initdb", args...); err != nil {
-		return fmt.Errorf("make a database cluster in %s: %w", c.dir, err)
+		return fmt.Errorf("make a database cluster in %s: %w%s", c.dir, err, c.user.namelessHint())
 	}
 	if err := os.Rename(building, c.dir); err != nil {
 		return fmt.Errorf("put the new cluster in its place (what is there is none, and is not relay's to remove): %w", err)

@@ -120,13 +120,17 @@ func dataDir(t *testing.T) string {
 }
 
 // serverPid returns the server's process, 0 if there is none. It goes by the
-// pid file and the process alone.
+// pid file and the process alone; a dead process that nobody asked after, as
+// where the first process of a container asks after none, is none.
 func serverPid(dir string) (pid int) {
 	data, err := os.ReadFile(filepath.Join(dir, "postgres", "postmaster.pid"))
 	if err != nil {
 		return 0
 	}
 	if _, err := fmt.Sscan(string(data), &pid); err != nil || syscall.Kill(pid, 0) != nil {
+		return 0
+	}
+	if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && len(line) == 0 {
 		return 0
 	}
 	return pid

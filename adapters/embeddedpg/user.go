@@ -44,7 +44,7 @@ func serverUser(dir string) (*credential, error) {
 }
 
 func unprivilegedUser() *credential {
-	for _, name := range []string{"postgres", "nobody"} {
+	for _, name := range []string{"postgres", "nobody", "daemon"} {
 		u, err := user.Lookup(name)
 		if err != nil {
 			continue
@@ -56,6 +56,19 @@ func unprivilegedUser() *credential {
 		}
 	}
 	return &credential{uid: 65534, gid: 65534}
+}
+
+// namelessHint stands at the end of initdb's error: containers are often run as
+// a number that is no user.
+func (c *credential) namelessHint() string {
+	id := os.Geteuid()
+	if c != nil {
+		id = int(c.uid)
+	}
+	if _, err := user.LookupId(strconv.Itoa(id)); err == nil {
+		return ""
+	}
+	return fmt.Sprintf("\nUser %d has no line in /etc/passwd, which PostgreSQL needs to make a cluster: add one, run relay as another user, or name a server in RELAY_DATABASE_URL", id)
 }
 
 // own gives a file or folder to the server's user. It follows no link, since

@@ -80,7 +80,9 @@ func get(t testing.TB) *server {
 // is fast rather than safe: what a test wrote need not survive a crash.
 func start() (*server, error) {
 	if url := os.Getenv("RELAY_TEST_DATABASE_URL"); url != "" {
-		return &server{url: url, stop: func() error { return nil }}, nil
+		s := &server{url: url}
+		s.stop = s.dropTemplates
+		return s, nil
 	}
 	dir, err := os.MkdirTemp("", "relay-pgtest-")
 	if err != nil {
@@ -118,6 +120,17 @@ func (t *template) get(s *server, prepare func(url string) error) (string, error
 		}
 	})
 	return t.name, t.err
+}
+
+// dropTemplates leaves nothing behind on a server that lives on.
+func (s *server) dropTemplates() (err error) {
+	s.templates.Range(func(_, made any) bool {
+		if name := made.(*template).name; name != "" {
+			err = errors.Join(err, s.exec("DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"))
+		}
+		return true
+	})
+	return err
 }
 
 func (s *server) newName() string {

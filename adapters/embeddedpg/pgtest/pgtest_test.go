@@ -2,7 +2,9 @@ package pgtest_test
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
+	"os/exec"
 	"testing"
 
 	"relay/adapters/embeddedpg/pgtest"
@@ -40,5 +42,32 @@ func TestDatabasesAreApart(t *testing.T) {
 	defer db.Close()
 	if _, err := db.Exec(`CREATE TABLE prepared (n int)`); err != nil {
 		t.Errorf("an empty database is not empty: %v", err)
+	}
+}
+
+// TestServerOfAnother: on a server that is given, tests leave nothing behind.
+func TestServerOfAnother(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	binary := exec.Command(os.Args[0], "-test.run=^TestDatabasesAreApart$")
+	binary.Env = append(os.Environ(), "RELAY_TEST_DATABASE_URL="+url)
+	if out, err := binary.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	db, err := sql.Open("postgres", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var left int
+	pattern := fmt.Sprintf(`relay\_test\_%d\_%%`, binary.Process.Pid)
+	if err := db.QueryRow(`SELECT count(*) FROM pg_database WHERE datname LIKE $1`, pattern).Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d databases are left behind, %v", left, err)
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		pgtest.New(b, prepare)
 	}
 }

@@ -13,11 +13,14 @@ type watchdog struct {
 	pipe    io.Closer
 }
 
+// The server may be about to start when the binary is killed, so the script
+// looks again until the folder is gone.
 const watchdogScript = `cat >/dev/null
-[ -f "$1" ] && kill -QUIT "$(head -n 1 "$1")" 2>/dev/null
 n=0
-while [ -f "$1" ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done
-rm -rf "$2"`
+while [ -e "$2" ] && [ $n -lt 100 ]; do
+	if [ -s "$1" ] && kill -QUIT "$(head -n 1 "$1")" 2>/dev/null; then sleep 0.1; else rm -rf "$2" 2>/dev/null; fi
+	n=$((n+1))
+done`
 
 func newWatchdog(dir string) (*watchdog, error) {
 	w := &watchdog{process: exec.Command("sh", "-c", watchdogScript, "sh", pidFile(dir), dir)}
