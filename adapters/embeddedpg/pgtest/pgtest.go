@@ -25,6 +25,7 @@ import (
 type server struct {
 	url       string
 	stop      func() error
+	strategy  string // how databases are copied; empty: the server's default
 	databases atomic.Int64
 	templates sync.Map // name of the template by prepare function, see template
 }
@@ -102,7 +103,30 @@ func start() (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, watchdog.end())
 	}
-	return &server{url: running.URL(), stop: func() error { return errors.Join(running.Close(), watchdog.end()) }}, nil
+	s := &server{url: running.URL(), stop: func() error { return errors.Join(running.Close(), watchdog.end()) }}
+	if s.strategy, err = copyStrategy(s.url); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+// copyStrategy returns what is quickest where files are not synced: to copy the
+// files, at a third of the cost of writing them to the WAL. Before version 15
+// there is no other way.
+func copyStrategy(url string) (string, error) {
+	db, err := sql.Open("postgres", url)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	var version int
+	if err := db.QueryRow(`SELECT current_setting('server_version_num')::int`).Scan(&version); err != nil {
+		return "", fmt.Errorf("ask the server's version: %w", err)
+	}
+	if version < 150000 {
+		return "", nil
+	}
+	return " STRATEGY FILE_COPY", nil
 }
 
 // template is a database that others are copied from.
@@ -115,7 +139,7 @@ type template struct {
 func (t *template) get(s *server, prepare func(url string) error) (string, error) {
 	t.once.Do(func() {
 		t.name = s.newName()
-		if t.err = s.exec("CREATE DATABASE " + t.name + " TEMPLATE template0"); t.err == nil {
+		if t.err = s.exec("CREATE DATABASE " + t.name + " TEMPLATE template0" + s.strategy); t.err == nil {
 			t.err = prepare(s.urlOf(t.name))
 		}
 	})
@@ -149,7 +173,7 @@ func (s *server) urlOf(database string) string {
 func (s *server) create(t testing.TB, from string) string {
 	t.Helper()
 	name := s.newName()
-	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE " + from); err != nil {
+	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE " + from + s.strategy); err != nil {
 		t.Fatalf("create a database for the test: %v", err)
 	}
 	t.Cleanup(func() {
