@@ -82,6 +82,20 @@ func TestCleanedJSONIsTaken(t *testing.T) {
 	})
 }
 
+// TestURLWithoutSSLMode: a URL that works in psql works here.
+func TestURLWithoutSSLMode(t *testing.T) {
+	t.Parallel()
+	url := strings.Replace(strings.Replace(pgtest.URL(t), "sslmode=disable&", "", 1), "&sslmode=disable", "", 1)
+	if strings.Contains(url, "sslmode") {
+		t.Fatalf("the URL still names an sslmode: %s", url)
+	}
+	db, err := Open(t.Context(), url, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+}
+
 func TestColumns(t *testing.T) {
 	t.Parallel()
 	db := open(t)

@@ -20,6 +20,9 @@ func Open(ctx context.Context, url string, connections int) (*sql.DB, error) {
 		return nil, fmt.Errorf("read the database URL: %w", err)
 	}
 	config.BinaryParameters = true
+	if config.SSLMode == "" {
+		config.SSLMode = pq.SSLModePrefer // as psql does, so that one URL works in both
+	}
 	if config.ApplicationName == "" {
 		config.ApplicationName = "relay"
 	}
