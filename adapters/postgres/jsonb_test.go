@@ -3,6 +3,7 @@ package postgres
 import (
 	"database/sql"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"relay/adapters/embeddedpg/pgtest"
 	"relay/domain/segment"
+	"relay/migrations"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -85,15 +87,44 @@ func TestCleanedJSONIsTaken(t *testing.T) {
 // TestURLWithoutSSLMode: a URL that works in psql works here.
 func TestURLWithoutSSLMode(t *testing.T) {
 	t.Parallel()
-	url := strings.Replace(strings.Replace(pgtest.URL(t), "sslmode=disable&", "", 1), "&sslmode=disable", "", 1)
-	if strings.Contains(url, "sslmode") {
-		t.Fatalf("the URL still names an sslmode: %s", url)
+	without := strings.Replace(strings.Replace(pgtest.URL(t), "sslmode=disable&", "", 1), "&sslmode=disable", "", 1)
+	if strings.Contains(without, "sslmode") {
+		t.Fatalf("the URL still names an sslmode: %s", without)
 	}
-	db, err := Open(t.Context(), url, 1)
+	db, err := Open(t.Context(), without, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	db.Close()
+}
+
+// TestOtherEncodingsAreRefused: a database that cannot hold every text is told
+// so at once.
+func TestOtherEncodingsAreRefused(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	name := fmt.Sprintf("ascii_%d", os.Getpid())
+	if _, err := db.Exec(`CREATE DATABASE ` + name + ` ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0`); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := db.Exec(`DROP DATABASE ` + name + ` WITH (FORCE)`); err != nil {
+			t.Error(err)
+		}
+	})
+	u, err := url.Parse(pgtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	ascii, err := Open(t.Context(), u.String(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ascii.Close()
+	if _, err := Migrate(t.Context(), ascii, migrations.FS); err == nil || !strings.Contains(err.Error(), "relay needs UTF8") {
+		t.Errorf("migrating a SQL_ASCII database: %v", err)
+	}
 }
 
 func TestColumns(t *testing.T) {

@@ -13,6 +13,9 @@ import (
 // Migrate brings the schema up to date. Several processes may do so at once: one
 // works, the others wait. It returns how many migrations it ran.
 func Migrate(ctx context.Context, db *sql.DB, migrations fs.FS) (int, error) {
+	if err := checkServer(ctx, db); err != nil {
+		return 0, err
+	}
 	if _, err := db.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS relay_store`); err != nil && !isDuplicate(err) {
 		return 0, fmt.Errorf("create relay's schema (does the user have CREATE on the database?): %w", err)
 	}
@@ -30,4 +33,22 @@ func Migrate(ctx context.Context, db *sql.DB, migrations fs.FS) (int, error) {
 		return len(results), fmt.Errorf("migrate the schema: %w", err)
 	}
 	return len(results), nil
+}
+
+// checkServer refuses what relay cannot work with: an old server, and a database
+// that cannot hold every text that JSON can.
+func checkServer(ctx context.Context, db *sql.DB) error {
+	var version int
+	var name, encoding string
+	err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')`).
+		Scan(&version, &name, &encoding)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask the server for its version: %w", err)
+	case version < 140000:
+		return fmt.Errorf("the server is PostgreSQL %s; relay needs 14 or later", name)
+	case encoding != "UTF8":
+		return fmt.Errorf("the database's encoding is %s; relay needs UTF8: CREATE DATABASE relay ENCODING 'UTF8' TEMPLATE template0", encoding)
+	}
+	return nil
 }
