@@ -128,9 +128,25 @@ func (s *server) run(firstKey string) error {
 	defer cancel()
 	err = errors.Join(err, ingestServer.Shutdown(ctx), s.appender.Close(), adminServer.Shutdown(ctx))
 	stopBackground()
-	wg.Wait()
+	s.waitFor(&wg)
 	_ = os.Remove(s.addressFile()) // a missing file says the same
 	return err
+}
+
+// waitFor waits for what runs in the background, but not for ever: with a
+// database that does not answer, a batch under way may never end. It is rolled
+// back then, and taken in again by the next start.
+func (s *server) waitFor(wg *sync.WaitGroup) {
+	ended := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(shutdownPatience):
+		s.logger.Warn("a projection's batch did not end in time and is left to the next start")
+	}
 }
 
 func (s *server) handlers() (ingest, admin *http.Server, err error) {
