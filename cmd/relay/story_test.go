@@ -91,6 +91,16 @@ func TestStory(t *testing.T) {
 	}
 }
 
+// TestIdentityIsRefused: what is not done yet is not taken silently.
+func TestIdentityIsRefused(t *testing.T) {
+	t.Parallel()
+	relay := newInstance(t)
+	_, errOut, status := relay.run("mapping", "apply", relay.writeFile("mapping.yaml", "identity: join\n"))
+	if status != 1 || !strings.Contains(errOut, "not supported yet") {
+		t.Errorf("status %d: %s", status, errOut)
+	}
+}
+
 func TestVerifyTellsDifferences(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)
