@@ -65,38 +65,43 @@ const (
 )
 
 // work reads chunk after chunk until none is left.
-func (l *load) work(ctx context.Context) error {
-	var reader projections.Reader
-	fold := l.projection.fold()
-	for {
+func (l *load) work(ctx context.Context) (err error) {
+	w := worker{load: l, fold: l.projection.fold()}
+	for err == nil {
 		after := eventlog.Offset(l.next.Add(chunk) - chunk)
 		if after >= l.r.UpTo {
-			return l.add(ctx, fold)
+			return l.add(ctx, w.fold)
 		}
-		if err := l.readChunk(ctx, &reader, eventlog.Range{After: after, UpTo: min(after+chunk, l.r.UpTo)}, fold); err != nil {
-			return err
-		}
-		if fold.Size() < foldSize {
-			continue
-		}
-		if err := l.add(ctx, fold); err != nil {
-			return err
-		}
-		fold = l.projection.fold()
+		err = w.read(ctx, eventlog.Range{After: after, UpTo: min(after+chunk, l.r.UpTo)})
 	}
+	return err
 }
 
-func (l *load) readChunk(ctx context.Context, reader *projections.Reader, r eventlog.Range, fold projections.Fold) error {
+// worker is one reader of a load.
+type worker struct {
+	*load
+	reader projections.Reader
+	fold   projections.Fold
+}
+
+// read folds a chunk. A fold that has grown large goes to the loader at once,
+// also in the middle of a chunk: payloads can be of any size.
+func (w *worker) read(ctx context.Context, r eventlog.Range) error {
 	rows, calls := 0, 0
-	err := l.builder.DB.InSnapshot(ctx, func(tx Tx) error {
-		return l.builder.Log.Read(ctx, tx, r, l.projection.Kinds, func(e *eventlog.Entry) error {
+	err := w.builder.DB.InSnapshot(ctx, func(tx Tx) error {
+		return w.builder.Log.Read(ctx, tx, r, w.projection.Kinds, func(e *eventlog.Entry) error {
 			rows++
-			calls += reader.Read(e, l.mappings, fold)
-			return nil
+			calls += w.reader.Read(e, w.mappings, w.fold)
+			if w.fold.Size() < foldSize {
+				return nil
+			}
+			full := w.fold
+			w.fold = w.projection.fold()
+			return w.add(ctx, full)
 		})
 	})
-	if err == nil && l.read != nil {
-		l.read(rows, calls)
+	if err == nil && w.load.read != nil {
+		w.load.read(rows, calls)
 	}
 	return err
 }
