@@ -182,7 +182,7 @@ func (s *server) announce(firstKey string) error {
 		printText(s.c, "\nThe first API key, printed this once (more: relay keys create NAME):\n  %s", firstKey)
 	}
 	if firstKey != "" || os.Getenv("RELAY_API_KEY") != "" {
-		printText(s.c, "\nTry it:\n%s\n\nThen: %s psql -- -c 'SELECT * FROM relay.profiles'", tryIt(s.ingest.Addr().String(), key), os.Args[0])
+		printText(s.c, "\nTry it:\n%s\n\nThen: %s psql -c 'SELECT * FROM relay.profiles'", tryIt(s.ingest.Addr().String(), key), os.Args[0])
 	} else {
 		printText(s.c, "API keys: %s keys list (their secrets are not kept; make another with keys create NAME)", os.Args[0])
 	}
