@@ -32,7 +32,7 @@ type Inbound struct {
 	PathKind    segment.Kinds
 	ContentType string
 	ReceivedAt  time.Time
-	Body        []byte // decoded from its content encoding; not changed after
+	Body        []byte // decoded from its content encoding; may be used again once it is in the log
 }
 
 // NewEntry is a payload on its way into the log.
@@ -44,7 +44,8 @@ type NewEntry struct {
 
 // Appender writes payloads to the log. Append returns nil only after the commit
 // that holds the entry; ErrOverloaded when there is no room to wait in;
-// ErrUnavailable when the log cannot be written or not in time.
+// ErrUnavailable when the log cannot be written or not in time. After nil the
+// body's memory is the caller's again; after an error it is left to Append.
 type Appender interface {
 	Append(ctx context.Context, e NewEntry) error
 }

@@ -2,9 +2,6 @@ package webhook
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"strings"
 
@@ -12,13 +9,43 @@ import (
 	"relay/domain/segment"
 )
 
-// authenticate finds the key that the request shows.
-func (x *exchange) authenticate() error {
-	secret, ok := bearer(x.r.Header.Get("Authorization"))
-	if !ok {
-		return unauthorized("send the header Authorization: Bearer KEY")
+// authenticateByHeader finds the key that the header shows. Where it shows none
+// and the body may, that is left open.
+func (x *exchange) authenticateByHeader() error {
+	secret := x.headerKey()
+	if secret == "" {
+		if x.route.auth&inBody != 0 {
+			return nil
+		}
+		return unauthorized("no key: send the header Authorization: Bearer KEY")
 	}
-	key, err := x.Keys.Find(x.r.Context(), secret)
+	ctx, done := x.work()
+	defer done()
+	return x.find(ctx, secret)
+}
+
+// authenticateByBody finds the key in the body if the header showed none.
+func (x *exchange) authenticateByBody(ctx context.Context) error {
+	if x.known {
+		return nil
+	}
+	secret, err := writeKey(x.body)
+	if err != nil {
+		return unauthorized("no key in the header, and none can be read from the body: " + err.Error())
+	}
+	if secret == "" {
+		return noKey()
+	}
+	return x.find(ctx, secret)
+}
+
+func noKey() *reply {
+	return unauthorized("no key: send it as the user name in Authorization: Basic, as Authorization: Bearer KEY, or as writeKey at the top of the body")
+}
+
+// find looks the key up.
+func (x *exchange) find(ctx context.Context, secret string) error {
+	key, err := x.Keys.Find(ctx, secret)
 	if errors.Is(err, app.ErrUnknownKey) {
 		return unauthorized("no API key is like this one; relay keys list shows the names of those there are")
 	}
@@ -29,45 +56,27 @@ func (x *exchange) authenticate() error {
 	return nil
 }
 
-func bearer(header string) (string, bool) {
-	scheme, secret, ok := strings.Cut(header, " ")
-	secret = strings.TrimSpace(secret)
-	return secret, ok && secret != "" && strings.EqualFold(scheme, "Bearer")
+// headerKey returns the key in the header Authorization, "" for none that the
+// route takes.
+func (x *exchange) headerKey() string {
+	scheme, rest, _ := strings.Cut(x.r.Header.Get("Authorization"), " ")
+	switch {
+	case strings.EqualFold(scheme, "Bearer") && x.route.auth&bearer != 0:
+		return strings.TrimSpace(rest)
+	case strings.EqualFold(scheme, "Basic") && x.route.auth&basic != 0:
+		user, _, _ := x.r.BasicAuth()
+		return user
+	}
+	return ""
 }
 
-// checkSignature looks at X-Signature where the key asks for one. A wrong one is
-// often a secret that was mistyped here, and the answer makes Segment drop the
-// payload, so the body is kept.
-func (x *exchange) checkSignature(ctx context.Context, in app.Inbound) error {
-	if len(x.key.SigningSecrets) == 0 {
-		return nil
+// writeKey returns the member writeKey of an object, "" for none.
+func writeKey(body []byte) (string, error) {
+	object, err := segment.ValueOf(body)
+	if err != nil {
+		return "", err
 	}
-	given, err := hex.DecodeString(strings.TrimSpace(x.r.Header.Get("X-Signature")))
-	if err == nil && signed(given, x.body, x.key.SigningSecrets) {
-		return nil
-	}
-	refusal := badSignature(x.r.Header.Get("X-Signature"))
-	if err := x.Ingest.Keep(ctx, in, refusal.code, refusal.message); err != nil {
-		return unavailable(err)
-	}
-	return refusal
-}
-
-// signed tells whether any of the secrets gives the signature: HMAC-SHA1 of the
-// body, or, for an array, of its first element, which is all that Segment signs.
-func signed(given, body []byte, secrets [][]byte) bool {
-	texts := [][]byte{body}
-	if first := segment.FirstElement(body); first != nil {
-		texts[0] = first
-	}
-	for _, secret := range secrets {
-		for _, text := range texts {
-			mac := hmac.New(sha1.New, secret)
-			mac.Write(text)
-			if hmac.Equal(mac.Sum(nil), given) {
-				return true
-			}
-		}
-	}
-	return false
+	member, _ := object.Get("writeKey")
+	text, _ := member.Text()
+	return text, nil
 }

@@ -3,131 +3,132 @@ package webhook
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"strings"
-	"sync/atomic"
 
-	"relay/app"
+	"relay/domain/segment"
 )
 
-// flight counts the bytes of bodies that are held at once.
-type flight struct {
-	limit   int64
-	bytes   atomic.Int64
-	observe func(int64)
+// desk is what a request with a body works on; later requests use it again.
+type desk struct {
+	parser  segment.Parser
+	gzip    gzip.Reader
+	sent    []byte // room for the body as it was sent
+	decoded []byte // room for the body without its content encoding
 }
 
-// take adds to the bytes held; false if there is no room.
-func (f *flight) take(n int64) bool {
-	now := f.bytes.Add(n)
-	if now > f.limit && now != n { // a lone body always fits
-		f.bytes.Add(-n)
-		return false
-	}
-	f.observe(now)
-	return true
-}
+// Room in bytes.
+const (
+	firstRoom = 4 << 10  // for a body of unknown length
+	keptRoom  = 64 << 10 // at most kept on a desk: memory there is no longer counted
+)
 
-func (f *flight) release(n int64) {
-	if n > 0 {
-		f.observe(f.bytes.Add(-n))
-	}
-}
-
-// step is how many bytes are taken from the limit at a time where the length is
-// not known ahead.
-const step = 64 << 10
-
-// hold takes room for a body of n bytes.
-func (x *exchange) hold(n int64) error {
-	for x.held < n {
-		more := max(n-x.held, step)
-		if !x.flight.take(more) {
-			return app.ErrOverloaded
+// clear readies the desk for the next request.
+func (d *desk) clear() {
+	for _, room := range []*[]byte{&d.sent, &d.decoded} {
+		if cap(*room) > keptRoom {
+			*room = nil
 		}
-		x.held += more
 	}
+}
+
+// isGzip reads Content-Encoding: one gzip, or nothing.
+func isGzip(h http.Header) (bool, error) {
+	lines := h.Values("Content-Encoding")
+	if len(lines) == 0 {
+		return false, nil
+	}
+	whole := strings.Join(lines, ",")
+	gzipped := false
+	for coding := range strings.SplitSeq(strings.ToLower(whole), ",") {
+		switch strings.TrimSpace(coding) {
+		case "", "identity":
+		case "gzip", "x-gzip":
+			if gzipped {
+				return false, unsupportedEncoding(whole)
+			}
+			gzipped = true
+		default:
+			return false, unsupportedEncoding(whole)
+		}
+	}
+	return gzipped, nil
+}
+
+// readBody reads the whole body as it was sent.
+func (x *exchange) readBody() (err error) {
+	x.desk = x.desks.Get().(*desk)
+	x.body, err = x.readAll(x.r.Body, &x.desk.sent, x.r.ContentLength)
+	if errors.Is(err, errBroken) {
+		return truncated()
+	}
+	return err
+}
+
+// decode takes off the body's content encoding. A body that cannot be decoded
+// is kept as it was sent.
+func (x *exchange) decode(ctx context.Context) error {
+	if !x.gzipped {
+		return nil
+	}
+	body, err := x.gunzip()
+	switch {
+	case errors.Is(err, errBroken) && x.known:
+		return x.keep(ctx, invalidEncoding(err))
+	case errors.Is(err, errBroken):
+		return noKey()
+	case err != nil:
+		return err
+	}
+	x.body = body
 	return nil
 }
 
-// readBody reads the whole body and takes off its content encoding.
-func (x *exchange) readBody() error {
-	encoding := strings.ToLower(strings.TrimSpace(x.r.Header.Get("Content-Encoding")))
-	if encoding != "" && encoding != "identity" && encoding != "gzip" {
-		return unsupportedEncoding(encoding)
+func (x *exchange) gunzip() ([]byte, error) {
+	if err := x.desk.gzip.Reset(bytes.NewReader(x.body)); err != nil {
+		return nil, fmt.Errorf("%w: %w", errBroken, err)
 	}
-	if x.r.ContentLength > x.MaxBody {
-		return tooLarge(x.MaxBody)
-	}
-	raw, err := x.readAll(x.r.Body, x.r.ContentLength)
-	if err != nil {
-		return err
-	}
-	x.body = raw
-	if encoding != "gzip" {
-		return nil
-	}
-	return x.decompress(raw)
+	return x.readAll(&x.desk.gzip, &x.desk.decoded, -1)
 }
 
-func (x *exchange) decompress(raw []byte) error {
-	reader, err := gzip.NewReader(bytes.NewReader(raw))
-	if err == nil {
-		var body []byte
-		if body, err = x.readAll(reader, -1); err == nil {
-			x.body = body
-			return nil
-		}
-	}
-	var answer *reply
-	if errors.As(err, &answer) || errors.Is(err, app.ErrOverloaded) {
-		return err
-	}
-	return x.refuseEncoding(err)
-}
+// errBroken is what a source that fails before its end gives.
+var errBroken = errors.New("the body ended early or is corrupt")
 
-// refuseEncoding keeps a body that says it is gzip and is not.
-func (x *exchange) refuseEncoding(cause error) error {
-	refusal := badEncoding(cause)
-	err := x.Ingest.Keep(x.r.Context(), app.Inbound{
-		RequestID: x.id, Source: x.key.Name, Route: x.route.name, ReceivedAt: x.started, Body: x.body,
-	}, refusal.code, refusal.message)
-	if err != nil {
-		return unavailable(err)
+// readAll reads up to MaxBody into room, which it may replace by a larger one.
+// length is what to expect, negative if that is not known. Memory is taken from
+// the limit in flight before it is used.
+func (x *exchange) readAll(from io.Reader, room *[]byte, length int64) ([]byte, error) {
+	before, body := x.held, (*room)[:0]
+	if length < 0 {
+		length = int64(max(firstRoom, cap(body))) - 1
 	}
-	return refusal
-}
-
-// readAll reads up to the limit; length, if not negative, is what to expect.
-func (x *exchange) readAll(from io.Reader, length int64) ([]byte, error) {
-	size := length
-	if size < 0 {
-		size = 4 << 10
-	}
-	already := x.held
-	if err := x.hold(already + size); err != nil {
+	if err := x.hold(before + length); err != nil {
 		return nil, err
 	}
-	body := make([]byte, 0, size+1)
+	body = slices.Grow(body, int(length)+1) // one more, to find the end
 	for {
-		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
-			if err := x.hold(already + int64(cap(body))); err != nil {
-				return nil, err
-			}
-		}
 		n, err := from.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
-		if int64(len(body)) > x.MaxBody {
+		switch {
+		case int64(len(body)) > x.MaxBody:
 			return nil, tooLarge(x.MaxBody)
-		}
-		if errors.Is(err, io.EOF) {
+		case err == io.EOF: // one that is wrapped is no clean end
+			*room = body
 			return body, nil
+		case err != nil:
+			return nil, fmt.Errorf("%w: %w", errBroken, err)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errTruncated, err)
+		if len(body) == cap(body) {
+			more := min(int64(cap(body)), x.MaxBody+1-int64(len(body)))
+			if err := x.hold(before + int64(cap(body)) + more); err != nil {
+				return nil, err
+			}
+			body = slices.Grow(body, int(more))
 		}
 	}
 }

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"relay/app"
+	"relay/domain/segment"
 )
 
 // reply is an answer other than 200.
@@ -16,28 +15,21 @@ type reply struct {
 	status  int
 	code    string
 	message string
-	cause   error // for the log
+	allow   string // methods, for 405
 }
 
-func (r *reply) Error() string { return r.message }
-func (r *reply) Unwrap() error { return r.cause }
+func (r *reply) Error() string { return r.code + ": " + r.message }
 
-var (
-	errPanic     = errors.New("an unexpected failure")
-	errTruncated = errors.New("the body ended early")
-)
+// errPanic stands for a failure of relay itself, which was logged already.
+var errPanic = errors.New("handling the request panicked")
 
 func notFound(path string) *reply {
-	var paths []string
-	for path := range routes {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	return &reply{http.StatusNotFound, "not_found", fmt.Sprintf("nothing is at %q; post to %s", path, strings.Join(paths, ", ")), nil}
+	message := fmt.Sprintf("nothing is at %q; post to one of %s", path, routeNames)
+	return &reply{status: http.StatusNotFound, code: "not_found", message: message}
 }
 
 func unauthorized(message string) *reply {
-	return &reply{http.StatusUnauthorized, "unauthorized", message, nil}
+	return &reply{status: http.StatusUnauthorized, code: "unauthorized", message: message}
 }
 
 func badSignature(given string) *reply {
@@ -45,27 +37,32 @@ func badSignature(given string) *reply {
 	if given == "" {
 		message = "X-Signature is missing: this key has a signing secret, so set the same secret in Segment"
 	}
-	return &reply{http.StatusForbidden, "bad_signature", message, nil}
+	return &reply{status: http.StatusForbidden, code: "bad_signature", message: message}
 }
 
-func methodNotAllowed(method string) *reply {
-	return &reply{http.StatusMethodNotAllowed, "method_not_allowed", method + " is not taken here; use POST", nil}
+func methodNotAllowed(method string, r route) *reply {
+	message := fmt.Sprintf("%q is not taken here; use POST", method)
+	return &reply{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: message, allow: r.allows()}
 }
 
 func unsupportedEncoding(encoding string) *reply {
-	return &reply{http.StatusUnsupportedMediaType, "unsupported_encoding", fmt.Sprintf("Content-Encoding %q is not taken; use gzip or none", encoding), nil}
+	message := fmt.Sprintf("Content-Encoding %q is not taken; use gzip or none", encoding)
+	return &reply{status: http.StatusUnsupportedMediaType, code: "unsupported_encoding", message: message}
 }
 
-func badEncoding(cause error) *reply {
-	return &reply{http.StatusBadRequest, "invalid_encoding", "Content-Encoding says gzip, and the body is not: " + cause.Error(), nil}
+func invalidEncoding(cause error) *reply {
+	message := "Content-Encoding says gzip, and the body cannot be read as that: " + cause.Error()
+	return &reply{status: http.StatusBadRequest, code: "invalid_encoding", message: message}
 }
 
 func tooLarge(limit int64) *reply {
-	return &reply{http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body is larger than %d bytes; send fewer calls in one request, or raise --max-body", limit), nil}
+	message := fmt.Sprintf("the body is larger than %d bytes; send fewer calls in one request, or raise --max-body", limit)
+	return &reply{status: http.StatusRequestEntityTooLarge, code: "too_large", message: message}
 }
 
-func unavailable(cause error) *reply {
-	return &reply{http.StatusServiceUnavailable, "unavailable", "the payload cannot be kept now; send it again", cause}
+// truncated is for a sender that mostly is gone. 408 makes Segment send again.
+func truncated() *reply {
+	return &reply{status: http.StatusRequestTimeout, code: "truncated", message: "the body ended early or came too slowly; send it again"}
 }
 
 // replyFor puts any error into a status.
@@ -76,56 +73,89 @@ func replyFor(err error) *reply {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &refusal):
-		return &reply{http.StatusBadRequest, refusal.Code, refusal.Message, nil}
+		return &reply{status: http.StatusBadRequest, code: refusal.Code, message: refusal.Message}
 	case errors.Is(err, app.ErrOverloaded):
-		return &reply{http.StatusTooManyRequests, "overloaded", "too much is in flight; send it again", nil}
-	case errors.Is(err, errTruncated):
-		// The sender is mostly gone. 408 makes Segment send again.
-		return &reply{http.StatusRequestTimeout, "truncated", err.Error(), nil}
+		return &reply{status: http.StatusTooManyRequests, code: "overloaded", message: "too much is in flight; send it again"}
 	}
-	return unavailable(err)
+	return &reply{status: http.StatusServiceUnavailable, code: "unavailable", message: "the payload cannot be taken in now; send it again"}
 }
 
-// answer sends the reply and notes the request if it did not reach the log.
-func (x *exchange) answer(receipt *app.Receipt, err error) {
-	if err == nil {
-		x.accept(receipt)
-		return
-	}
-	r := replyFor(err)
+type errorBody struct {
+	Success bool `json:"success"`
+	Error   struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+// refuse answers with the error's status, and notes the request if its key is
+// known.
+func (x *exchange) refuse(err error) {
 	var refusal *app.Refusal
 	if errors.As(err, &refusal) {
 		x.calls = refusal.Calls
 	}
+	r := replyFor(err)
 	x.status = r.status
 	if x.known {
 		x.Requests.Note(app.RequestRecord{
 			RequestID: x.id, Source: x.key.Name, ReceivedAt: x.started, Status: r.status, Code: r.code, Bytes: len(x.body), Calls: x.calls,
 		})
 	}
-	if r.status >= 500 {
+	if r.status >= http.StatusInternalServerError && !errors.Is(err, errPanic) {
 		x.Logger.Error("a payload was not taken in", "request_id", x.id, "source", x.key.Name, "error", err)
 	}
-	if r.status == http.StatusServiceUnavailable || r.status == http.StatusTooManyRequests {
-		x.w.Header().Set("Retry-After", "1")
+	r.setHeaders(x.w.Header())
+	var body errorBody
+	body.Error.Code, body.Error.Message = r.code, r.message
+	x.writeJSON(body)
+}
+
+// setHeaders sets what the status asks for.
+func (r *reply) setHeaders(h http.Header) {
+	switch r.status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="relay"`) // Basic would make browsers ask people
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", r.allow)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1") // seconds; Segment reads whole ones only
 	}
-	x.write(r.status, map[string]any{"success": false, "error": map[string]string{"code": r.code, "message": r.message}})
+}
+
+type acceptedBody struct {
+	Success       bool                `json:"success"`
+	Rejected      []segment.Rejection `json:"rejected"`
+	RejectedCount int                 `json:"rejected_count"`
 }
 
 var success = []byte(`{"success":true}` + "\n")
 
-func (x *exchange) accept(receipt *app.Receipt) {
+// accept answers 200.
+func (x *exchange) accept(receipt app.Receipt) {
 	x.status = http.StatusOK
 	if receipt.RejectedCount > 0 {
-		x.write(http.StatusOK, map[string]any{"success": true, "rejected": receipt.Rejected, "rejected_count": receipt.RejectedCount})
+		x.writeJSON(acceptedBody{true, receipt.Rejected, receipt.RejectedCount})
 		return
 	}
-	x.w.Header().Set("Content-Type", "application/json")
+	x.writeHead()
 	_, _ = x.w.Write(success) // the sender may be gone
 }
 
-func (x *exchange) write(status int, body any) {
-	x.w.Header().Set("Content-Type", "application/json")
-	x.w.WriteHeader(status)
+// allow answers a browser's preflight.
+func (x *exchange) allow() {
+	x.status, x.written = http.StatusNoContent, true
+	preflight(x.w.Header())
+	x.w.WriteHeader(x.status)
+}
+
+func (x *exchange) writeJSON(body any) {
+	x.writeHead()
 	_ = json.NewEncoder(x.w).Encode(body) // the sender may be gone
+}
+
+func (x *exchange) writeHead() {
+	x.written = true
+	x.w.Header().Set("Content-Type", "application/json")
+	x.w.WriteHeader(x.status)
 }
