@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lib/pq"
+
 	"relay/adapters/embeddedpg"
 	"relay/adapters/postgres"
 	"relay/migrations"
@@ -25,8 +27,9 @@ import (
 func main() {
 	calls := flag.Int("calls", envInt("CALLS", 1_000_000), "calls in the log (CALLS)")
 	measures := flag.String("measures", "append,read,live,rebuild", "what to measure, in this order")
+	keep := flag.String("keep", "", "name of a database to measure in that stays; a log that is there already is not written again")
 	flag.Parse()
-	if err := run(context.Background(), *calls, strings.Split(*measures, ",")); err != nil {
+	if err := run(context.Background(), *calls, *keep, strings.Split(*measures, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -45,17 +48,18 @@ type bench struct {
 	url     string
 	db      *sql.DB
 	calls   int
+	keep    string // name of the database that stays; empty: one that is dropped
 	results []result
 	plain   *sql.DB // as Watermill's users open it
 	copied  int64   // rows that COPY wrote
 }
 
-func run(ctx context.Context, calls int, measures []string) error {
+func run(ctx context.Context, calls int, keep string, measures []string) error {
 	url, stop, err := database(ctx)
 	if err != nil {
 		return err
 	}
-	b := &bench{calls: calls}
+	b := &bench{calls: calls, keep: keep}
 	err = b.run(ctx, url, measures)
 	return errors.Join(err, stop())
 }
@@ -84,13 +88,16 @@ func (b *bench) run(ctx context.Context, serverURL string, measures []string) er
 		return err
 	}
 	defer server.Close()
-	name := fmt.Sprintf("relay_bench_%d", os.Getpid())
-	if _, err := server.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
-		return fmt.Errorf("create a database to measure in: %w", err)
+	name := b.keep
+	if name == "" {
+		name = fmt.Sprintf("relay_bench_%d", os.Getpid())
+		defer func() {
+			_, _ = server.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") // its name tells what it is
+		}()
 	}
-	defer func() {
-		_, _ = server.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") // its name tells what it is
-	}()
+	if err := createDatabase(ctx, server, name); err != nil {
+		return err
+	}
 	if b.url, err = otherDatabase(serverURL, name); err != nil {
 		return err
 	}
@@ -112,6 +119,21 @@ func (b *bench) run(ctx context.Context, serverURL string, measures []string) er
 		}
 	}
 	b.print(ctx)
+	return nil
+}
+
+// createDatabase creates the database unless it is there.
+func createDatabase(ctx context.Context, server *sql.DB, name string) error {
+	var there bool
+	if err := server.QueryRowContext(ctx, "SELECT count(*) > 0 FROM pg_database WHERE datname = $1", name).Scan(&there); err != nil {
+		return fmt.Errorf("look for the database to measure in: %w", err)
+	}
+	if there {
+		return nil
+	}
+	if _, err := server.ExecContext(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(name)); err != nil {
+		return fmt.Errorf("create a database to measure in: %w", err)
+	}
 	return nil
 }
 
