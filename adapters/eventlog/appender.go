@@ -9,7 +9,6 @@ import (
 	"time"
 
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
-	"github.com/ThreeDotsLabs/watermill/message"
 
 	"relay/app"
 )
@@ -46,6 +45,7 @@ func setDefault[T comparable](field *T, value T) {
 // commit only. It is safe for concurrent use.
 type Appender struct {
 	config    AppenderConfig
+	insert    *sql.Stmt
 	publisher *watermillsql.Publisher
 	done      chan struct{}
 
@@ -66,11 +66,15 @@ type pending struct {
 // NewAppender starts an appender on the database. db must have been opened with
 // binary_parameters=yes, so that bodies travel as they are.
 func NewAppender(db *sql.DB, config AppenderConfig) (*Appender, error) {
-	publisher, err := watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(db), watermillsql.PublisherConfig{SchemaAdapter: publishSchema{}}, nil)
+	insert, err := prepareInsert(db)
+	if err != nil {
+		return nil, err
+	}
+	publisher, err := watermillsql.NewPublisher(insert, watermillsql.PublisherConfig{SchemaAdapter: publishSchema{}}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("make the log's publisher: %w", err)
 	}
-	a := &Appender{config: config.withDefaults(), publisher: publisher, done: make(chan struct{})}
+	a := &Appender{config: config.withDefaults(), insert: insert.insert, publisher: publisher, done: make(chan struct{})}
 	a.changed = sync.NewCond(&a.mu)
 	go a.run()
 	return a, nil
@@ -189,13 +193,11 @@ func (a *Appender) publishAll(group []*pending) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.Timeout)
 	defer cancel()
-	messages := make([]*message.Message, len(group))
 	bytes := 0
-	for i, p := range group {
-		messages[i] = messageOf(p.entry)
-		bytes += len(p.entry.Body)
-	}
-	messages[0].SetContext(ctx)
+	messages := newMessages(ctx, len(group), func(i int) *app.NewEntry {
+		bytes += len(group[i].entry.Body)
+		return &group[i].entry
+	})
 	started := time.Now()
 	err := a.publisher.Publish(Topic, messages...)
 	a.config.OnCommitted(len(group), bytes, time.Since(started), err)
@@ -219,7 +221,7 @@ func (a *Appender) Close() error {
 	a.changed.Broadcast()
 	a.mu.Unlock()
 	<-a.done
-	return a.publisher.Close()
+	return errors.Join(a.publisher.Close(), a.insert.Close())
 }
 
 // AppendAll appends the entries in one commit, in order: for loading a log from
@@ -232,10 +234,5 @@ func AppendAll(ctx context.Context, db *sql.DB, entries []app.NewEntry) error {
 	if err != nil {
 		return fmt.Errorf("make the log's publisher: %w", err)
 	}
-	messages := make([]*message.Message, len(entries))
-	for i, e := range entries {
-		messages[i] = messageOf(e)
-	}
-	messages[0].SetContext(ctx)
-	return publisher.Publish(Topic, messages...)
+	return publisher.Publish(Topic, newMessages(ctx, len(entries), func(i int) *app.NewEntry { return &entries[i] })...)
 }

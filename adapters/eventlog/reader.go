@@ -85,9 +85,6 @@ type origin struct {
 	Route  string `json:"route"`
 }
 
-// epoch2000 is where Postgres counts time from, in microseconds since 1970.
-const epoch2000 = 946684800 * 1_000_000
-
 func (s *rowScanner) row(rows *sql.Rows) error {
 	var kinds int32
 	if err := rows.Scan(&s.entry.Offset, &s.received, &kinds, &s.payload, &s.metadata); err != nil {

@@ -88,6 +88,9 @@ func (b *bench) fastest(what string) (rate float64) {
 
 // drive starts a target, drives it and notes what came of it.
 func (b *bench) drive(ctx context.Context, what, target string, d drive) (l load, err error) {
+	if !b.cases.MatchString(what + ", " + target) {
+		return l, nil
+	}
 	s, err := b.start(ctx, target)
 	if err != nil {
 		return l, err
@@ -114,10 +117,13 @@ func (b *bench) start(ctx context.Context, target string) (*served, error) {
 		return b.startTarget(ctx, target)
 	}
 	s, err := b.serve(ctx)
-	if err == nil {
-		err = b.waitForProjections(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	if err := b.waitForProjections(ctx); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
 }
 
 // driveServed drives a target that runs, and watches it meanwhile.

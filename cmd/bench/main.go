@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,7 +24,8 @@ type options struct {
 	measures []string      // by name, in order
 	lasting  time.Duration // of each ingest case
 	soak     time.Duration
-	backlog  time.Duration // of Watermill's default subscriber on a backlog
+	backlog  time.Duration  // of Watermill's default subscriber on a backlog
+	cases    *regexp.Regexp // ingest cases, such as "64 connections, relay"
 }
 
 func main() {
@@ -35,9 +37,11 @@ func main() {
 	flag.DurationVar(&o.lasting, "for", 10*time.Second, "how long each ingest case lasts")
 	flag.DurationVar(&o.soak, "soak", envDuration("SOAK", 10*time.Minute), "how long the soak lasts (SOAK)")
 	flag.DurationVar(&o.backlog, "backlog", time.Minute, "how long Watermill's default subscriber is given")
+	cases := flag.String("cases", "", "which ingest cases, by a regular expression such as '64 connections, (relay|discard)'; default: all")
 	target := flag.String("target", "", "serve as this peer instead of measuring: discard or watermill")
 	flag.Parse()
 	o.measures = strings.Split(*measures, ",")
+	o.cases = regexp.MustCompile(*cases)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := serveTarget(ctx, *target)

@@ -100,7 +100,7 @@ func (p *place) lag(ctx context.Context) (time.Duration, error) {
 func (p *place) waitForProjections(ctx context.Context) error {
 	for {
 		var behind bool
-		err := p.db.QueryRowContext(ctx, `SELECT bool_or(checkpoint < (SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1))
+		err := p.db.QueryRowContext(ctx, `SELECT bool_or(checkpoint < coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0))
 FROM relay_store.generations WHERE status = 'serving'`).Scan(&behind)
 		if err != nil || !behind {
 			return err
