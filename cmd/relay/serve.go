@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -158,6 +159,7 @@ func (s *server) handlers() (ingest, admin *http.Server, err error) {
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("--max-in-flight: %w", err)}
 	}
+	letGarbageGather(maxInFlight)
 	handler, err := webhook.New(webhook.Config{
 		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}},
 		Keys:   s.ring, Requests: s.requests, MaxBody: maxBody, MaxInFlight: maxInFlight, Metrics: s.metrics, Logger: s.logger,
@@ -168,6 +170,19 @@ func (s *server) handlers() (ingest, admin *http.Server, err error) {
 	adminHandler := console.New(console.Config{Status: postgres.Statuses{DB: s.db}, Metrics: s.metrics.Handler()})
 	admin = &http.Server{Handler: adminHandler, ReadHeaderTimeout: 5 * time.Second}
 	return webhook.NewServer(handler), admin, nil
+}
+
+// letGarbageGather makes the garbage collector's runs fewer. Requests leave much
+// garbage and relay holds little else, so that by default it would run hundreds
+// of times a second; the limit keeps memory small when bodies fill it. What the
+// environment says counts more.
+func letGarbageGather(maxInFlight int64) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(2*maxInFlight + 256<<20)
+	}
 }
 
 func (s *server) addressFile() string { return filepath.Join(s.c.String("data-dir"), "relay.json") }
