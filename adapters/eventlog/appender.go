@@ -45,7 +45,6 @@ func setDefault[T comparable](field *T, value T) {
 // commit only. It is safe for concurrent use.
 type Appender struct {
 	config    AppenderConfig
-	insert    *sql.Stmt
 	publisher *watermillsql.Publisher
 	done      chan struct{}
 
@@ -66,15 +65,11 @@ type pending struct {
 // NewAppender starts an appender on the database. db must have been opened with
 // binary_parameters=yes, so that bodies travel as they are.
 func NewAppender(db *sql.DB, config AppenderConfig) (*Appender, error) {
-	insert, err := prepareInsert(db)
-	if err != nil {
-		return nil, err
-	}
-	publisher, err := watermillsql.NewPublisher(insert, watermillsql.PublisherConfig{SchemaAdapter: publishSchema{}}, nil)
+	publisher, err := watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(db), watermillsql.PublisherConfig{SchemaAdapter: publishSchema{}}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("make the log's publisher: %w", err)
 	}
-	a := &Appender{config: config.withDefaults(), insert: insert.insert, publisher: publisher, done: make(chan struct{})}
+	a := &Appender{config: config.withDefaults(), publisher: publisher, done: make(chan struct{})}
 	a.changed = sync.NewCond(&a.mu)
 	go a.run()
 	return a, nil
@@ -221,7 +216,7 @@ func (a *Appender) Close() error {
 	a.changed.Broadcast()
 	a.mu.Unlock()
 	<-a.done
-	return errors.Join(a.publisher.Close(), a.insert.Close())
+	return a.publisher.Close()
 }
 
 // AppendAll appends the entries in one commit, in order: for loading a log from

@@ -23,6 +23,10 @@ import (
 // Topic is the log's name in Watermill.
 const Topic = "log"
 
+// keep begins the text of statements that connections keep prepared, where they
+// can (see adapters/postgres): planning them costs more than running them.
+const keep = "/* keep */ "
+
 // lane is the advisory lock under which offsets are drawn.
 const lane = "pg_advisory_xact_lock(1919249779, 1)"
 

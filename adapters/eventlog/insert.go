@@ -18,7 +18,7 @@ import (
 // array; other columns come as arrays in binary form, distinct metadata once
 // each. The lane is taken before the first row draws its offset and held until
 // the commit.
-const insertSQL = `WITH lane AS MATERIALIZED (SELECT ` + lane + `)
+const insertSQL = keep + `WITH lane AS MATERIALIZED (SELECT ` + lane + `)
 INSERT INTO relay.log (uuid, received_at, kinds, identity, payload, metadata)
 SELECT m.uuid, m.received_at, m.kinds,
        (m.kinds & ` + identityMask + `) <> 0, substring($1::bytea FROM m.start FOR m.length), ($8::jsonb[])[m.metadata]

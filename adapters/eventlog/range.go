@@ -27,7 +27,7 @@ import (
 //
 // Plan: one backward index scan a partition for the head; a merge of the
 // partitions' primary keys from the checkpoint on for the rows. No sort.
-const nextRangeSQL = `WITH head AS MATERIALIZED (<head>),
+const nextRangeSQL = keep + `WITH head AS MATERIALIZED (<head>),
 generation AS MATERIALIZED (
     SELECT id, checkpoint FROM relay_store.generations
     WHERE <generation> AND checkpoint < (SELECT "offset" FROM head) FOR UPDATE

@@ -20,7 +20,7 @@ import (
 // since their text costs more to read than the rest of the row.
 //
 // Plan: an index scan of the primary key, merged over the partitions.
-const readSQL = `SELECT "offset", timestamptz_send(received_at), kinds, payload, metadata
+const readSQL = keep + `SELECT "offset", timestamptz_send(received_at), kinds, payload, metadata
 FROM <log> WHERE "offset" > $1 AND "offset" <= $2 AND (kinds & $3) <> 0 ORDER BY "offset"`
 
 // Reader implements app.LogReader. It is safe for concurrent use.

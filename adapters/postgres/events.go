@@ -118,7 +118,7 @@ SELECT * FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::timestamptz[], $5:
 // Merge implements app.Tables. The fold's events stand in order of position, so
 // of several with one message id the lowest comes first and stays.
 func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
-	return writeEvents(ctx, tx, fmt.Sprintf(writeEventsSQL, generation)+` ON CONFLICT (message_key) DO NOTHING`, fold.(*projections.EventsFold).Events, nil)
+	return writeEvents(ctx, tx, keep+fmt.Sprintf(writeEventsSQL, generation)+` ON CONFLICT (message_key) DO NOTHING`, fold.(*projections.EventsFold).Events, nil)
 }
 
 // writeEvents runs the statement on the events, in as many parts as it takes.

@@ -153,7 +153,7 @@ func (c *stateColumns) writeTo(ctx context.Context, tx *sql.Tx, generation int64
 			continue
 		}
 		part := profileParts[i]
-		query := fmt.Sprintf("INSERT INTO relay_store.%s_g%d %s", part.table, generation, part.insert)
+		query := keep + fmt.Sprintf("INSERT INTO relay_store.%s_g%d %s", part.table, generation, part.insert)
 		if replace {
 			query += part.replace
 		}

@@ -66,7 +66,10 @@ func (b *bench) closedLoop(ctx context.Context, target string, c ingestCase, m m
 
 // paced are the open loops: half of what single calls reached, and batches.
 func (b *bench) paced(ctx context.Context, m mail) error {
-	half := b.fastest("single calls, 64 connections") / 2
+	half := b.pace
+	if half == 0 {
+		half = b.fastest("single calls, 64 connections") / 2
+	}
 	d := drive{requests: m[1], connections: 64, perSecond: half, warmup: 2 * time.Second, lasting: b.lasting}
 	if _, err := b.drive(ctx, fmt.Sprintf("single calls, %.0f/s", half), "relay", d); err != nil {
 		return err
