@@ -28,6 +28,9 @@ type drive struct {
 	impatient   bool          // an open loop that leaves out what it cannot send in time, and counts from the sending
 }
 
+// patience is how long the last requests may take.
+const patience = 30 * time.Second
+
 // late is how long a request may be overdue in an impatient loop.
 const late = 100 * time.Millisecond
 
@@ -55,17 +58,17 @@ func (o *outcome) merge(other *outcome) {
 
 // run sends until the time is over, or ctx ends.
 func (d drive) run(ctx context.Context) (*outcome, error) {
-	begin := time.Now()
-	counted, end := begin.Add(d.warmup), begin.Add(d.warmup+d.lasting)
 	senders := make([]*sender, d.connections)
 	for i := range senders {
-		s, err := newSender(d.address, d.requests.size, end.Add(10*time.Second))
+		s, err := newSender(d.address, d.requests.size, time.Now().Add(d.warmup+d.lasting+patience))
 		if err != nil {
 			return nil, err
 		}
 		defer s.conn.Close()
 		senders[i] = s
 	}
+	begin := time.Now()
+	counted, end := begin.Add(d.warmup), begin.Add(d.warmup+d.lasting)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	each := make([]*outcome, d.connections)

@@ -64,15 +64,17 @@ func (b *bench) closedLoop(ctx context.Context, target string, c ingestCase, m m
 	return b.drive(ctx, c.what, target, d)
 }
 
-// paced are the open loops: half of what single calls reached, and batches.
+// paced are the open loops: single calls at half of what was reached, or at the
+// pace that was asked for, and batches.
 func (b *bench) paced(ctx context.Context, m mail) error {
-	half := b.pace
-	if half == 0 {
-		half = b.fastest("single calls, 64 connections") / 2
+	d := drive{requests: m[1], connections: 64, warmup: 2 * time.Second, lasting: b.lasting}
+	if d.perSecond = b.pace; d.perSecond == 0 {
+		d.perSecond = b.fastest("single calls, 64 connections") / 2
 	}
-	d := drive{requests: m[1], connections: 64, perSecond: half, warmup: 2 * time.Second, lasting: b.lasting}
-	if _, err := b.drive(ctx, fmt.Sprintf("single calls, %.0f/s", half), "relay", d); err != nil {
-		return err
+	if d.perSecond > 0 {
+		if _, err := b.drive(ctx, fmt.Sprintf("single calls, %.0f/s", d.perSecond), "relay", d); err != nil {
+			return err
+		}
 	}
 	d.requests, d.perSecond = m[50], inBatches/50
 	_, err := b.drive(ctx, fmt.Sprintf("batches of 50, %d calls/s", inBatches), "relay", d)

@@ -26,12 +26,23 @@ var loadColumns = []string{
 	" target µs/call", " Postgres µs/call", " load µs/call", " peak MiB", " refused", " wrong",
 }
 
+// name is what the target is called in the table.
+func (l load) name() string {
+	switch l.target {
+	case discard:
+		return "handler that discards"
+	case watermillDefault:
+		return "Watermill's default publisher"
+	}
+	return l.target
+}
+
 // rate is calls taken in, a second.
 func (l load) rate() float64 { return l.outcome.rate() * float64(l.calls) }
 
 func (l load) row(all []load) []string {
 	return []string{
-		l.what, l.target, fmt.Sprintf("%.0f", l.rate()), l.ratio(all),
+		l.what, l.name(), fmt.Sprintf("%.0f", l.rate()), l.ratio(all),
 		milliseconds(quantile(l.accepted, 50)), milliseconds(quantile(l.accepted, 99)), milliseconds(longest(l.accepted)),
 		l.lagText(50), l.lagText(99), l.spentText(l.spent.target), l.spentText(l.spent.postgres), l.spentText(l.spent.self),
 		orDash("%.0f", l.peak), fmt.Sprint(l.refused), fmt.Sprint(l.wrong),

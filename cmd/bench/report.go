@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,11 +26,18 @@ func (r *report) print(serverVersion string) {
 	printTable(loadColumns, rows(r.loads, func(one load) []string { return one.row(r.loads) }))
 }
 
+// rows are the rows of a table, those of one measure together, whatever size
+// they were measured with.
 func rows[T any](list []T, row func(T) []string) [][]string {
+	first := map[string]int{}
 	texts := make([][]string, len(list))
 	for i, one := range list {
 		texts[i] = row(one)
+		if _, known := first[texts[i][0]]; !known {
+			first[texts[i][0]] = i
+		}
 	}
+	slices.SortStableFunc(texts, func(a, b []string) int { return cmp.Compare(first[a[0]], first[b[0]]) })
 	return texts
 }
 

@@ -61,18 +61,21 @@ type replayCase struct {
 }
 
 // replayCases are all of them. Each mapping differs from every other that a kept
-// database may know.
-func replayCases() []replayCase {
+// database may know, and from the one before it, whose prefix is given, in one
+// thing.
+func replayCases(prefix string) []replayCase {
+	const head = "event_prefix: %q\n"
 	unique := time.Now().UnixNano()
-	channels := fmt.Sprintf("channels: {email: email, sms: phone, slack_email: [slack_email, slack_%d]}\n", unique)
-	prefix := fmt.Sprintf("event_prefix: \"segment %d : \"\n", unique)
+	list := fmt.Sprintf("channels: {email: email, sms: phone, slack_email: [slack_email, slack_%d]}\n", unique)
+	channels := fmt.Sprintf(head, prefix) + list
+	newPrefix := fmt.Sprintf(head, fmt.Sprintf("segment %d : ", unique)) + list
 	reproject := []string{"reproject", "--from", "beginning"}
 	return []replayCase{
 		{"profiles and events, whole", "", reproject},
 		{"profiles, whole", "", append(reproject, "--projection", "profiles")},
 		{"dry run of a channel change", channels, append(reproject, "--dry-run")},
 		{"channel change", "", reproject},
-		{"plan of a prefix change", prefix + channels, append(reproject, "--plan")},
+		{"plan of a prefix change", newPrefix, append(reproject, "--plan")},
 		{"prefix change", "", reproject},
 		{"verify", "", []string{"verify"}},
 	}
@@ -92,7 +95,12 @@ func (b *bench) reprojecting(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, serve.stop()) }()
 	live := newRequests(20_000, 1, b.calls)
-	for _, c := range replayCases() {
+	var prefix string
+	err = b.db.QueryRowContext(ctx, `SELECT coalesce((SELECT spec ->> 'event_prefix' FROM relay.mapping_versions ORDER BY version DESC LIMIT 1), '')`).Scan(&prefix)
+	if err != nil {
+		return fmt.Errorf("read the mapping that holds: %w", err)
+	}
+	for _, c := range replayCases(prefix) {
 		if err := b.applyMapping(ctx, c.mapping); err != nil {
 			return err
 		}
