@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"relay/domain/eventlog"
 	"relay/domain/mapping"
 	"relay/domain/segment"
 	"relay/projections"
@@ -41,10 +42,16 @@ type Tables interface {
 	Create(ctx context.Context, tx Tx, generation int64) error
 	// Index makes the indexes and what the planner knows of the tables.
 	Index(ctx context.Context, tx Tx, generation int64) error
+	// Complete drops what only loading needed: the generation is loaded and
+	// indexed.
+	Complete(ctx context.Context, tx Tx, generation int64) error
 	// Merge adds what was folded to an indexed generation.
 	Merge(ctx context.Context, tx Tx, generation int64, fold projections.Fold) error
-	// Load returns a loader for a generation without indexes.
-	Load(generation int64) Loader
+	// Load returns a loader for a generation without indexes; memory is about how
+	// many bytes of partial results it may keep.
+	Load(generation, memory int64) Loader
+	// Loaded returns the ranges of the log that loaders of the generation kept.
+	Loaded(ctx context.Context, tx Tx, generation int64) ([]eventlog.Range, error)
 	// Serve points the views at the generation.
 	Serve(ctx context.Context, tx Tx, generation int64) error
 	// Describe comments the views.
@@ -59,14 +66,18 @@ type Tables interface {
 }
 
 // Loader takes in what several workers folded, in any order, and makes the
-// generation's rows of it. Its methods are safe for concurrent use.
+// generation's rows of it. What it keeps, it keeps together with the ranges that
+// it stands for and the issues that belong to them, so that another loader of
+// the same generation can go on after the process ended at any point. Add is safe
+// for concurrent use.
 type Loader interface {
-	// Add takes a partial result. It adds to what the fold ignored what the
-	// database cannot hold.
-	Add(ctx context.Context, fold projections.Fold) error
-	// Finish makes what is left of the rows, after the last Add. It returns what
-	// the database could not hold and was passed over.
-	Finish(ctx context.Context) (projections.Issues, error)
+	// Add takes a partial result and the ranges of the log that it holds.
+	Add(ctx context.Context, fold projections.Fold, of []eventlog.Range) error
+	// Finish makes what is left of the rows, after the last Add.
+	Finish(ctx context.Context) error
+	// Index makes the indexes and what the planner knows of the tables, after
+	// Finish. What is there already stays.
+	Index(ctx context.Context) error
 }
 
 // Difference is a row that is not the same in two generations.

@@ -238,17 +238,14 @@ func (r *run) build(ctx context.Context) error {
 func (r *run) buildOne(ctx context.Context, p Projection, g *Generation) error {
 	r.progress.phase(ctx, p.Name, PhaseLoading)
 	mappings := r.history.Mappings(p.Name, r.replay)
-	ignored, err := r.Builder.Load(ctx, p, g.ID, eventlog.Range{UpTo: g.Checkpoint}, mappings, r.progress.read)
-	if err != nil {
+	if err := r.Builder.Load(ctx, p, g.ID, eventlog.Range{UpTo: g.Checkpoint}, mappings, r.progress.read, func() {
+		r.progress.phase(ctx, p.Name, PhaseIndexing)
+	}); err != nil {
 		return err
 	}
-	r.progress.phase(ctx, p.Name, PhaseIndexing)
 	return r.DB.InTx(ctx, func(tx Tx) error {
-		if err := p.Tables.Index(ctx, tx, g.ID); err != nil {
-			return fmt.Errorf("index %s: %w", p.Name, err)
-		}
-		if err := r.Generations.AddIssues(ctx, tx, g.ID, ignored); err != nil {
-			return err
+		if err := p.Tables.Complete(ctx, tx, g.ID); err != nil {
+			return fmt.Errorf("complete %s: %w", p.Name, err)
 		}
 		return r.Generations.Move(ctx, tx, g.ID, g.Checkpoint)
 	})

@@ -88,5 +88,8 @@ func (s *Setup) first(ctx context.Context, tx Tx, p Projection) (Generation, err
 	if err := p.Tables.Index(ctx, tx, id); err != nil {
 		return Generation{}, err
 	}
+	if err := p.Tables.Complete(ctx, tx, id); err != nil {
+		return Generation{}, err
+	}
 	return Generation{ID: id, Projection: p.Name}, s.Generations.Promote(ctx, tx, id)
 }

@@ -40,12 +40,12 @@ CREATE TABLE relay_store.events_g%[1]d (
 // eventsIndexes: one message makes one row; a person's events in order; and,
 // since rows come about in order of receipt, ranges of time and of the log.
 const eventsIndexes = `
-CREATE UNIQUE INDEX events_g%[1]d_message ON relay_store.events_g%[1]d (message_key);
-CREATE INDEX events_g%[1]d_person ON relay_store.events_g%[1]d (distinct_id, occurred_at) WHERE distinct_id IS NOT NULL;
-CREATE INDEX events_g%[1]d_log ON relay_store.events_g%[1]d USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on);
+CREATE UNIQUE INDEX IF NOT EXISTS events_g%[1]d_message ON relay_store.events_g%[1]d (message_key);
+CREATE INDEX IF NOT EXISTS events_g%[1]d_person ON relay_store.events_g%[1]d (distinct_id, occurred_at) WHERE distinct_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS events_g%[1]d_log ON relay_store.events_g%[1]d USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on);
 ANALYZE relay_store.events_g%[1]d`
 
-const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d`
+const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d;` + loadedDrop
 
 // eventsViews: which version made a row follows from where its payload stands.
 // So a change that alters no event needs no new rows.
@@ -80,7 +80,7 @@ func (Events) Adopt(context.Context, app.Tx, int64, int64) error { return nil }
 
 // Create implements app.Tables.
 func (Events) Create(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, eventsDDL, generation)
+	return execFor(ctx, tx, eventsDDL+";"+loadedDDL, generation)
 }
 
 // Index implements app.Tables.

@@ -71,14 +71,14 @@ COMMENT ON COLUMN relay.profile_channels.last_seen_at IS 'the greatest observed-
 func (p Profiles) Create(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, p.statements(func(part profilePart) string {
 		return "CREATE TABLE relay_store." + part.table + "_g%[1]d " + part.columns
-	}), generation)
+	})+";"+loadedUnloggedDDL, generation)
 }
 
 // Index implements app.Tables.
 func (p Profiles) Index(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, p.statements(func(part profilePart) string {
 		table := part.table + "_g%[1]d"
-		return "ALTER TABLE relay_store." + table + " ADD CONSTRAINT " + table + "_pkey PRIMARY KEY (distinct_id); ANALYZE relay_store." + table
+		return "ALTER TABLE relay_store." + table + " DROP CONSTRAINT IF EXISTS " + table + "_pkey, ADD CONSTRAINT " + table + "_pkey PRIMARY KEY (distinct_id); ANALYZE relay_store." + table
 	}), generation)
 }
 
@@ -126,7 +126,7 @@ func (Profiles) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 	all := Profiles{parts: projections.ProfilesParts()}
 	return execFor(ctx, tx, all.statements(func(part profilePart) string {
 		return "DROP TABLE IF EXISTS relay_store." + part.table + "_g%[1]d"
-	})+"; DROP TABLE IF EXISTS relay_store.partials_g%[1]d", generation)
+	})+"; DROP TABLE IF EXISTS relay_store.partials_g%[1]d; "+loadedDrop, generation)
 }
 
 // execFor runs statements on a generation's tables.
