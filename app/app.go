@@ -10,6 +10,9 @@ var (
 	// ErrUnavailable: the database cannot be reached or did not answer in
 	// time. The caller may try again later; nothing was refused for good.
 	ErrUnavailable = errors.New("the log cannot be written now")
+	// ErrDatabase: the database went away in the middle of something. Trying again
+	// may help once it is back.
+	ErrDatabase = errors.New("the database does not answer")
 	// ErrOverloaded: too much is in flight. The caller may try again soon.
 	ErrOverloaded = errors.New("too many bytes in flight")
 	// ErrUnknownKey: no API key has that secret, or it was revoked.

@@ -61,7 +61,7 @@ func altered(p Projection, h History, replay Replay, head eventlog.Offset, rules
 		return p.Parts, []string{fmt.Sprintf("its rows were made by version %d of the projection rules, and this is version %d", rules, projections.RulesVersion)}
 	}
 	served := h.Timelines[p.Name]
-	wanted := served.Reproject(replay.From, replay.Version, replay.AsOf)
+	wanted := h.timeline(p.Name, &replay)
 	differences := mapping.Differences(served, wanted)
 	if len(differences) == 0 {
 		return p.Parts, []string{"the mapping is the same everywhere; it is rebuilt as it is"}

@@ -5,20 +5,18 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"relay/domain/eventlog"
 	"relay/projections"
 )
 
-// Builder loads a range of the log into a generation that has no indexes yet.
+// Builder loads the log into generations that have no indexes yet.
 type Builder struct {
 	DB      Database
 	Log     LogReader
 	Workers int   // readers at once; default 2
 	Memory  int64 // about how many bytes of partial results are kept; default 256 MiB
-	// Pace, if set, is called after each chunk; it may wait to leave room for
-	// others.
-	Pace func(ctx context.Context)
 }
 
 const (
@@ -28,53 +26,70 @@ const (
 	defaultMemory = 256 << 20
 )
 
-// Load reads the range with several workers, but for what an earlier load of the
-// generation kept, folds it under the mappings and gives the partial results to
-// the projection's loader. read, if set, is called with the log rows and calls
-// that were read since the last time, from several goroutines at once; loaded is
-// called when all rows are there and the indexes come.
-func (b *Builder) Load(ctx context.Context, p Projection, generation int64, r eventlog.Range, mappings projections.Mappings, read func(rows, calls int), loaded func()) error {
+// Load says what is loaded into which generation.
+type Load struct {
+	Projection Projection
+	Generation int64
+	UpTo       eventlog.Offset
+	Mappings   projections.Mappings
+	// Read is told of what was read, from several goroutines at once.
+	Read func(ReadSoFar)
+	// Loaded is called when all rows are there and the indexes come.
+	Loaded func()
+	// Pace is called by each worker after each chunk with the time that the chunk
+	// took; it may wait to leave room for others.
+	Pace func(ctx context.Context, took time.Duration)
+}
+
+// ReadSoFar is what was read since the last time.
+type ReadSoFar struct {
+	Rows, Calls int
+	Issues      int64
+}
+
+// Run reads the log from its beginning with several workers, but for what an
+// earlier load of the generation kept, folds it under the mappings and gives the
+// partial results to the projection's loader, which makes rows and indexes.
+func (b *Builder) Run(ctx context.Context, l Load) error {
 	memory := b.Memory
 	if memory == 0 {
 		memory = defaultMemory
 	}
-	l := load{builder: b, projection: p, mappings: mappings, loader: p.Tables.Load(generation, memory/2), read: read, foldSize: int(memory / 16)}
-	if err := l.plan(ctx, generation, r); err != nil {
+	w := load{Load: l, builder: b, loader: l.Projection.Tables.Load(l.Generation, memory/2), foldSize: int(memory / 16)}
+	if err := w.plan(ctx); err != nil {
 		return err
 	}
-	if err := l.run(ctx); err != nil {
+	if err := w.run(ctx); err != nil {
 		return err
 	}
-	if err := l.loader.Finish(ctx); err != nil {
-		return fmt.Errorf("load %s: %w", p.Name, err)
+	if err := w.loader.Finish(ctx); err != nil {
+		return fmt.Errorf("load %s: %w", l.Projection.Name, err)
 	}
-	loaded()
-	if err := l.loader.Index(ctx); err != nil {
-		return fmt.Errorf("index %s: %w", p.Name, err)
+	l.Loaded()
+	if err := w.loader.Index(ctx); err != nil {
+		return fmt.Errorf("index %s: %w", l.Projection.Name, err)
 	}
 	return nil
 }
 
-// load is one Load under way.
+// load is a Load under way.
 type load struct {
-	builder    *Builder
-	projection Projection
-	mappings   projections.Mappings
-	loader     Loader
-	read       func(rows, calls int)
-	foldSize   int // bytes that a fold may hold before the loader gets it
-	chunks     []eventlog.Range
-	next       atomic.Int64 // index of the next chunk
+	Load
+	builder  *Builder
+	loader   Loader
+	foldSize int // bytes that a fold may hold before the loader gets it
+	chunks   []eventlog.Range
+	next     atomic.Int64 // index of the next chunk
 }
 
 // plan works out what is left to read.
-func (l *load) plan(ctx context.Context, generation int64, r eventlog.Range) error {
+func (l *load) plan(ctx context.Context) error {
 	return l.builder.DB.InTx(ctx, func(tx Tx) error {
-		loaded, err := l.projection.Tables.Loaded(ctx, tx, generation)
+		loaded, err := l.Projection.Tables.Loaded(ctx, tx, l.Generation)
 		if err != nil {
-			return fmt.Errorf("look up what is loaded of %s: %w", l.projection.Name, err)
+			return fmt.Errorf("look up what is loaded of %s: %w", l.Projection.Name, err)
 		}
-		l.chunks = r.Without(loaded, chunk)
+		l.chunks = eventlog.Range{UpTo: l.UpTo}.Without(loaded, chunk)
 		return nil
 	})
 }
@@ -96,14 +111,15 @@ func (l *load) run(ctx context.Context) error {
 
 // work reads chunk after chunk until none is left.
 func (l *load) work(ctx context.Context) (err error) {
-	w := worker{load: l, fold: l.projection.fold()}
+	w := worker{load: l, fold: l.Projection.fold()}
 	for err == nil {
 		n := int(l.next.Add(1)) - 1
 		if n >= len(l.chunks) {
 			return w.flush(ctx)
 		}
-		if err = w.readChunk(ctx, l.chunks[n]); err == nil && l.builder.Pace != nil {
-			l.builder.Pace(ctx)
+		started := time.Now()
+		if err = w.readChunk(ctx, l.chunks[n]); err == nil {
+			l.Pace(ctx, time.Since(started))
 		}
 	}
 	return err
@@ -122,9 +138,9 @@ type worker struct {
 func (w *worker) readChunk(ctx context.Context, r eventlog.Range) error {
 	rows, calls := 0, 0
 	err := w.builder.DB.InSnapshot(ctx, func(tx Tx) error {
-		return w.builder.Log.Read(ctx, tx, r, w.projection.Kinds, func(e *eventlog.Entry) error {
+		return w.builder.Log.Read(ctx, tx, r, w.Projection.Kinds, func(e *eventlog.Entry) error {
 			rows++
-			calls += w.reader.Read(e, w.mappings, w.fold)
+			calls += w.reader.Read(e, w.Mappings, w.fold)
 			if w.fold.Size() < w.foldSize {
 				return nil
 			}
@@ -137,18 +153,17 @@ func (w *worker) readChunk(ctx context.Context, r eventlog.Range) error {
 		return err
 	}
 	w.holds = append(w.holds, r)
-	if w.load.read != nil {
-		w.load.read(rows, calls)
-	}
+	w.Read(ReadSoFar{Rows: rows, Calls: calls})
 	return nil
 }
 
 // flush gives what is folded to the loader.
 func (w *worker) flush(ctx context.Context) error {
 	fold, holds := w.fold, w.holds
-	w.fold, w.holds = w.projection.fold(), nil
+	w.fold, w.holds = w.Projection.fold(), nil
+	w.Read(ReadSoFar{Issues: fold.Ignored().Total()})
 	if err := w.loader.Add(ctx, fold, holds); err != nil {
-		return fmt.Errorf("load %s: %w", w.projection.Name, err)
+		return fmt.Errorf("load %s: %w", w.Projection.Name, err)
 	}
 	return nil
 }

@@ -33,13 +33,13 @@ func (v *Verifier) Verify(ctx context.Context, chosen []Projection) ([]Verified,
 		return nil, err
 	}
 	defer release()
-	if err := v.CleanUp(ctx); err != nil {
+	if err := v.dropAside(ctx); err != nil {
 		return nil, err
 	}
 	var results []Verified
 	for _, p := range chosen {
 		result, err := v.verifyOne(ctx, p)
-		err = errors.Join(err, v.dropUnserved(context.WithoutCancel(ctx)))
+		err = errors.Join(err, v.dropAside(context.WithoutCancel(ctx)))
 		if err != nil {
 			return results, fmt.Errorf("verify %s: %w", p.Name, err)
 		}
@@ -49,20 +49,21 @@ func (v *Verifier) Verify(ctx context.Context, chosen []Projection) ([]Verified,
 }
 
 func (v *Verifier) verifyOne(ctx context.Context, p Projection) (Verified, error) {
-	run := run{Reprojector: v.Reprojector, chosen: []Projection{p}}
-	run.progress = progress{run: &run}
+	run := newRun(v.Reprojector)
+	run.chosen = []Projection{p}
 	if err := v.DB.InTx(ctx, func(tx Tx) error { return run.prepareAside(ctx, tx, p) }); err != nil {
 		return Verified{}, err
 	}
-	if err := run.buildOne(ctx, p, &run.built[0]); err != nil {
+	err := run.watched(ctx, func(ctx context.Context) error { return run.buildOne(ctx, p, run.built[0]) })
+	if err != nil {
 		return Verified{}, err
 	}
 	var result Verified
-	err := retryLocked(ctx, func() (err error) {
+	err = retryLocked(ctx, func() (err error) {
 		if err := run.catchUp(ctx); err != nil {
 			return err
 		}
-		result, err = v.compare(ctx, &run, p)
+		result, err = v.compare(ctx, run, p)
 		return err
 	})
 	return result, err

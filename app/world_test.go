@@ -3,10 +3,12 @@ package app_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,6 +85,9 @@ func (w *world) setUp(ctx context.Context) error {
 // reset makes the world as new.
 func (w *world) reset(t tb) {
 	t.Helper()
+	if _, err := w.reprojector().DropFormer(context.Background()); err != nil {
+		t.Fatalf("reset: %v", err)
+	}
 	_, err := w.db.Exec(`TRUNCATE relay.log, relay_store.timeline, relay_store.mapping_versions, relay_store.issues, relay_store.reprojections;
 ALTER SEQUENCE relay.log_offset_seq RESTART;
 UPDATE relay_store.generations SET checkpoint = 0;
@@ -197,7 +202,7 @@ func (w *world) apply(t tb, spec mapping.Spec) app.Applied {
 
 func (w *world) reprojector() *app.Reprojector {
 	return &app.Reprojector{
-		DB: w.database, All: w.all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Controls: eventlog.Controls{},
+		DB: w.database, All: w.all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Live: postgres.Statuses{DB: w.db}, Controls: eventlog.Controls{},
 		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: w.db}, Timelines: postgres.Timelines{},
 		Builder: &app.Builder{DB: w.database, Log: eventlog.Reader{}, Workers: 2}, Projector: w.projector(), Logger: slog.New(slog.DiscardHandler),
 	}
@@ -212,6 +217,44 @@ func (w *world) reproject(t tb, from string, chosen []app.Projection) {
 	if err != nil {
 		t.Fatalf("reproject --from %s: %v", from, err)
 	}
+}
+
+// interrupt begins a re-projection, ends it at the given report of its progress,
+// and resumes it. One that was done before that many reports stays done.
+func (w *world) interrupt(t tb, from string, chosen []app.Projection, reports int) {
+	t.Helper()
+	parsed, err := app.ParseFrom(from, eventlog.Reader{})
+	if err != nil {
+		t.Fatalf("from: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	r := w.reprojector()
+	var told atomic.Int64
+	r.Report = func(app.Progress) {
+		if told.Add(1) == int64(reports) {
+			cancel()
+		}
+	}
+	_, err = r.Run(ctx, parsed, chosen)
+	for errors.Is(err, context.Canceled) {
+		if _, err = w.reprojector().Resume(context.Background()); errors.Is(err, app.ErrNothingToResume) {
+			_, err = w.reprojector().Run(context.Background(), parsed, chosen) // there was nothing to build
+		}
+	}
+	if err != nil {
+		t.Fatalf("interrupted reproject --from %s: %v", from, err)
+	}
+}
+
+// undo undoes the last re-projection; false: there is none.
+func (w *world) undo(t tb) bool {
+	t.Helper()
+	_, err := w.reprojector().Undo(context.Background())
+	if err != nil && !errors.Is(err, app.ErrCannotUndo) {
+		t.Fatalf("undo: %v", err)
+	}
+	return err == nil
 }
 
 // verify fails the test unless what is served is what a replay gives.

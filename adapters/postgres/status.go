@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"relay/app"
 )
@@ -14,7 +15,10 @@ type Statuses struct {
 	DB *sql.DB
 }
 
-var _ app.StatusReader = Statuses{}
+var (
+	_ app.StatusReader = Statuses{}
+	_ app.LiveReader   = Statuses{}
+)
 
 const headSQL = `SELECT coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0)`
 
@@ -79,4 +83,19 @@ func readLastRun(ctx context.Context, tx *sql.Tx) (*app.RunStatus, error) {
 	}
 	r.Error = text.String
 	return &r, err
+}
+
+// liveSQL: as lagSQL, of the projection that is furthest behind.
+const liveSQL = `SELECT coalesce(min(g.checkpoint), 0), coalesce(max(extract(epoch FROM clock_timestamp() -
+    (SELECT l.received_at FROM relay.log l WHERE l."offset" > g.checkpoint ORDER BY l."offset" LIMIT 1))), 0)
+FROM relay_store.generations g WHERE g.status = 'serving'`
+
+// Live implements app.LiveReader.
+func (s Statuses) Live(ctx context.Context) (live app.Live, err error) {
+	var seconds float64
+	if err := s.DB.QueryRowContext(ctx, liveSQL).Scan(&live.Checkpoint, &seconds); err != nil {
+		return live, fmt.Errorf("read how the live projections stand: %w", err)
+	}
+	live.Lag = time.Duration(max(seconds, 0) * float64(time.Second))
+	return live, nil
 }

@@ -163,7 +163,7 @@ func (b *bench) rebuilding(ctx context.Context) error {
 			return err
 		}
 		reprojector := app.Reprojector{
-			DB: database, All: all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Controls: eventlog.Controls{},
+			DB: database, All: all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Live: postgres.Statuses{DB: b.db}, Controls: eventlog.Controls{},
 			Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: b.db}, Timelines: postgres.Timelines{},
 			Builder: &app.Builder{DB: database, Log: eventlog.Reader{}, Workers: 2}, Projector: b.projector(), Logger: slog.Default(),
 			Report: phases(),
