@@ -101,10 +101,10 @@ func (h History) timeline(projection string, replay *Replay) mapping.Timeline {
 // Version holds, but for what was activated after AsOf. With Undo it is the
 // timeline without the control entry at that offset.
 type Replay struct {
-	From    eventlog.Offset
-	Version int
-	AsOf    eventlog.Offset
-	Undo    eventlog.Offset // 0: nothing is undone
+	From    eventlog.Offset `json:"from_offset"`
+	Version int             `json:"mapping_version"`
+	AsOf    eventlog.Offset `json:"-"`
+	Undo    eventlog.Offset `json:"-"` // 0: nothing is undone
 }
 
 // control is what the log says of the change once it is made.

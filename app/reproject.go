@@ -12,12 +12,12 @@ import (
 
 // Reprojection is one run of `relay reproject`.
 type Reprojection struct {
-	ID          int64
-	Projections []string // whose timeline it changes
-	Rebuilt     []string // those of them whose rows it alters
+	ID          int64    `json:"id"`
+	Projections []string `json:"projections"` // whose timeline it changes
+	Rebuilt     []string `json:"rebuilt"`     // those of them whose rows it alters
 	Replay
-	Undoes  int64           // the re-projection that it undoes; 0: none
-	Control eventlog.Offset // of the control entry that it wrote in the end
+	Undoes  int64           `json:"undoes,omitempty"` // the re-projection that it undoes; 0: none
+	Control eventlog.Offset `json:"-"`                // of the control entry that it wrote in the end
 }
 
 // Phases of a re-projection, in order.
@@ -82,6 +82,8 @@ type Reprojector struct {
 	MaxLoad       int // percent of the time that readers work; 0 is 100
 	// Report, if set, is told of progress; it must not block.
 	Report func(Progress)
+	// Started, if set, is told once a run is on record.
+	Started func(Reprojection)
 }
 
 // LogSize measures what a replay will read.
@@ -186,6 +188,9 @@ func (r *run) loadUpTo(ctx context.Context, tx Tx, p Projection) (eventlog.Offse
 
 // finish builds what is not built yet, switches to it, and records the outcome.
 func (r *run) finish(ctx context.Context) (Reprojection, error) {
+	if r.Started != nil {
+		r.Started(r.record)
+	}
 	if err := r.buildUnlessCancelled(ctx); err != nil {
 		return r.record, r.fail(ctx, err)
 	}

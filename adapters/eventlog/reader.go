@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lib/pq"
-
 	"relay/app"
 	"relay/domain/eventlog"
 	"relay/domain/segment"
@@ -128,22 +126,4 @@ func (Reader) FirstAt(ctx context.Context, tx app.Tx, at time.Time) (offset even
 		return 0, fmt.Errorf("find what was received at %s or later: %w", at.Format(time.RFC3339Nano), err)
 	}
 	return offset, nil
-}
-
-// Size implements app.LogSize. The bytes are those of the tables that are read.
-func (Reader) Size(ctx context.Context, tx app.Tx, p app.Projection, r eventlog.Range) (rows, bytes int64, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT count(*), (SELECT sum(pg_table_size(t)) FROM unnest($4::text[]::regclass[]) t)
-FROM `+logOf(p.Kinds)+` WHERE "offset" > $1 AND "offset" <= $2 AND (kinds & $3) <> 0`,
-		int64(r.After), int64(r.UpTo), int64(p.Kinds), pq.Array(partitionsOf(p.Kinds))).Scan(&rows, &bytes)
-	if err != nil {
-		return 0, 0, fmt.Errorf("measure the log: %w", err)
-	}
-	return rows, bytes, nil
-}
-
-func partitionsOf(kinds segment.Kinds) []string {
-	if logOf(kinds) == "relay.log" {
-		return []string{"relay.log_identity", "relay.log_other"}
-	}
-	return []string{"relay.log_identity"}
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -178,4 +179,14 @@ func (Reprojections) End(ctx context.Context, tx app.Tx, id int64, cause error) 
 		return fmt.Errorf("record the end of re-projection %d: %w", id, err)
 	}
 	return nil
+}
+
+// List returns the last re-projections as relay.reprojections has them, the
+// newest first.
+func (r Reprojections) List(ctx context.Context, limit int) (list []json.RawMessage, err error) {
+	err = Database(r).InSnapshot(ctx, func(tx app.Tx) error {
+		list, err = readJSON(ctx, tx, `SELECT to_jsonb(r) FROM relay.reprojections r ORDER BY id DESC LIMIT $1`, limit)
+		return err
+	})
+	return list, err
 }

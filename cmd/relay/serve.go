@@ -95,15 +95,16 @@ func (s *server) start() (err error) {
 // run serves until the context ends, and then stops in order: no new requests,
 // those under way answered, the appender empty, projections after their batch.
 func (s *server) run(firstKey string) error {
-	ingestServer, adminServer, err := s.handlers()
+	background, stopBackground := context.WithCancel(context.WithoutCancel(s.c.Context))
+	defer stopBackground()
+	reprojections := s.served(background)
+	ingestServer, adminServer, err := s.handlers(reprojections)
 	if err != nil {
 		return err
 	}
 	failed := make(chan error, 3)
 	go func() { failed <- ingestServer.Serve(s.ingest) }()
 	go func() { failed <- adminServer.Serve(s.admin) }()
-	background, stopBackground := context.WithCancel(context.WithoutCancel(s.c.Context))
-	defer stopBackground()
 	var wg sync.WaitGroup
 	if s.embedded != nil {
 		wg.Go(func() { s.embedded.Supervise(background) })
@@ -128,6 +129,7 @@ func (s *server) run(firstKey string) error {
 	defer cancel()
 	err = errors.Join(err, ingestServer.Shutdown(ctx), s.appender.Close(), adminServer.Shutdown(ctx))
 	stopBackground()
+	wg.Go(reprojections.runner.Wait)
 	s.waitFor(&wg)
 	_ = os.Remove(s.addressFile()) // a missing file says the same
 	return err
@@ -149,7 +151,7 @@ func (s *server) waitFor(wg *sync.WaitGroup) {
 	}
 }
 
-func (s *server) handlers() (ingest, admin *http.Server, err error) {
+func (s *server) handlers(reprojections console.Reprojections) (ingest, admin *http.Server, err error) {
 	maxBody, err := parseSize(s.c.String("max-body"))
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("--max-body: %w", err)}
@@ -165,7 +167,7 @@ func (s *server) handlers() (ingest, admin *http.Server, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	adminHandler := console.New(console.Config{Status: postgres.Statuses{DB: s.db}, Metrics: s.metrics.Handler()})
+	adminHandler := console.New(console.Config{Status: postgres.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: reprojections})
 	admin = &http.Server{Handler: adminHandler, ReadHeaderTimeout: 5 * time.Second}
 	return webhook.NewServer(handler), admin, nil
 }
