@@ -34,11 +34,11 @@ func (r *Reprojector) dropAside(ctx context.Context) error {
 // DropFormer removes the generations that re-projections took the place of.
 // None can be undone after it. It tells how many there were.
 func (r *Reprojector) DropFormer(ctx context.Context) (dropped int, err error) {
-	release, err := r.Reprojections.Claim(ctx, "removal of former generations")
+	claim, err := r.Reprojections.Claim(ctx, "removal of former generations")
 	if err != nil {
 		return 0, err
 	}
-	defer release()
+	defer claim.Release()
 	err = r.dropUnserved(ctx, func(g Generation) bool {
 		if g.Status == Former {
 			dropped++

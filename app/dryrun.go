@@ -38,15 +38,15 @@ const maxPreviewExamples = 10
 // DryRun builds aside what Run would serve, tells what would change, and drops
 // it. Nothing that people query changes.
 func (r *Reprojector) DryRun(ctx context.Context, from From, chosen []Projection) (preview Preview, err error) {
-	release, err := r.Reprojections.Claim(ctx, "dry run")
+	claim, err := r.Reprojections.Claim(ctx, "dry run")
 	if err != nil {
 		return preview, err
 	}
-	defer release()
+	defer claim.Release()
 	if err := r.dropAside(ctx); err != nil {
 		return preview, err
 	}
-	run := newRun(r)
+	run := newRun(r, claim)
 	plan, err := run.startDry(ctx, from, chosen)
 	if err == nil {
 		err = run.watched(ctx, func(ctx context.Context) error {

@@ -35,9 +35,9 @@ var ErrBusy = errors.New("another re-projection or verification is running")
 
 // Reprojections keeps the record that people read in relay.reprojections.
 type Reprojections interface {
-	// Claim makes the caller the only one that builds generations, until release
-	// is called or the process ends. ErrBusy if somebody else is.
-	Claim(ctx context.Context, what string) (release func(), err error)
+	// Claim makes the caller the only one that builds generations, until it is
+	// released or the process ends. ErrBusy if somebody else is.
+	Claim(ctx context.Context, what string) (Claim, error)
 	// Abandoned marks what a dead process left as failed, or cancelled where
 	// somebody asked for that.
 	Abandoned(ctx context.Context, tx Tx) error
@@ -57,6 +57,13 @@ type Reprojections interface {
 	Switched(ctx context.Context, tx Tx, id int64, control eventlog.Offset) error
 	// End notes the outcome; a nil error is success, ErrCancelled is no failure.
 	End(ctx context.Context, tx Tx, id int64, err error) error
+}
+
+// Claim is the right to build generations.
+type Claim interface {
+	Release()
+	// Check returns an error if the claim was lost, as with its connection.
+	Check(ctx context.Context) error
 }
 
 // Timelines keeps the folded timeline where SQL can read it.
@@ -97,15 +104,15 @@ type LogSize interface {
 // holds from the offset on, and makes them the ones that people query. It
 // returns when that is so. A failure leaves the old ones.
 func (r *Reprojector) Run(ctx context.Context, from From, chosen []Projection) (Reprojection, error) {
-	release, err := r.Reprojections.Claim(ctx, "re-projection")
+	claim, err := r.Reprojections.Claim(ctx, "re-projection")
 	if err != nil {
 		return Reprojection{}, err
 	}
-	defer release()
+	defer claim.Release()
 	if err := r.CleanUp(ctx); err != nil {
 		return Reprojection{}, err
 	}
-	run := newRun(r)
+	run := newRun(r, claim)
 	if err := run.start(ctx, from, chosen); err != nil {
 		return Reprojection{}, err
 	}
@@ -116,6 +123,7 @@ func (r *Reprojector) Run(ctx context.Context, from From, chosen []Projection) (
 type run struct {
 	*Reprojector
 	record   Reprojection
+	claim    Claim
 	replay   *Replay      // what it changes of the timeline; nil: nothing
 	chosen   []Projection // those that are rebuilt
 	built    []Generation
@@ -124,8 +132,8 @@ type run struct {
 	progress progress
 }
 
-func newRun(r *Reprojector) *run {
-	run := &run{Reprojector: r}
+func newRun(r *Reprojector, claim Claim) *run {
+	run := &run{Reprojector: r, claim: claim}
 	run.progress = progress{run: run, started: time.Now()}
 	return run
 }

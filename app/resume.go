@@ -15,18 +15,18 @@ var ErrNothingToResume = errors.New("there is no re-projection to resume: none w
 // Resume goes on with the re-projection that was interrupted, from what its
 // process kept.
 func (r *Reprojector) Resume(ctx context.Context) (Reprojection, error) {
-	release, err := r.Reprojections.Claim(ctx, "re-projection")
+	claim, err := r.Reprojections.Claim(ctx, "re-projection")
 	if err != nil {
 		return Reprojection{}, err
 	}
-	defer release()
+	defer claim.Release()
 	if err := r.markAbandoned(ctx); err != nil {
 		return Reprojection{}, err
 	}
 	if err := r.dropAside(ctx); err != nil {
 		return Reprojection{}, err
 	}
-	run := newRun(r)
+	run := newRun(r, claim)
 	if err := r.DB.InTx(ctx, func(tx Tx) error { return run.restart(ctx, tx) }); err != nil {
 		return Reprojection{}, err
 	}

@@ -17,15 +17,15 @@ var ErrCannotUndo = errors.New("nothing can be undone")
 // query again, after bringing it up to date, and takes its change of the
 // timeline back. Undoing an undoing brings the re-projection back.
 func (r *Reprojector) Undo(ctx context.Context) (Reprojection, error) {
-	release, err := r.Reprojections.Claim(ctx, "undoing of a re-projection")
+	claim, err := r.Reprojections.Claim(ctx, "undoing of a re-projection")
 	if err != nil {
 		return Reprojection{}, err
 	}
-	defer release()
+	defer claim.Release()
 	if err := r.CleanUp(ctx); err != nil {
 		return Reprojection{}, err
 	}
-	run := newRun(r)
+	run := newRun(r, claim)
 	if err := r.DB.InTx(ctx, func(tx Tx) error { return run.startUndo(ctx, tx) }); err != nil {
 		return Reprojection{}, err
 	}

@@ -28,17 +28,17 @@ const maxExamples = 20
 
 // Verify compares each of the projections with a rebuild.
 func (v *Verifier) Verify(ctx context.Context, chosen []Projection) ([]Verified, error) {
-	release, err := v.Reprojections.Claim(ctx, "verification")
+	claim, err := v.Reprojections.Claim(ctx, "verification")
 	if err != nil {
 		return nil, err
 	}
-	defer release()
+	defer claim.Release()
 	if err := v.dropAside(ctx); err != nil {
 		return nil, err
 	}
 	var results []Verified
 	for _, p := range chosen {
-		result, err := v.verifyOne(ctx, p)
+		result, err := v.verifyOne(ctx, claim, p)
 		err = errors.Join(err, v.dropAside(context.WithoutCancel(ctx)))
 		if err != nil {
 			return results, fmt.Errorf("verify %s: %w", p.Name, err)
@@ -48,8 +48,8 @@ func (v *Verifier) Verify(ctx context.Context, chosen []Projection) ([]Verified,
 	return results, nil
 }
 
-func (v *Verifier) verifyOne(ctx context.Context, p Projection) (Verified, error) {
-	run := newRun(v.Reprojector)
+func (v *Verifier) verifyOne(ctx context.Context, claim Claim, p Projection) (Verified, error) {
+	run := newRun(v.Reprojector, claim)
 	run.chosen = []Projection{p}
 	if err := v.DB.InTx(ctx, func(tx Tx) error { return run.prepareAside(ctx, tx, p) }); err != nil {
 		return Verified{}, err

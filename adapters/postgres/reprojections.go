@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/lib/pq"
 
@@ -26,7 +27,7 @@ const claimKey = "1919249779, 2"
 
 // Claim implements app.Reprojections. The lock belongs to a connection of its
 // own, so it ends with the process, however that ends.
-func (r Reprojections) Claim(ctx context.Context, what string) (func(), error) {
+func (r Reprojections) Claim(ctx context.Context, what string) (app.Claim, error) {
 	conn, err := r.DB.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect for the claim: %w", err)
@@ -45,11 +46,25 @@ func (r Reprojections) Claim(ctx context.Context, what string) (func(), error) {
 		conn.Close()
 		return nil, fmt.Errorf("name the claim: %w", err)
 	}
-	return func() { r.release(conn) }, nil
+	return claim{conn}, nil
 }
 
-func (r Reprojections) release(conn *sql.Conn) {
-	ctx := context.Background()
+// claim implements app.Claim.
+type claim struct {
+	conn *sql.Conn
+}
+
+// Check implements app.Claim. The end of ctx does not end the question, since
+// that would end the connection, and the claim with it.
+func (c claim) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return c.conn.PingContext(ctx)
+}
+
+// Release implements app.Claim.
+func (c claim) Release() {
+	ctx, conn := context.Background(), c.conn
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock(`+claimKey+`), set_config('application_name', 'relay', false)`); err != nil {
 		_ = conn.Raw(func(any) error { return fmt.Errorf("drop the connection: %w", sql.ErrConnDone) })
 	}
@@ -124,11 +139,15 @@ func scanReprojection(row *sql.Row) (p app.Reprojection, err error) {
 	return p, nil
 }
 
-// Switched implements app.Reprojections.
+// Switched implements app.Reprojections. A process that lost its claim with a
+// connection may find that another one cleaned up after it.
 func (Reprojections) Switched(ctx context.Context, tx app.Tx, id int64, control eventlog.Offset) error {
-	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET control_offset = $2 WHERE id = $1`, id, int64(control))
+	result, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET control_offset = $2 WHERE id = $1 AND status = 'running' AND owner = $3`, id, int64(control), owner())
 	if err != nil {
 		return fmt.Errorf("record the switch of re-projection %d: %w", id, err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("re-projection %d was taken over by another process, see relay.reprojections", id)
 	}
 	return nil
 }

@@ -180,3 +180,41 @@ func (i *instance) interruptSwitch(db *sql.DB) string {
 	}
 	return said.String()
 }
+
+// TestReprojectOutlivesLostConnections: when the server drops every connection,
+// as a restart does, the run says so and can be resumed, and relay serve goes on.
+func TestReprojectOutlivesLostConnections(t *testing.T) {
+	t.Parallel()
+	relay := newInstance(t)
+	server := relay.serve()
+	db := relay.open()
+	server.sendMany(2_000, 100)
+	settled(t, db)
+	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", storyMapping))
+	before := servedRows(t, db)
+	reader := execer(t, db)
+	if err := reader.Exec(`SELECT set_config('application_name', 'reader', false), count(*) FROM relay.profiles, relay.events`); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	wait := relay.watch(func(_ *os.Process, line string) { said.WriteString(line + "\n") }, "reproject", "--from", "beginning")
+	ended := make(chan int, 1)
+	go func() { ended <- wait() }()
+	waitFor(t, "the run to wait for the reader", func() bool {
+		return text(t, db, `SELECT phase FROM relay.reprojections ORDER BY id DESC LIMIT 1`) == "switching"
+	})
+	text(t, db, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'relay%'`)
+	if status := <-ended; status != 1 || !strings.Contains(said.String(), "relay reproject --resume") {
+		t.Errorf("it ended with status %d: %s", status, said.String())
+	}
+	_ = reader.Rollback() // its connection may be among those that were dropped
+	if got := servedRows(t, db); got != before {
+		t.Errorf("people see %s, want %s", got, before)
+	}
+	relay.must("reproject", "--resume")
+	server.send(moved)
+	settled(t, db)
+	relay.must("verify")
+	checkNothingLeftOver(t, relay)
+}
