@@ -87,7 +87,7 @@ func (s *server) listen() (err error) {
 
 func (s *server) start() (err error) {
 	s.appender, err = eventlog.NewAppender(s.db, eventlog.AppenderConfig{OnCommitted: s.metrics.Committed})
-	s.ring = postgres.NewKeyRing(s.db, os.Getenv("RELAY_API_KEY"))
+	s.ring = postgres.NewKeyRing(s.db, os.Getenv("RELAY_API_KEY"), s.logger)
 	s.requests = postgres.NewRequests(s.db, s.logger)
 	return err
 }
