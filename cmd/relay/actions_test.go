@@ -119,9 +119,10 @@ func (a *actions) work() {
 			return
 		}
 		status := a.send(events, as)
+		tries := events[0].tries
 		a.note(events, as, status)
 		if status != http.StatusOK {
-			a.backOff(events[0].tries)
+			backOff(tries)
 		}
 	}
 }
@@ -216,7 +217,7 @@ func sentAgain(status int) bool {
 }
 
 // backOff waits for a random time that grows with each try.
-func (a *actions) backOff(tries int) {
+func backOff(tries int) {
 	longest := min(10<<min(tries, 6), 400)
 	time.Sleep(time.Duration(rand.IntN(longest)+1) * time.Millisecond)
 }
