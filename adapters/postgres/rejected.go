@@ -17,6 +17,7 @@ type Rejected struct {
 var (
 	_ app.RejectedStore  = Rejected{}
 	_ app.RejectedReader = Rejected{}
+	_ app.Expiring       = Rejected{}
 )
 
 // Keep implements app.RejectedStore.
@@ -78,4 +79,9 @@ func (r Rejected) Retried(ctx context.Context, id int64, at time.Time) error {
 		return fmt.Errorf("note the retry of rejected body %d: %w", id, err)
 	}
 	return nil
+}
+
+// DeleteBefore implements app.Expiring.
+func (r Rejected) DeleteBefore(ctx context.Context, t time.Time, limit int) (int, error) {
+	return deleteBefore(ctx, r.DB, "relay_store.rejected", t, limit)
 }
