@@ -32,65 +32,6 @@ func profilesCommand() *cli.Command {
 	}
 }
 
-func logCommand() *cli.Command {
-	return &cli.Command{
-		Name: "log", Usage: "look into the log",
-		Subcommands: []*cli.Command{
-			{
-				Name: "tail", Usage: "payloads as they arrive, one JSON object a line, until interrupted",
-				Flags:  []cli.Flag{&cli.IntFlag{Name: "last", Value: 10, Usage: "begin with that many that are there already"}, &cli.BoolFlag{Name: "no-follow", Usage: "end after those"}, jsonFlag},
-				Action: with(logTail),
-			},
-			{Name: "show", Usage: "one entry of the log", ArgsUsage: "OFFSET", Flags: []cli.Flag{jsonFlag}, Action: with(logShow)},
-		},
-	}
-}
-
-func logTail(c *cli.Context, s *system) error {
-	tail := postgres.LogTail{DB: s.db}
-	after, err := tail.Before(c.Context, c.Int("last"))
-	for err == nil {
-		var lines []string
-		if lines, after, err = tail.Next(c.Context, after); err != nil {
-			break
-		}
-		for _, line := range lines {
-			printText(c, "%s", line)
-		}
-		if len(lines) > 0 {
-			continue
-		}
-		if c.Bool("no-follow") {
-			return nil
-		}
-		select {
-		case <-c.Context.Done():
-			return nil
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-	if c.Context.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-func logShow(c *cli.Context, s *system) error {
-	if err := wantArgs(c, 1, 1); err != nil {
-		return err
-	}
-	offset, err := strconv.ParseInt(c.Args().First(), 10, 64)
-	if err != nil {
-		return usageError{fmt.Errorf("a log offset is a number, got %q", c.Args().First())}
-	}
-	line, err := postgres.LogTail{DB: s.db}.Show(c.Context, offset)
-	if err != nil {
-		return err
-	}
-	printText(c, "%s", line)
-	return nil
-}
-
 func rejectedCommand() *cli.Command {
 	return &cli.Command{
 		Name: "rejected", Usage: "request bodies that could not go into the log",
