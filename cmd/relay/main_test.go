@@ -6,10 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -107,21 +104,6 @@ type serving struct {
 	admin   string
 	stderr  *lines
 	ended   chan struct{}
-}
-
-// fixedAddress returns an address to listen on again and again: one that no
-// outgoing connection is given meanwhile, as those above 32767 are.
-func fixedAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
-		if listener, err := net.Listen("tcp", address); err == nil {
-			listener.Close()
-			return address
-		}
-	}
-	t.Fatal("no port between 20000 and 32000 is free")
-	return ""
 }
 
 // serve starts relay serve and returns once both listeners answer.
