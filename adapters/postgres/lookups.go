@@ -56,50 +56,6 @@ func readJSON(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]jso
 	return list, rows.Err()
 }
 
-// LogTail reads entries of the log for people.
-type LogTail struct {
-	DB *sql.DB
-}
-
-const selectEntry = `SELECT l."offset", jsonb_build_object('log_offset', l."offset", 'received_at', l.received_at,
-    'source', l.metadata ->> 'source', 'route', l.metadata ->> 'route', 'body', relay_store.body_json(l.payload))::text FROM relay.log l `
-
-// Before returns the offset after which the last n entries stand.
-func (t LogTail) Before(ctx context.Context, n int) (after int64, err error) {
-	err = t.DB.QueryRowContext(ctx, `SELECT coalesce(min("offset") - 1, 0) FROM (SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT $1) l`, n).Scan(&after)
-	if err != nil {
-		return 0, fmt.Errorf("find the log's end: %w", err)
-	}
-	return after, nil
-}
-
-// Next returns the entries after the offset as JSON, and the last one's offset.
-func (t LogTail) Next(ctx context.Context, after int64) (lines []string, last int64, err error) {
-	rows, err := t.DB.QueryContext(ctx, selectEntry+`WHERE l."offset" > $1 ORDER BY l."offset" LIMIT 100`, after)
-	if err != nil {
-		return nil, after, fmt.Errorf("read the log: %w", err)
-	}
-	defer rows.Close()
-	last = after
-	for rows.Next() {
-		var line string
-		if err := rows.Scan(&last, &line); err != nil {
-			return nil, after, fmt.Errorf("read the log: %w", err)
-		}
-		lines = append(lines, line)
-	}
-	return lines, last, rows.Err()
-}
-
-// Show returns one entry as JSON.
-func (t LogTail) Show(ctx context.Context, offset int64) (line string, err error) {
-	err = t.DB.QueryRowContext(ctx, selectEntry+`WHERE l."offset" = $1`, offset).Scan(&offset, &line)
-	if err != nil {
-		return "", fmt.Errorf("log offset %d: %w", offset, translate(err))
-	}
-	return line, nil
-}
-
 // IgnoredIssue is a row of relay.issues.
 type IgnoredIssue struct {
 	Code          string    `json:"code"`
