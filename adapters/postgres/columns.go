@@ -119,3 +119,12 @@ func arguments(columns []*column) []any {
 	}
 	return args
 }
+
+// textColumn makes a column of a map's keys.
+func textColumn[V any](of map[string]V) *column {
+	c := newColumn(oidText)
+	for key := range of {
+		c.text(key)
+	}
+	return c
+}

@@ -45,16 +45,7 @@ CREATE INDEX IF NOT EXISTS events_g%[1]d_person ON relay_store.events_g%[1]d (di
 CREATE INDEX IF NOT EXISTS events_g%[1]d_log ON relay_store.events_g%[1]d USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on);
 ANALYZE relay_store.events_g%[1]d`
 
-const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d;` + loadedDrop
-
-// eventsViews: which version made a row follows from where its payload stands.
-// So a change that alters no event needs no new rows.
-const eventsViews = `
-CREATE OR REPLACE VIEW relay.events AS
-SELECT log_offset, log_index, message_id, type, event_name, distinct_id, anonymous_id, properties, occurred_at, received_at, source,
-       (SELECT t.version FROM relay_store.timeline t WHERE t.projection = 'events' AND t.from_offset <= e.log_offset
-        ORDER BY t.from_offset DESC LIMIT 1) AS mapping_version
-FROM relay_store.events_g%[1]d e`
+const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d; ` + loadedDrop + `; ` + linksDrop
 
 const eventsComments = `
 COMMENT ON VIEW relay.events IS 'A row for each call that the mapping makes an event';
@@ -63,7 +54,7 @@ COMMENT ON COLUMN relay.events.log_index IS 'the call''s place in its payload, f
 COMMENT ON COLUMN relay.events.message_id IS 'the call''s messageId, or log:OFFSET:INDEX where it has none; unique';
 COMMENT ON COLUMN relay.events.type IS 'track, page or screen';
 COMMENT ON COLUMN relay.events.event_name IS 'the mapping''s prefix and the event''s name';
-COMMENT ON COLUMN relay.events.distinct_id IS 'the userId; null without one';
+COMMENT ON COLUMN relay.events.distinct_id IS 'the userId, null without one; where the mapping joins ids, the id of the person that it stands for, or of the one who owns the anonymous_id';
 COMMENT ON COLUMN relay.events.anonymous_id IS 'the anonymousId; null without one';
 COMMENT ON COLUMN relay.events.properties IS 'the call''s properties as they came';
 COMMENT ON COLUMN relay.events.occurred_at IS 'when it happened: the call''s time, corrected for clock skew, never later than received_at';
@@ -88,14 +79,6 @@ func (Events) Index(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, eventsIndexes, generation)
 }
 
-// Serve implements app.Tables.
-func (Events) Serve(ctx context.Context, tx app.Tx, generation int64) error {
-	if err := setLockTimeout(ctx, tx, readersPatience); err != nil {
-		return err
-	}
-	return execFor(ctx, tx, eventsViews, generation)
-}
-
 // Describe implements app.Tables.
 func (Events) Describe(ctx context.Context, tx app.Tx) error {
 	_, err := tx.ExecContext(ctx, eventsComments)
@@ -118,7 +101,12 @@ SELECT * FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::timestamptz[], $5:
 // Merge implements app.Tables. The fold's events stand in order of position, so
 // of several with one message id the lowest comes first and stays.
 func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
-	return writeEvents(ctx, tx, fmt.Sprintf(writeEventsSQL, generation)+` ON CONFLICT (message_key) DO NOTHING`, fold.(*projections.EventsFold).Events, nil)
+	f := fold.(*projections.EventsFold)
+	if err := writeEvents(ctx, tx, fmt.Sprintf(writeEventsSQL, generation)+` ON CONFLICT (message_key) DO NOTHING`, f.Events, nil); err != nil {
+		return err
+	}
+	links := linkTables{tx: tx, generation: generation, contributes: "false"}
+	return links.merge(ctx, f.Links)
 }
 
 // writeEvents runs the statement on the events, in as many parts as it takes.

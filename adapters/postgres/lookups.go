@@ -20,10 +20,20 @@ type Person struct {
 	Events   []json.RawMessage `json:"last_events"`
 }
 
-// Show returns a person's rows, and their last 20 events.
+// personSQL finds whom an id stands for: a person of that distinct id, or else
+// whomever the id was joined to.
+const personSQL = `SELECT distinct_id FROM (
+    SELECT 1 AS place, distinct_id FROM relay.profiles WHERE distinct_id = $1
+    UNION ALL SELECT CASE kind WHEN 'user' THEN 2 ELSE 3 END, distinct_id FROM relay.identities WHERE id = $1
+) found ORDER BY place LIMIT 1`
+
+// Show returns the rows of the person who has the id, and their last 20 events.
 func (p People) Show(ctx context.Context, id string) (person Person, err error) {
 	err = Database(p).InSnapshot(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT to_jsonb(p) FROM relay.profiles p WHERE distinct_id = $1`, id).Scan(&person.Profile)
+		err := tx.QueryRowContext(ctx, personSQL, id).Scan(&id)
+		if err == nil {
+			err = tx.QueryRowContext(ctx, `SELECT to_jsonb(p) FROM relay.profiles p WHERE distinct_id = $1`, id).Scan(&person.Profile)
+		}
 		if err != nil {
 			return fmt.Errorf("profile %q: %w", id, translate(err))
 		}

@@ -7,11 +7,21 @@ import (
 	"relay/projections"
 )
 
-// profilePart is one table of the profiles projection. In its SQL %[1]d is the
-// generation's number.
+// stateSet says whose states a set of the parts' tables holds: it is what the
+// tables' names begin with.
+type stateSet string
+
+const (
+	ownStates       stateSet = ""           // of each user id
+	anonymousStates stateSet = "anonymous_" // of each anonymous id
+	joinedStates    stateSet = "joined_"    // of canonical ids that others contribute to
+)
+
+// profilePart is one table of the profiles projection, in each set of states. In
+// its SQL %[1]d is the generation's number.
 type profilePart struct {
 	part    string
-	table   string // without the generation
+	table   string // without the set and the generation
 	columns string // the table's definition
 	read    string // the columns that a person's state is read from, of alias a
 	absent  string // what stands for them where the table is not there
@@ -67,12 +77,13 @@ SELECT * FROM unnest($1::text[], $2::jsonb[], $3::jsonb[])`,
 	},
 }
 
-// statements makes one statement of each part's.
-func (p Profiles) statements(statement func(profilePart) string) string {
+// statements makes one statement of each part's, given its table in the set,
+// without the generation.
+func (p Profiles) statements(statement func(part profilePart, table string) string) string {
 	var all []string
 	for _, part := range profileParts {
 		if p.has(part.part) {
-			all = append(all, statement(part))
+			all = append(all, statement(part, string(p.set)+part.table))
 		}
 	}
 	return strings.Join(all, ";\n")
@@ -82,8 +93,8 @@ func (p Profiles) has(part string) bool { return slices.Contains(p.parts, part) 
 
 // adopted makes one statement of each part's that the generation was not built
 // with.
-func (p Profiles) adopted(statement func(profilePart) string) string {
-	others := Profiles{}
+func (p Profiles) adopted(statement func(part profilePart, table string) string) string {
+	others := Profiles{set: p.set}
 	for _, part := range projections.ProfilesParts() {
 		if !p.has(part) {
 			others.parts = append(others.parts, part)
@@ -101,7 +112,7 @@ func (p Profiles) readSQL() string {
 			continue
 		}
 		columns += ", " + strings.ReplaceAll(part.read, "a.", part.table+".")
-		joins += "\nLEFT JOIN relay_store." + part.table + "_g%[1]d " + part.table + " ON " + part.table + ".distinct_id = i.id"
+		joins += "\nLEFT JOIN relay_store." + string(p.set) + part.table + "_g%[1]d " + part.table + " ON " + part.table + ".distinct_id = i.id"
 	}
 	return columns + joins
 }

@@ -9,18 +9,14 @@ import (
 	"relay/domain/segment"
 )
 
-// readStates returns the states of those of the people who have rows.
-func (p Profiles) readStates(ctx context.Context, tx *sql.Tx, generation int64, people map[string]profile.State) (map[string]profile.State, error) {
-	ids := newColumn(oidText)
-	for id := range people {
-		ids.text(id)
-	}
+// readStates returns the states of the ids, those without rows among them.
+func (p Profiles) readStates(ctx context.Context, tx *sql.Tx, generation int64, ids *column) (map[string]profile.State, error) {
 	rows, err := tx.QueryContext(ctx, fmt.Sprintf(p.readSQL(), generation), ids)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	states := make(map[string]profile.State, len(people))
+	states := make(map[string]profile.State, ids.count)
 	for rows.Next() {
 		var r stateRow
 		if err := rows.Scan(r.targets()...); err != nil {
@@ -88,6 +84,7 @@ func (r *stateRow) traits() ([]profile.Trait, error) {
 
 // stateColumns are people's states on their way into the tables.
 type stateColumns struct {
+	set                             stateSet
 	profiles, preferences, channels []*column
 	buffer, seen                    []byte
 }
@@ -153,7 +150,7 @@ func (c *stateColumns) writeTo(ctx context.Context, tx *sql.Tx, generation int64
 			continue
 		}
 		part := profileParts[i]
-		query := fmt.Sprintf("INSERT INTO relay_store.%s_g%d %s", part.table, generation, part.insert)
+		query := fmt.Sprintf("INSERT INTO relay_store.%s%s_g%d %s", c.set, part.table, generation, part.insert)
 		if replace {
 			query += part.replace
 		}
@@ -164,16 +161,23 @@ func (c *stateColumns) writeTo(ctx context.Context, tx *sql.Tx, generation int64
 	return nil
 }
 
+// newColumns returns columns for the set's tables.
+func (p Profiles) newColumns() *stateColumns {
+	c := newStateColumns()
+	c.set = p.set
+	return c
+}
+
 // writeStates writes the people's rows.
 func (p Profiles) writeStates(ctx context.Context, tx *sql.Tx, generation int64, people map[string]profile.State, replace bool) error {
-	columns := newStateColumns()
+	columns := p.newColumns()
 	for id, s := range people {
 		columns.add(id, s)
 		if columns.size() > maxStatement {
 			if err := columns.writeTo(ctx, tx, generation, replace); err != nil {
 				return fmt.Errorf("write people's states: %w", err)
 			}
-			columns = newStateColumns()
+			columns = p.newColumns()
 		}
 	}
 	if err := columns.writeTo(ctx, tx, generation, replace); err != nil {

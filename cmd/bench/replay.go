@@ -90,7 +90,7 @@ func (b *bench) defaultSubscriber(ctx context.Context, what string) error {
 
 func (b *bench) allProjections() []app.Projection {
 	return []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(b.db), Depends: projections.ProfilesDepend},
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(b.db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
 		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: b.db}, Depends: projections.EventsDepend},
 	}
 }
