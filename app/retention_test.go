@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +14,15 @@ import (
 
 // aged are entries that stand for their times of receipt.
 type aged struct {
+	mu       sync.Mutex
 	received []time.Time
 	largest  int // batch that was asked for
 	fail     error
 }
 
 func (a *aged) DeleteBefore(_ context.Context, t time.Time, limit int) (deleted int, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.largest = max(a.largest, limit)
 	var left []time.Time
 	for _, at := range a.received {
@@ -30,6 +34,12 @@ func (a *aged) DeleteBefore(_ context.Context, t time.Time, limit int) (deleted 
 	}
 	a.received = left
 	return deleted, a.fail
+}
+
+func (a *aged) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.received)
 }
 
 // TestRetention: each store keeps what it is to keep, and one that fails keeps
@@ -56,8 +66,8 @@ func TestRetention(t *testing.T) {
 		check := func(when string, inMonth, inWeek int) {
 			t.Helper()
 			synctest.Wait()
-			if len(month.received) != inMonth || len(week.received) != inWeek || len(forEver.received) != 3000 || month.largest > 1000 {
-				t.Errorf("%s: %d kept a month, want %d; %d kept a week, want %d; %d for ever; %d at once", when, len(month.received), inMonth, len(week.received), inWeek, len(forEver.received), month.largest)
+			if month.count() != inMonth || week.count() != inWeek || forEver.count() != 3000 {
+				t.Errorf("%s: %d kept a month, want %d; %d kept a week, want %d; %d for ever", when, month.count(), inMonth, week.count(), inWeek, forEver.count())
 			}
 		}
 		time.Sleep(10 * time.Second) // of the test's own clock
@@ -66,5 +76,8 @@ func TestRetention(t *testing.T) {
 		check("a day later", 29*24, 6*24)
 		stop()
 		<-ended
+		if month.largest > 1000 {
+			t.Errorf("%d were deleted at once", month.largest)
+		}
 	})
 }
