@@ -30,8 +30,11 @@ func TestPlans(t *testing.T) {
 			}
 			checkPlan(t, db, q.Query, q.Args...)
 		}
-		checkPlan(t, db, readFrom(consumption.Kinds), int64(0), int64(10_000), int64(consumption.Kinds))
-		checkPlan(t, db, readFrom(consumption.Kinds), int64(99_000), int64(100_000), int64(consumption.Kinds))
+		for _, after := range []int64{0, 99_000} {
+			read := readFrom(consumption.Kinds)
+			checkPlan(t, db, read.frames, after, after+piece, int64(consumption.Kinds), largePayload)
+			checkPlan(t, db, read.rows, after, after+piece, int64(consumption.Kinds))
+		}
 	}
 	checkPlan(t, db, headOfLog)
 	checkPlan(t, db, allControlsSQL)
