@@ -91,7 +91,7 @@ func (l *profilesLoader) take(f *projections.ProfilesFold, of []eventlog.Range) 
 
 // spill writes the partial results out of memory.
 func (l *profilesLoader) spill(ctx context.Context) error {
-	err := inTx(ctx, l.db, func(tx *sql.Tx) error {
+	err := inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
 		if err := l.createPartials(ctx, tx); err != nil {
 			return fmt.Errorf("create the table of partial states: %w", err)
 		}
@@ -174,7 +174,7 @@ func (l *profilesLoader) Finish(ctx context.Context) error {
 
 func (l *profilesLoader) mergeBuckets(ctx context.Context) error {
 	for bucket := range buckets {
-		if err := inTx(ctx, l.db, func(tx *sql.Tx) error { return l.mergeBucket(ctx, tx, bucket) }); err != nil {
+		if err := inLoadTx(ctx, l.db, func(tx *sql.Tx) error { return l.mergeBucket(ctx, tx, bucket) }); err != nil {
 			return fmt.Errorf("merge partial states: %w", err)
 		}
 	}
