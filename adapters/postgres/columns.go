@@ -86,11 +86,6 @@ func (c *column) int4(n int32) {
 	c.data = binary.BigEndian.AppendUint32(c.data, uint32(n))
 }
 
-func (c *column) int2(n int16) {
-	c.length(2)
-	c.data = binary.BigEndian.AppendUint16(c.data, uint16(n))
-}
-
 func (c *column) instant(i segment.Instant) { c.int8(int64(i) - epoch2000) }
 
 // BinaryValue is what lib/pq sends.

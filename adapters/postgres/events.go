@@ -27,10 +27,10 @@ const eventsColumns = 12
 const eventsDDL = `
 CREATE TABLE relay_store.events_g%[1]d (
     log_offset      bigint           NOT NULL,
-    occurred_at     timestamptz      NOT NULL,
-    received_at     timestamptz      NOT NULL,
     log_index       integer          NOT NULL,
     message_key     uuid             NOT NULL,
+    occurred_at     timestamptz      NOT NULL,
+    received_at     timestamptz      NOT NULL,
     message_id      text COLLATE "C" NOT NULL,
     type            text COLLATE "C" NOT NULL,
     event_name      text COLLATE "C" NOT NULL,
@@ -151,10 +151,10 @@ func writeEvents(ctx context.Context, tx *sql.Tx, generation int64, events []pro
 func addEvent(r *rowWriter, e *projections.Event, key messageKey) {
 	r.begin()
 	r.int8(int64(e.Offset))
-	r.instant(e.OccurredAt)
-	r.instant(e.ReceivedAt)
 	r.int4(e.Index)
 	r.uuid(key)
+	r.instant(e.OccurredAt)
+	r.instant(e.ReceivedAt)
 	r.text(e.MessageID)
 	r.text(e.Type)
 	r.text(e.Name)

@@ -145,9 +145,9 @@ func (p Profiles) Merge(ctx context.Context, tx app.Tx, generation int64, fold p
 	if err != nil {
 		return fmt.Errorf("read %d people's states: %w", len(people), err)
 	}
-	merged := make(map[string]profile.State, len(people))
+	merged := make([]person, 0, len(people))
 	for id, delta := range people {
-		merged[id] = profile.Merge(known[id], delta)
+		merged = append(merged, person{id, profile.Merge(known[id], delta)})
 	}
 	return p.writeStates(ctx, tx, generation, merged, true)
 }

@@ -93,6 +93,11 @@ func (r *rowWriter) orNull(s string) {
 	r.text(s)
 }
 
+func (r *rowWriter) bytes(b []byte) {
+	r.field(oidBytea, len(b))
+	r.data = append(r.data, b...)
+}
+
 func (r *rowWriter) json(b []byte) {
 	r.field(oidJSONB, len(b)+1)
 	r.data = append(r.data, 1) // jsonb's binary version
@@ -112,6 +117,11 @@ func (r *rowWriter) int8(n int64) {
 func (r *rowWriter) int4(n int32) {
 	r.field(oidInt4, 4)
 	r.data = binary.BigEndian.AppendUint32(r.data, uint32(n))
+}
+
+func (r *rowWriter) int2(n int16) {
+	r.field(oidInt2, 2)
+	r.data = binary.BigEndian.AppendUint16(r.data, uint16(n))
 }
 
 func (r *rowWriter) instant(i segment.Instant) {
