@@ -31,8 +31,11 @@ func TestPlans(t *testing.T) {
 			}
 			checkPlan(t, db, q.Query, q.Args...)
 		}
-		checkPlan(t, db, readFrom(kinds), int64(0), int64(10_000), int64(kinds))
-		checkPlan(t, db, readFrom(kinds), int64(99_000), int64(100_000), int64(kinds))
+		for _, after := range []int64{0, 99_000} {
+			read := readFrom(kinds)
+			checkPlan(t, db, read.frames, after, after+piece, int64(kinds), largePayload)
+			checkPlan(t, db, read.rows, after, after+piece, int64(kinds))
+		}
 	}
 	checkPlan(t, db, headOfLog)
 	checkPlan(t, db, allControlsSQL)

@@ -21,6 +21,9 @@ type Events struct {
 
 var _ app.Tables = Events{}
 
+// eventsColumns is how many columns eventsDDL has; addEvent fills them.
+const eventsColumns = 12
+
 const eventsDDL = `
 CREATE TABLE relay_store.events_g%[1]d (
     log_offset      bigint           NOT NULL,
@@ -93,58 +96,61 @@ func (Events) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, eventsDrop, generation)
 }
 
-const writeEventsSQL = `INSERT INTO relay_store.events_g%[1]d (log_offset, log_index, message_key, occurred_at, received_at,
-    message_id, type, event_name, distinct_id, anonymous_id, source, properties)
-SELECT * FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[],
-    $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[])`
-
 // Merge implements app.Tables. The fold's events stand in order of position, so
 // of several with one message id the lowest comes first and stays.
 func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
 	f := fold.(*projections.EventsFold)
-	if err := writeEvents(ctx, tx, fmt.Sprintf(writeEventsSQL, generation)+` ON CONFLICT (message_key) DO NOTHING`, f.Events, nil); err != nil {
+	if err := writeEvents(ctx, tx, generation, f.Events, "ON CONFLICT (message_key) DO NOTHING", nil); err != nil {
 		return err
 	}
 	links := linkTables{tx: tx, generation: generation, contributes: "false"}
 	return links.merge(ctx, f.Links)
 }
 
-// writeEvents runs the statement on the events, in as many parts as it takes.
-// note, if any, is told of every event's message key.
-func writeEvents(ctx context.Context, tx *sql.Tx, statement string, events []projections.Event, note func(messageKey)) error {
-	for len(events) > 0 {
-		columns := newColumns(oidInt8, oidInt4, oidUUID, oidTimestamptz, oidTimestamptz,
-			oidText, oidText, oidText, oidText, oidText, oidText, oidJSONB)
-		n := 0
-		for n < len(events) && len(columns[11].data) < maxStatement {
-			key := keyOf(events[n].MessageID)
-			if note != nil {
-				note(key)
-			}
-			addEvent(columns, &events[n], key)
-			n++
+// writeEvents inserts the events, in as many statements as it takes. note, if
+// any, is told of every event's message key.
+func writeEvents(ctx context.Context, tx *sql.Tx, generation int64, events []projections.Event, conflict string, note func(messageKey)) error {
+	if len(events) == 0 {
+		return nil
+	}
+	rows, err := newRowWriter(ctx, tx, fmt.Sprintf("events_g%d", generation), eventsColumns, conflict)
+	if err != nil {
+		return err
+	}
+	defer rows.close()
+	first := events[0].Offset
+	for i := range events {
+		key := keyOf(events[i].MessageID)
+		if note != nil {
+			note(key)
 		}
-		if _, err := tx.ExecContext(ctx, statement, arguments(columns)...); err != nil {
-			return fmt.Errorf("write events from log offset %d on: %w", events[0].Offset, err)
+		addEvent(rows, &events[i], key)
+		if !rows.full() && i+1 < len(events) {
+			continue
 		}
-		events = events[n:]
+		if err := rows.insert(ctx); err != nil {
+			return fmt.Errorf("write events from log offset %d on: %w", first, err)
+		}
+		first = events[i].Offset
 	}
 	return nil
 }
 
-func addEvent(c []*column, e *projections.Event, key messageKey) {
-	c[0].int8(int64(e.Offset))
-	c[1].int4(e.Index)
-	c[2].bytes(key[:])
-	c[3].instant(e.OccurredAt)
-	c[4].instant(e.ReceivedAt)
-	c[5].text(e.MessageID)
-	c[6].text(e.Type)
-	c[7].text(e.Name)
-	c[8].orNull(e.DistinctID)
-	c[9].orNull(e.AnonymousID)
-	c[10].text(e.Source)
-	c[11].json(e.Properties)
+func addEvent(r *rowWriter, e *projections.Event, key messageKey) {
+	r.begin()
+	r.int8(int64(e.Offset))
+	r.int4(e.Index)
+	r.uuid(key)
+	r.instant(e.OccurredAt)
+	r.instant(e.ReceivedAt)
+	r.text(e.MessageID)
+	r.text(e.Type)
+	r.text(e.Name)
+	r.orNull(e.DistinctID)
+	r.orNull(e.AnonymousID)
+	r.text(e.Source)
+	r.json(e.Properties)
+	r.end()
 }
 
 // messageKey stands for a message id where rows must be unique.

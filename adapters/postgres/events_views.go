@@ -7,10 +7,10 @@ import (
 	"relay/app"
 )
 
-// eventsColumns are those of the view, in order; a view can only be replaced by
+// eventColumnList are those of the view, in order; a view can only be replaced by
 // one that has the same. Which version made a row follows from where its payload
 // stands, so a change that alters no event needs no new rows.
-const eventsColumns = `e.log_offset, e.log_index, e.message_id, e.type, e.event_name, <distinct_id>, e.anonymous_id, e.properties, e.occurred_at, e.received_at, e.source,
+const eventColumnList = `e.log_offset, e.log_index, e.message_id, e.type, e.event_name, <distinct_id>, e.anonymous_id, e.properties, e.occurred_at, e.received_at, e.source,
        (SELECT t.version FROM relay_store.timeline t WHERE t.projection = 'events' AND t.from_offset <= e.log_offset
         ORDER BY t.from_offset DESC LIMIT 1) AS mapping_version`
 
@@ -69,7 +69,7 @@ func (Events) Serve(ctx context.Context, tx app.Tx, generation int64) error {
 // withColumns puts the view's columns in place, with each distinct id.
 func withColumns(view string) string {
 	for _, id := range []string{"e.distinct_id", "a.distinct_id", "c.distinct_id"} {
-		view = strings.ReplaceAll(view, "<columns of "+id+">", strings.ReplaceAll(eventsColumns, "<distinct_id>", id))
+		view = strings.ReplaceAll(view, "<columns of "+id+">", strings.ReplaceAll(eventColumnList, "<distinct_id>", id))
 	}
 	return view
 }

@@ -25,7 +25,7 @@ type profilePart struct {
 	columns string // the table's definition
 	read    string // the columns that a person's state is read from, of alias a
 	absent  string // what stands for them where the table is not there
-	insert  string // from arrays of the columns
+	width   int    // how many columns
 	replace string // where rows may be there already
 }
 
@@ -39,11 +39,10 @@ var profileParts = []profilePart{
     first_identified_at timestamptz      NOT NULL,
     last_identified_at  timestamptz      NOT NULL
 ) WITH (fillfactor = 90)`,
+		width:  5,
 		read:   `a.properties, a.stamps, a.first_identified_at, a.last_identified_at`,
 		absent: `NULL::jsonb, NULL::bytea, NULL::timestamptz, NULL::timestamptz`,
-		insert: `(distinct_id, properties, stamps, first_identified_at, last_identified_at)
-SELECT * FROM unnest($1::text[], $2::jsonb[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])`,
-		replace: ` ON CONFLICT (distinct_id) DO UPDATE SET properties = excluded.properties, stamps = excluded.stamps,
+		replace: `ON CONFLICT (distinct_id) DO UPDATE SET properties = excluded.properties, stamps = excluded.stamps,
 first_identified_at = excluded.first_identified_at, last_identified_at = excluded.last_identified_at`,
 	},
 	{
@@ -55,11 +54,10 @@ first_identified_at = excluded.first_identified_at, last_identified_at = exclude
     timezone           text,
     stamps             bytea            NOT NULL
 )`,
+		width:  5,
 		read:   `coalesce(a.preferred_language, ''), coalesce(a.locale, ''), coalesce(a.timezone, ''), a.stamps`,
 		absent: `'', '', '', NULL::bytea`,
-		insert: `(distinct_id, preferred_language, locale, timezone, stamps)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[])`,
-		replace: ` ON CONFLICT (distinct_id) DO UPDATE SET preferred_language = excluded.preferred_language,
+		replace: `ON CONFLICT (distinct_id) DO UPDATE SET preferred_language = excluded.preferred_language,
 locale = excluded.locale, timezone = excluded.timezone, stamps = excluded.stamps`,
 	},
 	{
@@ -69,11 +67,10 @@ locale = excluded.locale, timezone = excluded.timezone, stamps = excluded.stamps
     channels    jsonb            NOT NULL,
     seen        jsonb            NOT NULL
 ) WITH (fillfactor = 90)`,
-		read:   `a.channels, a.seen`,
-		absent: `NULL::jsonb, NULL::jsonb`,
-		insert: `(distinct_id, channels, seen)
-SELECT * FROM unnest($1::text[], $2::jsonb[], $3::jsonb[])`,
-		replace: ` ON CONFLICT (distinct_id) DO UPDATE SET channels = excluded.channels, seen = excluded.seen`,
+		width:   3,
+		read:    `a.channels, a.seen`,
+		absent:  `NULL::jsonb, NULL::jsonb`,
+		replace: `ON CONFLICT (distinct_id) DO UPDATE SET channels = excluded.channels, seen = excluded.seen`,
 	},
 }
 

@@ -138,5 +138,5 @@ func (p Profiles) mergeStates(ctx context.Context, tx *sql.Tx, generation int64,
 	for id, delta := range people {
 		merged[id] = profile.Merge(known[id], delta)
 	}
-	return merged, p.writeStates(ctx, tx, generation, merged, true)
+	return merged, p.writeStates(ctx, tx, generation, personsOf(merged), true)
 }

@@ -150,7 +150,7 @@ func (j *joining) write(ctx context.Context) error {
 	for id, others := range joined {
 		joined[id] = within(profile.Merge(others, j.own[id]), others)
 	}
-	return j.of(joinedStates).writeStates(ctx, j.tx, j.generation, joined, true)
+	return j.of(joinedStates).writeStates(ctx, j.tx, j.generation, personsOf(joined), true)
 }
 
 // within returns the state without the parts of which others know nothing.
