@@ -110,15 +110,8 @@ func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold proje
 // writeEvents inserts the events, in as many statements as it takes. note, if
 // any, is told of every event's message key.
 func writeEvents(ctx context.Context, tx *sql.Tx, generation int64, events []projections.Event, conflict string, note func(messageKey)) error {
-	if len(events) == 0 {
-		return nil
-	}
-	rows, err := newRowWriter(ctx, tx, fmt.Sprintf("events_g%d", generation), eventsColumns, conflict)
-	if err != nil {
-		return err
-	}
+	rows := newRowWriter(tx, fmt.Sprintf("events_g%d", generation), eventsColumns, conflict)
 	defer rows.close()
-	first := events[0].Offset
 	for i := range events {
 		key := keyOf(events[i].MessageID)
 		if note != nil {
@@ -129,9 +122,8 @@ func writeEvents(ctx context.Context, tx *sql.Tx, generation int64, events []pro
 			continue
 		}
 		if err := rows.insert(ctx); err != nil {
-			return fmt.Errorf("write events from log offset %d on: %w", first, err)
+			return fmt.Errorf("write events up to log offset %d: %w", events[i].Offset, err)
 		}
-		first = events[i].Offset
 	}
 	return nil
 }

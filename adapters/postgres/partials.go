@@ -97,10 +97,7 @@ func createPartials(ctx context.Context, tx *sql.Tx, generation int64) error {
 }
 
 func writePartials(ctx context.Context, tx *sql.Tx, generation int64, all []*partials) error {
-	rows, err := newRowWriter(ctx, tx, fmt.Sprintf("partials_g%d", generation), 2, "")
-	if err != nil {
-		return err
-	}
+	rows := newRowWriter(tx, fmt.Sprintf("partials_g%d", generation), 2, "")
 	defer rows.close()
 	for bucket := range buckets {
 		for _, p := range all {

@@ -104,30 +104,21 @@ type stateWriter struct {
 
 // newStateWriter returns a writer; replace is for tables that may hold the
 // people.
-func (p Profiles) newStateWriter(ctx context.Context, tx *sql.Tx, generation int64, replace bool) (*stateWriter, error) {
+func (p Profiles) newStateWriter(tx *sql.Tx, generation int64, replace bool) *stateWriter {
 	w := &stateWriter{}
 	for _, part := range profileParts {
 		conflict := ""
 		if replace {
 			conflict = part.replace
 		}
-		var rows *rowWriter // nil: no table
-		if p.has(part.part) {
-			var err error
-			if rows, err = newRowWriter(ctx, tx, fmt.Sprintf("%s%s_g%d", p.set, part.table, generation), part.width, conflict); err != nil {
-				return nil, err
-			}
-		}
-		w.of = append(w.of, rows)
+		w.of = append(w.of, newRowWriter(tx, fmt.Sprintf("%s%s_g%d", p.set, part.table, generation), part.width, conflict))
 	}
-	return w, nil
+	return w
 }
 
 func (w *stateWriter) close() {
 	for _, rows := range w.of {
-		if rows != nil {
-			rows.close()
-		}
+		rows.close()
 	}
 }
 
@@ -181,7 +172,7 @@ func (w *stateWriter) addChannels(rows *rowWriter, p *person) {
 // insert writes what waits in the tables; all of it, or only where it is much.
 func (w *stateWriter) insert(ctx context.Context, all bool) error {
 	for _, rows := range w.of {
-		if rows == nil || !all && !rows.full() {
+		if !all && !rows.full() {
 			continue
 		}
 		if err := rows.insert(ctx); err != nil {
@@ -193,10 +184,7 @@ func (w *stateWriter) insert(ctx context.Context, all bool) error {
 
 // writeStates writes the people's rows.
 func (p Profiles) writeStates(ctx context.Context, tx *sql.Tx, generation int64, people []person, replace bool) error {
-	w, err := p.newStateWriter(ctx, tx, generation, replace)
-	if err != nil {
-		return err
-	}
+	w := p.newStateWriter(tx, generation, replace)
 	defer w.close()
 	for i := range people {
 		w.add(&people[i])

@@ -14,38 +14,45 @@ import (
 // the cost of an array for each column. They are filled row by row: begin, the
 // columns in the table's order, end.
 type rowWriter struct {
-	statement *sql.Stmt // prepared, since it runs for every few hundred rows
+	tx       *sql.Tx
+	table    string
+	conflict string
+	columns  int    // of each row
+	data     []byte // arrayHeader bytes left free, then length and columns of each row
+	count    int
+	start    int // of the row at hand
+
+	statement *sql.Stmt // prepared, since it runs for every few hundred rows; nil until needed
 	element   uint32    // OID of the row type
-	columns   int       // of each row
-	data      []byte    // arrayHeader bytes left free, then length and columns of each row
-	count     int
-	start     int // of the row at hand
 }
 
-// newRowWriter returns a writer to the table relay_store.NAME in tx; conflict,
-// if any, is the statement's ON CONFLICT clause.
-func newRowWriter(ctx context.Context, tx *sql.Tx, name string, columns int, conflict string) (*rowWriter, error) {
-	r := &rowWriter{columns: columns, data: make([]byte, arrayHeader, rowsCapacity)}
-	table := "relay_store." + name
-	err := tx.QueryRowContext(ctx, `SELECT $1::regtype::oid`, table).Scan(&r.element)
-	if err == nil {
-		r.statement, err = tx.PrepareContext(ctx, "INSERT INTO "+table+" SELECT * FROM unnest($1::"+table+"[]) "+conflict)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("prepare to write %s: %w", table, err)
-	}
-	return r, nil
+// newRowWriter returns a writer to the table relay_store.NAME; conflict, if any,
+// is the statement's ON CONFLICT clause.
+func newRowWriter(tx *sql.Tx, name string, columns int, conflict string) *rowWriter {
+	return &rowWriter{tx: tx, table: "relay_store." + name, conflict: conflict, columns: columns, data: make([]byte, arrayHeader, 4096)}
 }
 
-func (r *rowWriter) close() { _ = r.statement.Close() } // it ends with the transaction at the latest
+func (r *rowWriter) close() {
+	if r.statement != nil {
+		_ = r.statement.Close() // it ends with the transaction at the latest
+	}
+}
 
-const (
-	// rowsFull is how many bytes a statement carries, but for the last of its
-	// rows: with more, the server's memory leaves its caches and comes from the
-	// system and goes back to it for each statement.
-	rowsFull     = 128 << 10
-	rowsCapacity = rowsFull + 4<<10
-)
+func (r *rowWriter) prepare(ctx context.Context) (err error) {
+	if r.statement != nil {
+		return nil
+	}
+	if err := r.tx.QueryRowContext(ctx, `SELECT $1::regtype::oid`, r.table).Scan(&r.element); err != nil {
+		return err
+	}
+	r.statement, err = r.tx.PrepareContext(ctx, "INSERT INTO "+r.table+" SELECT * FROM unnest($1::"+r.table+"[]) "+r.conflict)
+	return err
+}
+
+// rowsFull is how many bytes a statement carries, but for the last of its
+// rows: with more, the server's memory leaves its caches and comes from the
+// system and goes back to it for each statement.
+const rowsFull = 128 << 10
 
 func (r *rowWriter) full() bool { return len(r.data) >= rowsFull }
 
@@ -54,10 +61,13 @@ func (r *rowWriter) insert(ctx context.Context) error {
 	if r.count == 0 {
 		return nil
 	}
+	if err := r.prepare(ctx); err != nil {
+		return fmt.Errorf("prepare to write %s: %w", r.table, err)
+	}
 	_, err := r.statement.ExecContext(ctx, r)
 	r.data, r.count = r.data[:arrayHeader], 0
-	if cap(r.data) > 2*rowsCapacity {
-		r.data = make([]byte, arrayHeader, rowsCapacity) // one huge row must not hold its memory
+	if cap(r.data) > 4*rowsFull {
+		r.data = make([]byte, arrayHeader, rowsFull) // one huge row must not hold its memory
 	}
 	return err
 }
