@@ -31,9 +31,6 @@ const knownOrigins = 1000
 
 func newEntryDecoder() entryDecoder { return entryDecoder{origins: map[string]origin{}} }
 
-// epoch2000 is where Postgres counts time from, in microseconds since 1970.
-const epoch2000 = 946684800 * 1_000_000
-
 // next reads the first of the rows and returns the others. The columns are
 // frameSQL's; a null payload is nil.
 func (d *entryDecoder) next(rows []byte) (rest []byte, err error) {

@@ -102,7 +102,7 @@ func (p Profiles) adopted(statement func(part profilePart, table string) string)
 
 // readSQL reads people's states from the tables of the parts.
 func (p Profiles) readSQL() string {
-	columns, joins := "SELECT i.id", "\nFROM unnest($1::text[]) AS i(id)"
+	columns, joins := keep+"SELECT i.id", "\nFROM unnest($1::text[]) AS i(id)"
 	for _, part := range profileParts {
 		if !p.has(part.part) {
 			columns += ", " + part.absent

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -156,6 +157,7 @@ func (s *server) waitFor(wg *sync.WaitGroup) {
 }
 
 func (s *server) handlers(reprojections console.Reprojections) (ingest, admin *http.Server, err error) {
+	letGarbageGather(s.limits.maxInFlight)
 	handler, err := webhook.New(webhook.Config{
 		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}},
 		Keys:   s.ring, Requests: s.requests, MaxBody: s.limits.maxBody, MaxInFlight: s.limits.maxInFlight, Metrics: s.metrics, Logger: s.logger,
@@ -174,6 +176,19 @@ func (s *server) retention() *app.Retention {
 		{Name: "refused requests", Store: s.requests, For: s.limits.keepRequests},
 		{Name: "rejected bodies", Store: postgres.Rejected{DB: s.db}, For: s.limits.keepRejected},
 	}}
+}
+
+// letGarbageGather makes the garbage collector's runs fewer. Requests leave much
+// garbage and relay holds little else, so that by default it would run hundreds
+// of times a second; the limit keeps memory small when bodies fill it. What the
+// environment says counts more.
+func letGarbageGather(maxInFlight int64) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(2*maxInFlight + 256<<20)
+	}
 }
 
 func (s *server) addressFile() string { return filepath.Join(s.c.String("data-dir"), "relay.json") }
