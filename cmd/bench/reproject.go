@@ -74,6 +74,7 @@ func replayCases() []replayCase {
 		{"channel change", "", reproject},
 		{"plan of a prefix change", prefix + channels, append(reproject, "--plan")},
 		{"prefix change", "", reproject},
+		{"undo of a prefix change", "", []string{"reproject", "--undo"}},
 		{"verify", "", []string{"verify"}},
 	}
 }
