@@ -10,6 +10,9 @@ var (
 	// ErrUnavailable: the database cannot be reached or did not answer in
 	// time. The caller may try again later; nothing was refused for good.
 	ErrUnavailable = errors.New("the log cannot be written now")
+	// ErrDatabase: the database went away in the middle of something. Trying again
+	// may help once it is back.
+	ErrDatabase = errors.New("the database does not answer")
 	// ErrOverloaded: too much is in flight. The caller may try again soon.
 	ErrOverloaded = errors.New("too many bytes in flight")
 	// ErrUnknownKey: no API key has that secret, or it was revoked.
@@ -17,6 +20,9 @@ var (
 	// ErrUnstorable: the database refuses a value for what it is, such as one
 	// that grows beyond its limits. Trying again cannot help.
 	ErrUnstorable = errors.New("the database cannot hold it")
+	// ErrAgain: a range is to be announced again, since what bounds it has just
+	// changed. Nothing is wrong.
+	ErrAgain = errors.New("the range is to be announced again")
 	// ErrNotFound: there is no such thing under the given name or number.
 	ErrNotFound = errors.New("not found")
 )

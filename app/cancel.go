@@ -12,35 +12,47 @@ import (
 // ErrCancelled is how a re-projection ends that somebody cancelled.
 var ErrCancelled = errors.New("cancelled")
 
-// watchCancel is how often a re-projection looks whether it was cancelled.
-const watchCancel = 250 * time.Millisecond
-
 // buildUnlessCancelled is build, until somebody cancels it.
 func (r *run) buildUnlessCancelled(ctx context.Context) error {
+	return r.watched(ctx, r.build)
+}
+
+// watched runs do while it watches the live projections, the claim, and whether
+// somebody cancels the run.
+func (r *run) watched(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go r.watch(ctx, cancel)
-	err := r.build(ctx)
-	if err != nil && errors.Is(context.Cause(ctx), ErrCancelled) {
-		return ErrCancelled
+	err := do(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
 	}
 	return err
 }
 
-// watch ends the context when the re-projection is cancelled.
+// watch ends the context when the run is cancelled or its claim lost. What it
+// cannot ask now it asks again a moment later.
 func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	tick := time.NewTicker(watchCancel)
+	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
+		if live, err := r.Live.Live(ctx); err == nil {
+			r.progress.live.look(live, time.Now())
+		}
+		if err := r.claim.Check(ctx); err != nil && ctx.Err() == nil {
+			cancel(fmt.Errorf("%w: the claim to build generations was lost: %w", ErrDatabase, err))
+			return
+		}
+		if r.record.ID != 0 {
+			if requested, err := r.Reprojections.CancelRequested(ctx, r.record.ID); err == nil && requested {
+				cancel(ErrCancelled)
+				return
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		}
-		// What cannot be asked now is asked again a moment later.
-		if requested, err := r.Reprojections.CancelRequested(ctx, r.record.ID); err == nil && requested {
-			cancel(ErrCancelled)
-			return
 		}
 	}
 }
@@ -52,16 +64,22 @@ func (r *Reprojector) Cancel(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("ask for the cancellation: %w", err)
 	}
-	release, err := backoff.Retry(ctx, func() (func(), error) {
-		release, err := r.Reprojections.Claim(ctx, "cancellation")
+	claim, err := backoff.Retry(ctx, func() (Claim, error) {
+		claim, err := r.Reprojections.Claim(ctx, "cancellation")
 		if err != nil && !errors.Is(err, ErrBusy) {
 			err = backoff.Permanent(err)
 		}
-		return release, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(watchCancel)), backoff.WithMaxElapsedTime(10*time.Minute))
+		return claim, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(watchEvery)), backoff.WithMaxElapsedTime(10*time.Minute))
 	if err != nil {
 		return requested, fmt.Errorf("the re-projection was asked to stop and still runs: %w", err)
 	}
-	defer release()
-	return requested, r.CleanUp(ctx)
+	defer claim.Release()
+	interrupted := false
+	err = r.dropUnserved(ctx, func(g Generation) bool {
+		building := g.Status == Building
+		interrupted = interrupted || building && g.Reprojection != 0
+		return building
+	})
+	return requested || interrupted, errors.Join(err, r.markAbandoned(ctx))
 }

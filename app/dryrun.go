@@ -38,21 +38,23 @@ const maxPreviewExamples = 10
 // DryRun builds aside what Run would serve, tells what would change, and drops
 // it. Nothing that people query changes.
 func (r *Reprojector) DryRun(ctx context.Context, from From, chosen []Projection) (preview Preview, err error) {
-	release, err := r.Reprojections.Claim(ctx, "dry run")
+	claim, err := r.Reprojections.Claim(ctx, "dry run")
 	if err != nil {
 		return preview, err
 	}
-	defer release()
-	if err := r.CleanUp(ctx); err != nil {
+	defer claim.Release()
+	if err := r.dropAside(ctx); err != nil {
 		return preview, err
 	}
-	run := run{Reprojector: r}
-	run.progress = progress{run: &run}
+	run := newRun(r, claim)
 	plan, err := run.startDry(ctx, from, chosen)
 	if err == nil {
-		preview, err = run.preview(ctx, plan)
+		err = run.watched(ctx, func(ctx context.Context) error {
+			preview, err = run.preview(ctx, plan)
+			return err
+		})
 	}
-	return preview, errors.Join(err, r.dropUnserved(context.WithoutCancel(ctx)))
+	return preview, errors.Join(err, r.dropAside(context.WithoutCancel(ctx)))
 }
 
 // startDry is start without a record, and only up to where the served
@@ -86,7 +88,7 @@ func (r *run) startDry(ctx context.Context, from From, chosen []Projection) (pla
 func (r *run) preview(ctx context.Context, plan Plan) (Preview, error) {
 	preview := Preview{From: plan.From, Version: plan.Version}
 	for i, p := range r.chosen {
-		if err := r.buildOne(ctx, p, &r.built[i]); err != nil {
+		if err := r.buildOne(ctx, p, r.built[i]); err != nil {
 			return preview, err
 		}
 	}

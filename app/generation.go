@@ -11,15 +11,32 @@ import (
 type Generation struct {
 	ID         int64
 	Projection string
+	Status     GenerationStatus
+	Parts      []string        // of the projection that it holds
 	Checkpoint eventlog.Offset // everything up to here is in the tables
 	Rules      int             // projections.RulesVersion when it was built
+	// Reprojection that it is or was built for; 0: the first set-up, or to compare.
+	Reprojection int64
+	LoadUpTo     eventlog.Offset // how far it is loaded in bulk
+	Loaded       bool            // whether that is done, with indexes
+	RetiredBy    int64           // the re-projection that took its place; 0: none
 }
+
+// GenerationStatus says what a generation is for.
+type GenerationStatus string
+
+// The statuses of generations.
+const (
+	Building GenerationStatus = "building"
+	Serving  GenerationStatus = "serving" // people query it
+	Former   GenerationStatus = "former"  // was served until a re-projection took its place
+)
 
 // Generations keeps track of generations and of what their folds ignored.
 type Generations interface {
-	// Create notes a generation that is being built for a re-projection (0: for
-	// the first set-up or to verify).
-	Create(ctx context.Context, tx Tx, projection string, reprojection int64) (int64, error)
+	// Create notes a generation that is being built, from Projection, Parts,
+	// Reprojection and LoadUpTo.
+	Create(ctx context.Context, tx Tx, g Generation) (int64, error)
 	// Get returns a generation; ErrNotFound if there is none.
 	Get(ctx context.Context, tx Tx, id int64) (Generation, error)
 	// Serving returns the generation that people query.
@@ -29,14 +46,21 @@ type Generations interface {
 	LockServing(ctx context.Context, tx Tx, projection string) (Generation, error)
 	// Move sets a generation's checkpoint.
 	Move(ctx context.Context, tx Tx, id int64, checkpoint eventlog.Offset) error
-	// Promote makes a generation the one that people query.
-	Promote(ctx context.Context, tx Tx, id int64) error
+	// SetLoaded notes that a generation is loaded and indexed up to LoadUpTo.
+	SetLoaded(ctx context.Context, tx Tx, id int64) error
+	// SetParts notes what a generation holds.
+	SetParts(ctx context.Context, tx Tx, id int64, parts []string) error
+	// Promote makes a generation the one that people query; the one before
+	// becomes a former one, retired by the re-projection.
+	Promote(ctx context.Context, tx Tx, id, reprojection int64) error
 	// Unserved returns all generations but those that people query.
 	Unserved(ctx context.Context, tx Tx) ([]Generation, error)
 	// Forget removes what is noted of a generation, its issues too.
 	Forget(ctx context.Context, tx Tx, id int64) error
 	// AddIssues adds to what a generation's fold ignored.
 	AddIssues(ctx context.Context, tx Tx, id int64, issues projections.Issues) error
+	// ForgetIssues removes what a generation's fold ignored.
+	ForgetIssues(ctx context.Context, tx Tx, id int64) error
 	// IssuesByCode counts what a generation's fold ignored.
 	IssuesByCode(ctx context.Context, tx Tx, id int64) ([]Count, error)
 	// CompareIssues is Tables.Compare for what the folds ignored.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"relay/domain/eventlog"
 	"relay/domain/mapping"
@@ -17,6 +18,8 @@ type History struct {
 	Activated map[int]eventlog.Offset // where each version was applied first
 	Timelines mapping.Timelines
 	Head      eventlog.Offset // of the last control entry, 0 before the first
+
+	entries []eventlog.ControlEntry
 }
 
 // ReadHistory folds the log's control entries.
@@ -28,19 +31,19 @@ func ReadHistory(ctx context.Context, tx Tx, controls Controls) (History, error)
 	h := History{
 		Versions:  map[int]mapping.Version{1: {Number: 1, Spec: mapping.Default(), Note: "the default mapping"}},
 		Activated: map[int]eventlog.Offset{1: eventlog.FirstOffset},
-		Timelines: mapping.NewTimelines(projections.Names()...),
+		Timelines: mapping.Fold(entries, projections.Names()...),
+		entries:   entries,
 	}
 	for _, e := range entries {
-		if err := h.add(e); err != nil {
+		h.Head = e.Offset
+		if err := h.addVersion(e); err != nil {
 			return History{}, fmt.Errorf("control entry at log offset %d: %w", e.Offset, err)
 		}
 	}
 	return h, nil
 }
 
-func (h *History) add(e eventlog.ControlEntry) error {
-	h.Head = e.Offset
-	mapping.Fold(h.Timelines, e.Control, e.Offset)
+func (h *History) addVersion(e eventlog.ControlEntry) error {
 	activated := e.Control.MappingActivated
 	if activated == nil {
 		return nil
@@ -73,24 +76,41 @@ func (h History) Current() mapping.Version {
 	return h.Versions[h.Timelines[projections.Profiles].Current()]
 }
 
-// Mappings returns what holds for a projection; with replay, what would hold
+// Mappings returns what holds for a projection; with a replay, what would hold
 // after it.
 func (h History) Mappings(projection string, replay *Replay) projections.Mappings {
-	timeline := h.Timelines[projection]
-	if replay != nil {
-		timeline = timeline.Reproject(replay.From, replay.Version, replay.AsOf)
-	}
 	specs := make(map[int]*mapping.Spec, len(h.Versions))
 	for n, v := range h.Versions {
 		specs[n] = &v.Spec
 	}
-	return projections.Mappings{Timeline: timeline, Specs: specs}
+	return projections.Mappings{Timeline: h.timeline(projection, replay), Specs: specs}
+}
+
+func (h History) timeline(projection string, replay *Replay) mapping.Timeline {
+	switch {
+	case replay == nil:
+		return h.Timelines[projection]
+	case replay.Undo == 0:
+		return h.Timelines[projection].Reproject(replay.From, replay.Version, replay.AsOf)
+	}
+	undone := eventlog.ControlEntry{Offset: h.Head + 1, Control: eventlog.Control{Undone: &eventlog.Undone{Entry: replay.Undo}}}
+	return mapping.Fold(append(slices.Clip(h.entries), undone), projection)[projection]
 }
 
 // Replay is the change of the timeline that a re-projection makes: from From on
-// Version holds, but for what was activated after AsOf.
+// Version holds, but for what was activated after AsOf. With Undo it is the
+// timeline without the control entry at that offset.
 type Replay struct {
-	From    eventlog.Offset
-	Version int
-	AsOf    eventlog.Offset
+	From    eventlog.Offset `json:"from_offset"`
+	Version int             `json:"mapping_version"`
+	AsOf    eventlog.Offset `json:"-"`
+	Undo    eventlog.Offset `json:"-"` // 0: nothing is undone
+}
+
+// control is what the log says of the change once it is made.
+func (r Replay) control(projections []string) eventlog.Control {
+	if r.Undo != 0 {
+		return eventlog.Control{Undone: &eventlog.Undone{Entry: r.Undo}}
+	}
+	return eventlog.Control{Reprojected: &eventlog.Reprojected{Projections: projections, From: r.From, Version: r.Version, AsOf: r.AsOf}}
 }

@@ -34,7 +34,8 @@ func TestRandomHistories(t *testing.T) {
 		}
 		for range steps {
 			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
-			switch rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "reproject"}).Draw(t, "step") {
+			step := rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "reproject", "reproject", "interrupted", "undo"}).Draw(t, "step")
+			switch step {
 			case "payloads":
 				w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodyGen, 1, 6).Draw(t, "bodies")...)
 			case "mapping":
@@ -42,13 +43,23 @@ func TestRandomHistories(t *testing.T) {
 				if applied := w.apply(t, spec); applied.Changed {
 					shadow.applied(applied.Version, applied.Offset, spec)
 				}
-			case "reproject":
+			case "undo":
+				if w.undo(t) {
+					shadow.undone()
+				}
+			case "reproject", "interrupted":
 				chosen := rapid.SampledFrom([][]app.Projection{w.all, w.all[:1], w.all[1:]}).Draw(t, "projections")
 				from := domain.Offset(rapid.Int64Range(1, int64(w.head(t))+1).Draw(t, "from"))
-				w.reproject(t, fmt.Sprint(from), chosen)
-				for _, p := range chosen {
-					shadow.reprojected([]string{p.Name}, from)
+				if step == "interrupted" {
+					w.interrupt(t, fmt.Sprint(from), chosen, rapid.IntRange(1, 8).Draw(t, "reports until it is interrupted"))
+				} else {
+					w.reproject(t, fmt.Sprint(from), chosen)
 				}
+				var names []string
+				for _, p := range chosen {
+					names = append(names, p.Name)
+				}
+				shadow.reprojected(names, from)
 			}
 		}
 		stop()

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"relay/domain/eventlog"
@@ -17,6 +18,9 @@ type shadow struct {
 	mappings  map[int]model.Mapping
 	timelines map[string][]model.Span
 	current   int
+	// redo is what undoing the last re-projection, or undoing that, brings back:
+	// the timelines before it, with what was activated since; nil: nothing.
+	redo map[string][]model.Span
 }
 
 func newShadow() *shadow {
@@ -24,7 +28,7 @@ func newShadow() *shadow {
 }
 
 func (s *shadow) applied(version int, at eventlog.Offset, spec mapping.Spec) {
-	m := model.Mapping{EventPrefix: spec.EventPrefix, Preferences: map[string]string{}, Channels: map[string][]string{}, Events: spec.EventNames()}
+	m := model.Mapping{EventPrefix: spec.EventPrefix, Preferences: map[string]string{}, Channels: map[string][]string{}, Events: spec.EventNames(), Identity: spec.Identity.String()}
 	for i, trait := range spec.Preferences {
 		if trait != "" {
 			m.Preferences[profile.Preference(i).String()] = trait
@@ -36,10 +40,16 @@ func (s *shadow) applied(version int, at eventlog.Offset, spec mapping.Spec) {
 	s.mappings[version], s.current = m, version
 	for _, p := range projections.Names() {
 		s.timelines[p] = model.Activate(s.timelines[p], int64(at), version)
+		if s.redo != nil {
+			s.redo[p] = model.Activate(s.redo[p], int64(at), version)
+		}
 	}
 }
 
+func (s *shadow) undone() { s.timelines, s.redo = s.redo, s.timelines }
+
 func (s *shadow) reprojected(names []string, from eventlog.Offset) {
+	s.redo = maps.Clone(s.timelines)
 	for _, p := range names {
 		s.timelines[p] = model.Reproject(s.timelines[p], int64(from), s.current)
 	}
@@ -68,6 +78,7 @@ func (s *shadow) check(t tb, w *world) {
 	var differences []string
 	differences = append(differences, model.Diff(readRows[model.Profile](t, w, `SELECT to_jsonb(p) FROM relay.profiles p`), profiles.Profiles)...)
 	differences = append(differences, model.Diff(readRows[model.ProfileChannel](t, w, `SELECT to_jsonb(p) FROM relay.profile_channels p`), profiles.ProfileChannels)...)
+	differences = append(differences, model.Diff(readRows[model.Identity](t, w, `SELECT to_jsonb(i) FROM relay.identities i`), profiles.Identities)...)
 	differences = append(differences, model.Diff(readRows[model.Event](t, w, `SELECT to_jsonb(p) FROM relay.events p`), events.Events)...)
 	if len(differences) > 0 {
 		t.Fatalf("the views differ from the model:\n%s", strings.Join(differences, "\n"))

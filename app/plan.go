@@ -38,6 +38,11 @@ func (r *Reprojector) plan(ctx context.Context, tx Tx, h History, replay Replay,
 		if err != nil {
 			return plan, err
 		}
+		mappings := h.Mappings(p.Name, &replay).UpTo(head)
+		if mappings.Joined {
+			return plan, ErrNoIdentity
+		}
+		p = p.Under(mappings)
 		step := PlanStep{Projection: p.Name}
 		step.Parts, step.Why = altered(p, h, replay, head, served.Rules)
 		step.Rebuild = len(step.Parts) > 0
@@ -61,7 +66,7 @@ func altered(p Projection, h History, replay Replay, head eventlog.Offset, rules
 		return p.Parts, []string{fmt.Sprintf("its rows were made by version %d of the projection rules, and this is version %d", rules, projections.RulesVersion)}
 	}
 	served := h.Timelines[p.Name]
-	wanted := served.Reproject(replay.From, replay.Version, replay.AsOf)
+	wanted := h.timeline(p.Name, &replay)
 	differences := mapping.Differences(served, wanted)
 	if len(differences) == 0 {
 		return p.Parts, []string{"the mapping is the same everywhere; it is rebuilt as it is"}

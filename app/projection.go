@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"relay/domain/eventlog"
 	"relay/domain/mapping"
 	"relay/domain/segment"
 	"relay/projections"
@@ -15,6 +16,10 @@ type Projection struct {
 	Parts   []string
 	NewFold func(parts []string) projections.Fold
 	Tables  Tables
+	// Late tells of the calls that the fold passes over as long as no mapping
+	// joins ids, and needs from the beginning on once one does; nil: there are
+	// none.
+	Late func(*segment.Call) bool
 	// Depends says what of a mapping each part depends on: where two specs give
 	// the same, they make the same rows.
 	Depends func(*mapping.Spec) map[string]string
@@ -24,6 +29,14 @@ type Projection struct {
 func (p Projection) Only(parts []string) Projection {
 	p.Parts = parts
 	p.Tables = p.Tables.Only(parts)
+	return p
+}
+
+// Under returns the projection as it is to be read under the mappings.
+func (p Projection) Under(m projections.Mappings) Projection {
+	if m.Joined {
+		p.Kinds |= projections.LinkKinds
+	}
 	return p
 }
 
@@ -41,10 +54,19 @@ type Tables interface {
 	Create(ctx context.Context, tx Tx, generation int64) error
 	// Index makes the indexes and what the planner knows of the tables.
 	Index(ctx context.Context, tx Tx, generation int64) error
+	// Complete drops what only loading needed: the generation is loaded and
+	// indexed.
+	Complete(ctx context.Context, tx Tx, generation int64) error
+	// Join makes what a generation needs whose mappings join ids, and is not
+	// there yet. It returns the parts that it made it for.
+	Join(ctx context.Context, tx Tx, generation int64) (parts []string, err error)
 	// Merge adds what was folded to an indexed generation.
 	Merge(ctx context.Context, tx Tx, generation int64, fold projections.Fold) error
-	// Load returns a loader for a generation without indexes.
-	Load(generation int64) Loader
+	// Load returns a loader for a generation without indexes; memory is about how
+	// many bytes of partial results it may keep.
+	Load(generation, memory int64) Loader
+	// Loaded returns the ranges of the log that loaders of the generation kept.
+	Loaded(ctx context.Context, tx Tx, generation int64) ([]eventlog.Range, error)
 	// Serve points the views at the generation.
 	Serve(ctx context.Context, tx Tx, generation int64) error
 	// Describe comments the views.
@@ -59,14 +81,18 @@ type Tables interface {
 }
 
 // Loader takes in what several workers folded, in any order, and makes the
-// generation's rows of it. Its methods are safe for concurrent use.
+// generation's rows of it. What it keeps, it keeps together with the ranges that
+// it stands for and the issues that belong to them, so that another loader of
+// the same generation can go on after the process ended at any point. Add is safe
+// for concurrent use.
 type Loader interface {
-	// Add takes a partial result. It adds to what the fold ignored what the
-	// database cannot hold.
-	Add(ctx context.Context, fold projections.Fold) error
-	// Finish makes what is left of the rows, after the last Add. It returns what
-	// the database could not hold and was passed over.
-	Finish(ctx context.Context) (projections.Issues, error)
+	// Add takes a partial result and the ranges of the log that it holds.
+	Add(ctx context.Context, fold projections.Fold, of []eventlog.Range) error
+	// Finish makes what is left of the rows, after the last Add.
+	Finish(ctx context.Context) error
+	// Index makes the indexes and what the planner knows of the tables, after
+	// Finish. What is there already stays.
+	Index(ctx context.Context) error
 }
 
 // Difference is a row that is not the same in two generations.

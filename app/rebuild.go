@@ -5,29 +5,100 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"relay/domain/eventlog"
 	"relay/projections"
 )
 
-// Builder loads a range of the log into a generation that has no indexes yet.
+// Builder loads the log into generations that have no indexes yet.
 type Builder struct {
 	DB      Database
 	Log     LogReader
-	Workers int // readers at once; default 2
+	Workers int   // readers at once; default 2
+	Memory  int64 // about how many bytes of partial results are kept; default 256 MiB
 }
 
-// Load reads the range with several workers, folds it under the mappings and
-// gives the partial results to the projection's loader. read, if set, is called
-// with the log rows and calls that were read since the last time, from several
-// goroutines at once. It returns what the fold ignored.
-func (b *Builder) Load(ctx context.Context, p Projection, generation int64, r eventlog.Range, mappings projections.Mappings, read func(rows, calls int)) (projections.Issues, error) {
+const (
+	// chunk is how many offsets a worker reads in one transaction.
+	chunk = 10_000
+	// defaultMemory is Builder.Memory where it is not set.
+	defaultMemory = 256 << 20
+)
+
+// Load says what is loaded into which generation.
+type Load struct {
+	Projection Projection
+	Generation int64
+	UpTo       eventlog.Offset
+	Mappings   projections.Mappings
+	// Read is told of what was read, from several goroutines at once.
+	Read func(ReadSoFar)
+	// Loaded is called when all rows are there and the indexes come.
+	Loaded func()
+	// Pace is called by each worker after each chunk with the time that the chunk
+	// took; it may wait to leave room for others.
+	Pace func(ctx context.Context, took time.Duration)
+}
+
+// ReadSoFar is what was read since the last time.
+type ReadSoFar struct {
+	Rows, Calls int
+	Issues      int64
+}
+
+// Run reads the log from its beginning with several workers, but for what an
+// earlier load of the generation kept, folds it under the mappings and gives the
+// partial results to the projection's loader, which makes rows and indexes.
+func (b *Builder) Run(ctx context.Context, l Load) error {
+	memory := b.Memory
+	if memory == 0 {
+		memory = defaultMemory
+	}
+	w := load{Load: l, builder: b, loader: l.Projection.Tables.Load(l.Generation, memory/2), foldSize: int(memory / 16)}
+	if err := w.plan(ctx); err != nil {
+		return err
+	}
+	if err := w.run(ctx); err != nil {
+		return err
+	}
+	if err := w.loader.Finish(ctx); err != nil {
+		return fmt.Errorf("load %s: %w", l.Projection.Name, err)
+	}
+	l.Loaded()
+	if err := w.loader.Index(ctx); err != nil {
+		return fmt.Errorf("index %s: %w", l.Projection.Name, err)
+	}
+	return nil
+}
+
+// load is a Load under way.
+type load struct {
+	Load
+	builder  *Builder
+	loader   Loader
+	foldSize int // bytes that a fold may hold before the loader gets it
+	chunks   []eventlog.Range
+	next     atomic.Int64 // index of the next chunk
+}
+
+// plan works out what is left to read.
+func (l *load) plan(ctx context.Context) error {
+	return l.builder.DB.InTx(ctx, func(tx Tx) error {
+		loaded, err := l.Projection.Tables.Loaded(ctx, tx, l.Generation)
+		if err != nil {
+			return fmt.Errorf("look up what is loaded of %s: %w", l.Projection.Name, err)
+		}
+		l.chunks = eventlog.Range{UpTo: l.UpTo}.Without(loaded, chunk)
+		return nil
+	})
+}
+
+func (l *load) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	l := load{builder: b, projection: p, mappings: mappings, loader: p.Tables.Load(generation), read: read, r: r, ignored: projections.Issues{}}
-	l.next.Store(int64(r.After))
 	var wg sync.WaitGroup
-	for range max(b.Workers, 1) {
+	for range max(l.builder.Workers, 1) {
 		wg.Go(func() {
 			if err := l.work(ctx); err != nil {
 				cancel(err)
@@ -35,44 +106,21 @@ func (b *Builder) Load(ctx context.Context, p Projection, generation int64, r ev
 		})
 	}
 	wg.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	unstorable, err := l.loader.Finish(ctx)
-	l.ignored.Merge(unstorable)
-	return l.ignored, err
+	return context.Cause(ctx)
 }
-
-// load is one Load under way.
-type load struct {
-	builder    *Builder
-	projection Projection
-	mappings   projections.Mappings
-	loader     Loader
-	read       func(rows, calls int)
-	r          eventlog.Range
-	next       atomic.Int64 // the offset after which the next chunk begins
-
-	mu      sync.Mutex
-	ignored projections.Issues
-}
-
-const (
-	// chunk is how many offsets a worker reads in one transaction.
-	chunk = 10_000
-	// foldSize is how many bytes a fold may hold before the loader gets it.
-	foldSize = 16 << 20
-)
 
 // work reads chunk after chunk until none is left.
 func (l *load) work(ctx context.Context) (err error) {
-	w := worker{load: l, fold: l.projection.fold()}
+	w := worker{load: l, fold: l.Projection.fold()}
 	for err == nil {
-		after := eventlog.Offset(l.next.Add(chunk) - chunk)
-		if after >= l.r.UpTo {
-			return l.add(ctx, w.fold)
+		n := int(l.next.Add(1)) - 1
+		if n >= len(l.chunks) {
+			return w.flush(ctx)
 		}
-		err = w.read(ctx, eventlog.Range{After: after, UpTo: min(after+chunk, l.r.UpTo)})
+		started := time.Now()
+		if err = w.readChunk(ctx, l.chunks[n]); err == nil {
+			l.Pace(ctx, time.Since(started))
+		}
 	}
 	return err
 }
@@ -82,36 +130,40 @@ type worker struct {
 	*load
 	reader projections.Reader
 	fold   projections.Fold
+	holds  []eventlog.Range // what of the log is in the fold
 }
 
-// read folds a chunk. A fold that has grown large goes to the loader at once,
-// also in the middle of a chunk: payloads can be of any size.
-func (w *worker) read(ctx context.Context, r eventlog.Range) error {
+// readChunk folds a chunk. A fold that has grown large goes to the loader at
+// once, also in the middle of a chunk: payloads can be of any size.
+func (w *worker) readChunk(ctx context.Context, r eventlog.Range) error {
 	rows, calls := 0, 0
 	err := w.builder.DB.InSnapshot(ctx, func(tx Tx) error {
-		return w.builder.Log.Read(ctx, tx, r, w.projection.Kinds, func(e *eventlog.Entry) error {
+		return w.builder.Log.Read(ctx, tx, r, w.Projection.Kinds, func(e *eventlog.Entry) error {
 			rows++
-			calls += w.reader.Read(e, w.mappings, w.fold)
-			if w.fold.Size() < foldSize {
+			calls += w.reader.Read(e, w.Mappings, w.fold)
+			if w.fold.Size() < w.foldSize {
 				return nil
 			}
-			full := w.fold
-			w.fold = w.projection.fold()
-			return w.add(ctx, full)
+			w.holds = append(w.holds, eventlog.Range{After: r.After, UpTo: e.Offset})
+			r.After = e.Offset
+			return w.flush(ctx)
 		})
 	})
-	if err == nil && w.load.read != nil {
-		w.load.read(rows, calls)
+	if err != nil {
+		return err
 	}
-	return err
+	w.holds = append(w.holds, r)
+	w.Read(ReadSoFar{Rows: rows, Calls: calls})
+	return nil
 }
 
-func (l *load) add(ctx context.Context, fold projections.Fold) error {
-	if err := l.loader.Add(ctx, fold); err != nil {
-		return fmt.Errorf("load %s: %w", l.projection.Name, err)
+// flush gives what is folded to the loader.
+func (w *worker) flush(ctx context.Context) error {
+	fold, holds := w.fold, w.holds
+	w.fold, w.holds = w.Projection.fold(), nil
+	w.Read(ReadSoFar{Issues: fold.Ignored().Total()})
+	if err := w.loader.Add(ctx, fold, holds); err != nil {
+		return fmt.Errorf("load %s: %w", w.Projection.Name, err)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ignored.Merge(fold.Ignored())
 	return nil
 }

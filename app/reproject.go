@@ -12,9 +12,12 @@ import (
 
 // Reprojection is one run of `relay reproject`.
 type Reprojection struct {
-	ID          int64
-	Projections []string
+	ID          int64    `json:"id"`
+	Projections []string `json:"projections"` // whose timeline it changes
+	Rebuilt     []string `json:"rebuilt"`     // those of them whose rows it alters
 	Replay
+	Undoes  int64           `json:"undoes,omitempty"` // the re-projection that it undoes; 0: none
+	Control eventlog.Offset `json:"-"`                // of the control entry that it wrote in the end
 }
 
 // Phases of a re-projection, in order.
@@ -32,28 +35,35 @@ var ErrBusy = errors.New("another re-projection or verification is running")
 
 // Reprojections keeps the record that people read in relay.reprojections.
 type Reprojections interface {
-	// Claim makes the caller the only one that builds generations, until release
-	// is called or the process ends. ErrBusy if somebody else is.
-	Claim(ctx context.Context, what string) (release func(), err error)
-	// Abandoned marks what a dead process left as failed.
+	// Claim makes the caller the only one that builds generations, until it is
+	// released or the process ends. ErrBusy if somebody else is.
+	Claim(ctx context.Context, what string) (Claim, error)
+	// Abandoned marks what a dead process left as failed, or cancelled where
+	// somebody asked for that.
 	Abandoned(ctx context.Context, tx Tx) error
 	Start(ctx context.Context, tx Tx, r Reprojection) (id int64, err error)
+	// Restart makes one that failed run again, by this process.
+	Restart(ctx context.Context, tx Tx, id int64) error
+	// Get returns a re-projection; ErrNotFound if there is none.
+	Get(ctx context.Context, tx Tx, id int64) (Reprojection, error)
+	// LastDone returns the newest one that was done; ErrNotFound if there is none.
+	LastDone(ctx context.Context, tx Tx) (Reprojection, error)
 	Progress(ctx context.Context, p Progress) error
 	// RequestCancel asks whoever runs one to stop, and tells whether one runs.
 	RequestCancel(ctx context.Context) (bool, error)
 	// CancelRequested tells whether somebody asked for it.
 	CancelRequested(ctx context.Context, id int64) (bool, error)
+	// Switched notes the control entry with which it took effect.
+	Switched(ctx context.Context, tx Tx, id int64, control eventlog.Offset) error
 	// End notes the outcome; a nil error is success, ErrCancelled is no failure.
 	End(ctx context.Context, tx Tx, id int64, err error) error
 }
 
-// Progress tells how far a re-projection has come.
-type Progress struct {
-	ID          int64
-	Projection  string // at hand; empty where it concerns all
-	Phase       string
-	Done, Total int64 // log rows
-	Calls       int64 // calls read so far
+// Claim is the right to build generations.
+type Claim interface {
+	Release()
+	// Check returns an error if the claim was lost, as with its connection.
+	Check(ctx context.Context) error
 }
 
 // Timelines keeps the folded timeline where SQL can read it.
@@ -68,6 +78,7 @@ type Reprojector struct {
 	All           []Projection
 	Log           LogReader
 	LogSize       LogSize
+	Live          LiveReader
 	Controls      Controls
 	Generations   Generations
 	Reprojections Reprojections
@@ -75,97 +86,56 @@ type Reprojector struct {
 	Builder       *Builder
 	Projector     *Projector
 	Logger        *slog.Logger
+	MaxLoad       int // percent of the time that readers work; 0 is 100
 	// Report, if set, is told of progress; it must not block.
 	Report func(Progress)
+	// Started, if set, is told once a run is on record.
+	Started func(Reprojection)
 }
 
 // LogSize measures what a replay will read.
 type LogSize interface {
-	// Size returns the number of log rows, and about how many bytes they hold.
+	// Size returns the number of log rows, and how many bytes they hold, both
+	// about so where the log is large.
 	Size(ctx context.Context, tx Tx, p Projection, r eventlog.Range) (rows, bytes int64, err error)
 }
 
-// Run re-projects with the current mapping from the given offset on. It returns
-// when people query the new generations. After an error they still query the
-// old ones, and nothing is left behind that the next run does not clean up.
+// Run rebuilds the projections of which rows change when the current mapping
+// holds from the offset on, and makes them the ones that people query. It
+// returns when that is so. A failure leaves the old ones.
 func (r *Reprojector) Run(ctx context.Context, from From, chosen []Projection) (Reprojection, error) {
-	release, err := r.Reprojections.Claim(ctx, "re-projection")
+	claim, err := r.Reprojections.Claim(ctx, "re-projection")
 	if err != nil {
 		return Reprojection{}, err
 	}
-	defer release()
+	defer claim.Release()
 	if err := r.CleanUp(ctx); err != nil {
 		return Reprojection{}, err
 	}
-	run := run{Reprojector: r}
+	run := newRun(r, claim)
 	if err := run.start(ctx, from, chosen); err != nil {
 		return Reprojection{}, err
 	}
-	if err := run.buildUnlessCancelled(ctx); err != nil {
-		return run.record, run.fail(ctx, err)
-	}
-	r.dropFormer(ctx)
-	return run.record, nil
+	return run.finish(ctx)
 }
 
-// CleanUp removes what dead processes left. The caller holds the claim.
-func (r *Reprojector) CleanUp(ctx context.Context) error {
-	if err := r.DB.InTx(ctx, func(tx Tx) error { return r.Reprojections.Abandoned(ctx, tx) }); err != nil {
-		return fmt.Errorf("mark what a dead process left: %w", err)
-	}
-	return r.dropUnserved(ctx)
-}
-
-// dropUnserved drops all generations but those that people query, one a
-// transaction, since each takes locks.
-func (r *Reprojector) dropUnserved(ctx context.Context) error {
-	var unserved []Generation
-	err := r.DB.InTx(ctx, func(tx Tx) (err error) {
-		unserved, err = r.Generations.Unserved(ctx, tx)
-		return err
-	})
-	for _, g := range unserved {
-		err = errors.Join(err, r.drop(ctx, g))
-	}
-	if err != nil {
-		return fmt.Errorf("drop generations that nobody queries: %w", err)
-	}
-	return nil
-}
-
-func (r *Reprojector) drop(ctx context.Context, g Generation) error {
-	p, ok := r.projection(g.Projection)
-	if !ok {
-		return fmt.Errorf("generation %d is of an unknown projection %q", g.ID, g.Projection)
-	}
-	return retryLocked(ctx, func() error {
-		return r.DB.InTx(ctx, func(tx Tx) error {
-			if err := p.Tables.Drop(ctx, tx, g.ID); err != nil {
-				return err
-			}
-			return r.Generations.Forget(ctx, tx, g.ID)
-		})
-	})
-}
-
-// dropFormer drops the generations that were just switched away from. A reader
-// in a long transaction can hold them; then the next run drops them.
-func (r *Reprojector) dropFormer(ctx context.Context) {
-	if err := r.dropUnserved(ctx); err != nil {
-		r.Logger.Warn("the former generation stays until the next re-projection", "error", err)
-	}
-}
-
-// run is one Run under way.
+// run is one re-projection, dry run or verification under way.
 type run struct {
 	*Reprojector
 	record   Reprojection
+	claim    Claim
 	replay   *Replay      // what it changes of the timeline; nil: nothing
 	chosen   []Projection // those that are rebuilt
 	built    []Generation
 	history  History
 	head     eventlog.Offset // of the log when it was planned
 	progress progress
+}
+
+func newRun(r *Reprojector, claim Claim) *run {
+	run := &run{Reprojector: r, claim: claim}
+	run.progress = progress{run: run, started: time.Now()}
+	return run
 }
 
 // start plans: it fixes the offset, the mapping version and what is loaded in
@@ -180,10 +150,10 @@ func (r *run) start(ctx context.Context, from From, chosen []Projection) error {
 		if err != nil {
 			return err
 		}
-		r.progress = progress{run: r}
 		for i, p := range chosen {
 			r.record.Projections = append(r.record.Projections, p.Name)
 			if plan.Projections[i].Rebuild {
+				r.record.Rebuilt = append(r.record.Rebuilt, p.Name)
 				r.chosen = append(r.chosen, p.Only(plan.Projections[i].Parts))
 				r.progress.total.Add(plan.Projections[i].Rows)
 			}
@@ -197,18 +167,18 @@ func (r *run) start(ctx context.Context, from From, chosen []Projection) error {
 
 func (r *run) createGenerations(ctx context.Context, tx Tx) error {
 	for _, p := range r.chosen {
-		id, err := r.Generations.Create(ctx, tx, p.Name, r.record.ID)
-		if err != nil {
-			return err
-		}
-		if err := p.Tables.Create(ctx, tx, id); err != nil {
-			return fmt.Errorf("create the tables of generation %d: %w", id, err)
-		}
 		upTo, err := r.loadUpTo(ctx, tx, p)
 		if err != nil {
 			return err
 		}
-		r.built = append(r.built, Generation{ID: id, Projection: p.Name, Checkpoint: upTo})
+		g := Generation{Projection: p.Name, Parts: p.Parts, Reprojection: r.record.ID, LoadUpTo: upTo}
+		if g.ID, err = r.Generations.Create(ctx, tx, g); err != nil {
+			return err
+		}
+		if err := p.Tables.Create(ctx, tx, g.ID); err != nil {
+			return fmt.Errorf("create the tables of generation %d: %w", g.ID, err)
+		}
+		r.built = append(r.built, g)
 	}
 	return nil
 }
@@ -224,9 +194,24 @@ func (r *run) loadUpTo(ctx context.Context, tx Tx, p Projection) (eventlog.Offse
 	return min(r.head, served.Checkpoint), err
 }
 
+// finish builds what is not built yet, switches to it, and records the outcome.
+func (r *run) finish(ctx context.Context) (Reprojection, error) {
+	if r.Started != nil {
+		r.Started(r.record)
+	}
+	if err := r.buildUnlessCancelled(ctx); err != nil {
+		return r.record, r.fail(ctx, err)
+	}
+	r.dropOlder(ctx)
+	return r.record, nil
+}
+
 func (r *run) build(ctx context.Context) error {
 	for i, p := range r.chosen {
-		if err := r.buildOne(ctx, p, &r.built[i]); err != nil {
+		if r.built[i].Loaded {
+			continue
+		}
+		if err := r.buildOne(ctx, p, r.built[i]); err != nil {
 			return err
 		}
 	}
@@ -234,36 +219,24 @@ func (r *run) build(ctx context.Context) error {
 	return r.catchUpAndSwitch(ctx)
 }
 
-// buildOne loads a generation up to its checkpoint and indexes it.
-func (r *run) buildOne(ctx context.Context, p Projection, g *Generation) error {
+// buildOne loads a generation in bulk and indexes it.
+func (r *run) buildOne(ctx context.Context, p Projection, g Generation) error {
 	r.progress.phase(ctx, p.Name, PhaseLoading)
-	mappings := r.history.Mappings(p.Name, r.replay)
-	ignored, err := r.Builder.Load(ctx, p, g.ID, eventlog.Range{UpTo: g.Checkpoint}, mappings, r.progress.read)
-	if err != nil {
+	load := Load{
+		Projection: p, Generation: g.ID, UpTo: g.LoadUpTo, Mappings: r.history.Mappings(p.Name, r.replay),
+		Read:   r.progress.read,
+		Loaded: func() { r.progress.phase(ctx, p.Name, PhaseIndexing) },
+		Pace:   r.progress.pace,
+	}
+	if err := r.Builder.Run(ctx, load); err != nil {
 		return err
 	}
-	r.progress.phase(ctx, p.Name, PhaseIndexing)
 	return r.DB.InTx(ctx, func(tx Tx) error {
-		if err := p.Tables.Index(ctx, tx, g.ID); err != nil {
-			return fmt.Errorf("index %s: %w", p.Name, err)
+		if err := p.Tables.Complete(ctx, tx, g.ID); err != nil {
+			return fmt.Errorf("complete %s: %w", p.Name, err)
 		}
-		if err := r.Generations.AddIssues(ctx, tx, g.ID, ignored); err != nil {
-			return err
-		}
-		return r.Generations.Move(ctx, tx, g.ID, g.Checkpoint)
+		return r.Generations.SetLoaded(ctx, tx, g.ID)
 	})
-}
-
-// fail drops what was built and records why.
-func (r *run) fail(ctx context.Context, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	err := r.dropUnserved(ctx)
-	recorded := r.DB.InTx(ctx, func(tx Tx) error { return r.Reprojections.End(ctx, tx, r.record.ID, cause) })
-	if err = errors.Join(err, recorded); err != nil {
-		r.Logger.Warn("the next re-projection will clean up", "error", err)
-	}
-	return cause
 }
 
 // projection returns the projection of that name among all that there are.

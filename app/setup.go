@@ -78,7 +78,7 @@ func (s *Setup) ensure(ctx context.Context, tx Tx, p Projection) error {
 // first creates a projection's first, empty generation, which then takes in the
 // log from its beginning.
 func (s *Setup) first(ctx context.Context, tx Tx, p Projection) (Generation, error) {
-	id, err := s.Generations.Create(ctx, tx, p.Name, 0)
+	id, err := s.Generations.Create(ctx, tx, Generation{Projection: p.Name, Parts: p.Parts})
 	if err != nil {
 		return Generation{}, err
 	}
@@ -88,5 +88,11 @@ func (s *Setup) first(ctx context.Context, tx Tx, p Projection) (Generation, err
 	if err := p.Tables.Index(ctx, tx, id); err != nil {
 		return Generation{}, err
 	}
-	return Generation{ID: id, Projection: p.Name}, s.Generations.Promote(ctx, tx, id)
+	if err := p.Tables.Complete(ctx, tx, id); err != nil {
+		return Generation{}, err
+	}
+	if err := s.Generations.SetLoaded(ctx, tx, id); err != nil {
+		return Generation{}, err
+	}
+	return Generation{ID: id, Projection: p.Name}, s.Generations.Promote(ctx, tx, id, 0)
 }

@@ -44,6 +44,10 @@ type RunStatus struct {
 	StartedAt  time.Time  `json:"started_at"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	Error      string     `json:"error,omitempty"`
+
+	CallsPerSecond float64    `json:"calls_per_second"`
+	Issues         int64      `json:"issues"`                // ignored so far
+	ExpectedAt     *time.Time `json:"expected_at,omitempty"` // when reading will be done
 }
 
 // StatusReader reads Status in one snapshot.

@@ -27,7 +27,11 @@ func (r *run) catchUpAndSwitch(ctx context.Context) error {
 			return err
 		}
 		r.progress.phase(ctx, "", PhaseSwitching)
-		return r.DB.InTx(ctx, func(tx Tx) error { return r.switchOver(ctx, tx) })
+		err := r.DB.InTx(ctx, func(tx Tx) error { return r.switchOver(ctx, tx) })
+		if errors.Is(err, ErrLocked) {
+			r.progress.wait(ctx, err)
+		}
+		return err
 	})
 }
 
@@ -116,21 +120,34 @@ func (r *run) switchOver(ctx context.Context, tx Tx) error {
 		}
 	}
 	for i, p := range r.chosen {
-		served, err := r.Generations.Serving(ctx, tx, p.Name)
-		if err != nil {
-			return err
-		}
-		if err := p.Tables.Adopt(ctx, tx, served.ID, r.built[i].ID); err != nil {
-			return fmt.Errorf("adopt what stays of %s: %w", p.Name, err)
-		}
-		if err := p.Tables.Serve(ctx, tx, r.built[i].ID); err != nil {
-			return fmt.Errorf("point the views of %s at the new generation: %w", p.Name, err)
-		}
-		if err := r.Generations.Promote(ctx, tx, r.built[i].ID); err != nil {
+		if err := r.serve(ctx, tx, p, r.built[i]); err != nil {
 			return err
 		}
 	}
 	return r.recordSwitch(ctx, tx)
+}
+
+// serve makes a generation that is complete, but for the parts that it was not
+// built with, the one that people query. The one before keeps what it alone has.
+func (r *run) serve(ctx context.Context, tx Tx, p Projection, built Generation) error {
+	served, err := r.Generations.Serving(ctx, tx, p.Name)
+	if err != nil {
+		return err
+	}
+	if err := p.Tables.Adopt(ctx, tx, served.ID, built.ID); err != nil {
+		return fmt.Errorf("adopt what stays of %s: %w", p.Name, err)
+	}
+	if err := r.Generations.SetParts(ctx, tx, served.ID, p.Parts); err != nil {
+		return err
+	}
+	whole, _ := r.projection(p.Name)
+	if err := r.Generations.SetParts(ctx, tx, built.ID, whole.Parts); err != nil {
+		return err
+	}
+	if err := p.Tables.Serve(ctx, tx, built.ID); err != nil {
+		return fmt.Errorf("point the views of %s at the new generation: %w", p.Name, err)
+	}
+	return r.Generations.Promote(ctx, tx, built.ID, r.record.ID)
 }
 
 // lastStep brings a generation to exactly where the served one stands.
@@ -159,10 +176,11 @@ func (r *run) recordSwitch(ctx context.Context, tx Tx) error {
 	if err := r.Controls.Lock(ctx, tx); err != nil {
 		return err
 	}
-	_, err := r.Controls.Append(ctx, tx, eventlog.Control{Reprojected: &eventlog.Reprojected{
-		Projections: r.record.Projections, From: r.record.From, Version: r.record.Version, AsOf: r.record.AsOf,
-	}})
+	offset, err := r.Controls.Append(ctx, tx, r.record.control(r.record.Projections))
 	if err != nil {
+		return err
+	}
+	if err := r.Reprojections.Switched(ctx, tx, r.record.ID, offset); err != nil {
 		return err
 	}
 	history, err := ReadHistory(ctx, tx, r.Controls)

@@ -28,18 +28,18 @@ const maxExamples = 20
 
 // Verify compares each of the projections with a rebuild.
 func (v *Verifier) Verify(ctx context.Context, chosen []Projection) ([]Verified, error) {
-	release, err := v.Reprojections.Claim(ctx, "verification")
+	claim, err := v.Reprojections.Claim(ctx, "verification")
 	if err != nil {
 		return nil, err
 	}
-	defer release()
-	if err := v.CleanUp(ctx); err != nil {
+	defer claim.Release()
+	if err := v.dropAside(ctx); err != nil {
 		return nil, err
 	}
 	var results []Verified
 	for _, p := range chosen {
-		result, err := v.verifyOne(ctx, p)
-		err = errors.Join(err, v.dropUnserved(context.WithoutCancel(ctx)))
+		result, err := v.verifyOne(ctx, claim, p)
+		err = errors.Join(err, v.dropAside(context.WithoutCancel(ctx)))
 		if err != nil {
 			return results, fmt.Errorf("verify %s: %w", p.Name, err)
 		}
@@ -48,21 +48,22 @@ func (v *Verifier) Verify(ctx context.Context, chosen []Projection) ([]Verified,
 	return results, nil
 }
 
-func (v *Verifier) verifyOne(ctx context.Context, p Projection) (Verified, error) {
-	run := run{Reprojector: v.Reprojector, chosen: []Projection{p}}
-	run.progress = progress{run: &run}
+func (v *Verifier) verifyOne(ctx context.Context, claim Claim, p Projection) (Verified, error) {
+	run := newRun(v.Reprojector, claim)
+	run.chosen = []Projection{p}
 	if err := v.DB.InTx(ctx, func(tx Tx) error { return run.prepareAside(ctx, tx, p) }); err != nil {
 		return Verified{}, err
 	}
-	if err := run.buildOne(ctx, p, &run.built[0]); err != nil {
+	err := run.watched(ctx, func(ctx context.Context) error { return run.buildOne(ctx, p, run.built[0]) })
+	if err != nil {
 		return Verified{}, err
 	}
 	var result Verified
-	err := retryLocked(ctx, func() (err error) {
+	err = retryLocked(ctx, func() (err error) {
 		if err := run.catchUp(ctx); err != nil {
 			return err
 		}
-		result, err = v.compare(ctx, &run, p)
+		result, err = v.compare(ctx, run, p)
 		return err
 	})
 	return result, err
@@ -79,6 +80,9 @@ func (r *run) prepareAside(ctx context.Context, tx Tx, p Projection) (err error)
 		return err
 	}
 	r.head = served.Checkpoint
+	if r.history.Mappings(p.Name, nil).UpTo(r.head).Joined {
+		return ErrNoIdentity
+	}
 	rows, _, err := r.LogSize.Size(ctx, tx, p, eventlog.Range{UpTo: r.head})
 	if err != nil {
 		return err

@@ -3,10 +3,12 @@ package app_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,7 +38,8 @@ type world struct {
 	db       *sql.DB
 	database postgres.Database
 	all      []app.Projection
-	maxRows  int // of a live batch
+	maxRows  int          // of a live batch
+	failure  atomic.Value // the live projections' last
 }
 
 // tb is what of testing.T and rapid.T a world needs.
@@ -57,7 +60,7 @@ func newWorld(t *testing.T) *world {
 
 func worldOf(db *sql.DB) *world {
 	return &world{db: db, database: postgres.Database{DB: db}, maxRows: 2000, all: []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend},
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
 		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
 	}}
 }
@@ -83,10 +86,16 @@ func (w *world) setUp(ctx context.Context) error {
 // reset makes the world as new.
 func (w *world) reset(t tb) {
 	t.Helper()
+	if _, err := w.reprojector().DropFormer(context.Background()); err != nil {
+		t.Fatalf("reset: %v", err)
+	}
 	_, err := w.db.Exec(`TRUNCATE relay.log, relay_store.timeline, relay_store.mapping_versions, relay_store.issues, relay_store.reprojections;
 ALTER SEQUENCE relay.log_offset_seq RESTART;
 UPDATE relay_store.generations SET checkpoint = 0;
 DO $$ DECLARE g record; BEGIN
+    FOR g IN SELECT tablename FROM pg_tables WHERE schemaname = 'relay_store' AND tablename ~ '^(claims|aliases|anonymous_.*|joined_.*)_g[0-9]+$' LOOP
+        EXECUTE format('DROP TABLE relay_store.%I CASCADE', g.tablename);
+    END LOOP;
     FOR g IN SELECT id, projection FROM relay_store.generations LOOP
         IF g.projection = 'events' THEN
             EXECUTE format('TRUNCATE relay_store.events_g%s', g.id);
@@ -141,7 +150,7 @@ func (w *world) head(t tb) (head domain.Offset) {
 func (w *world) projector() *app.Projector {
 	return &app.Projector{
 		DB: w.database, Log: eventlog.Reader{}, Controls: eventlog.Controls{}, Generations: postgres.Generations{},
-		Consumer: eventlog.NewConsumers(w.db, eventlog.ConsumersConfig{MaxRows: w.maxRows, MaxIdle: 5 * time.Millisecond}),
+		Consumer: eventlog.NewConsumers(w.db, eventlog.ConsumersConfig{MaxRows: w.maxRows, MaxIdle: 5 * time.Millisecond, OnError: func(_ string, err error) { w.failure.Store(err.Error()) }}),
 	}
 }
 
@@ -174,7 +183,7 @@ func (w *world) settle(t tb) {
 	for behind := true; behind; {
 		err := w.db.QueryRow(`SELECT bool_or(checkpoint < (SELECT coalesce(max("offset"), 0) FROM relay.log)) FROM relay_store.generations WHERE status = 'serving'`).Scan(&behind)
 		if err != nil || time.Now().After(deadline) {
-			t.Fatalf("the projections do not catch up: %v", err)
+			t.Fatalf("the projections do not catch up: %v, last failure: %v", err, w.failure.Load())
 		}
 		if behind {
 			time.Sleep(2 * time.Millisecond)
@@ -197,7 +206,7 @@ func (w *world) apply(t tb, spec mapping.Spec) app.Applied {
 
 func (w *world) reprojector() *app.Reprojector {
 	return &app.Reprojector{
-		DB: w.database, All: w.all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Controls: eventlog.Controls{},
+		DB: w.database, All: w.all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Live: postgres.Statuses{DB: w.db}, Controls: eventlog.Controls{},
 		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: w.db}, Timelines: postgres.Timelines{},
 		Builder: &app.Builder{DB: w.database, Log: eventlog.Reader{}, Workers: 2}, Projector: w.projector(), Logger: slog.New(slog.DiscardHandler),
 	}
@@ -212,6 +221,44 @@ func (w *world) reproject(t tb, from string, chosen []app.Projection) {
 	if err != nil {
 		t.Fatalf("reproject --from %s: %v", from, err)
 	}
+}
+
+// interrupt begins a re-projection, ends it at the given report of its progress,
+// and resumes it. One that was done before that many reports stays done.
+func (w *world) interrupt(t tb, from string, chosen []app.Projection, reports int) {
+	t.Helper()
+	parsed, err := app.ParseFrom(from, eventlog.Reader{})
+	if err != nil {
+		t.Fatalf("from: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	r := w.reprojector()
+	var told atomic.Int64
+	r.Report = func(app.Progress) {
+		if told.Add(1) == int64(reports) {
+			cancel()
+		}
+	}
+	_, err = r.Run(ctx, parsed, chosen)
+	for errors.Is(err, context.Canceled) {
+		if _, err = w.reprojector().Resume(context.Background()); errors.Is(err, app.ErrNothingToResume) {
+			_, err = w.reprojector().Run(context.Background(), parsed, chosen) // there was nothing to build
+		}
+	}
+	if err != nil {
+		t.Fatalf("interrupted reproject --from %s: %v", from, err)
+	}
+}
+
+// undo undoes the last re-projection; false: there is none.
+func (w *world) undo(t tb) bool {
+	t.Helper()
+	_, err := w.reprojector().Undo(context.Background())
+	if err != nil && !errors.Is(err, app.ErrCannotUndo) {
+		t.Fatalf("undo: %v", err)
+	}
+	return err == nil
 }
 
 // verify fails the test unless what is served is what a replay gives.

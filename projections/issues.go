@@ -41,6 +41,14 @@ func (is Issues) Merge(other Issues) {
 	}
 }
 
+// Total returns how often something had to be ignored.
+func (is Issues) Total() (n int64) {
+	for _, issue := range is {
+		n += issue.Count
+	}
+	return n
+}
+
 func (is Issues) merge(key IssueKey, b Issue) {
 	a, known := is[key]
 	if !known {

@@ -13,8 +13,9 @@ import (
 
 // Config says what the console shows.
 type Config struct {
-	Status  app.StatusReader
-	Metrics http.Handler
+	Status        app.StatusReader
+	Metrics       http.Handler
+	Reprojections Reprojections
 }
 
 // New returns the admin listener's handler.
@@ -24,7 +25,8 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /readyz", c.readyz)
 	mux.Handle("GET /metrics", c.Metrics)
 	mux.HandleFunc("GET /{$}", c.overview)
-	return mux
+	c.reprojectionRoutes(mux)
+	return guarded(mux)
 }
 
 // healthz: the process answers. It says nothing of the database, since ending

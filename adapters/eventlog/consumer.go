@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -125,6 +126,9 @@ func (p *pacer) expect(more bool) { p.more = more }
 
 // HandleError implements watermillsql.BackoffManager.
 func (p *pacer) HandleError(_ watermill.LoggerAdapter, idle bool, err error) time.Duration {
+	if errors.Is(err, app.ErrAgain) {
+		return 0
+	}
 	if err != nil {
 		wait := p.errors.NextBackOff()
 		p.config.Logger.Error("a projection cannot go on and will try again", "projection", p.projection, "error", err, "in", wait)

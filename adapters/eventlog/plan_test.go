@@ -21,7 +21,8 @@ func TestPlans(t *testing.T) {
 	db := newLog(t)
 	fill(t, db, 100_000)
 	all := segment.Identify | segment.Track
-	for _, consumption := range []app.Consumption{{Projection: "profiles", Kinds: segment.Identify}, {Projection: "events", Kinds: segment.Track}, {Projection: "events", Kinds: all}} {
+	for _, kinds := range []segment.Kinds{segment.Identify, segment.Track, all} {
+		consumption := app.Consumption{Projection: "profiles", Kinds: only(kinds)}
 		for _, at := range []int{0, 50_000, 99_990, 100_000} {
 			if _, err := db.Exec(`UPDATE relay_store.generations SET checkpoint = $1`, at); err != nil {
 				t.Fatal(err)
@@ -33,8 +34,11 @@ func TestPlans(t *testing.T) {
 			}
 			checkPlan(t, db, q.Query, q.Args...)
 		}
-		checkPlan(t, db, readFrom(consumption.Kinds), int64(0), int64(10_000), int64(consumption.Kinds))
-		checkPlan(t, db, readFrom(consumption.Kinds), int64(99_000), int64(100_000), int64(consumption.Kinds))
+		for _, after := range []int64{0, 99_000} {
+			read := readFrom(kinds)
+			checkPlan(t, db, read.frames, after, after+piece, int64(kinds), largePayload)
+			checkPlan(t, db, read.rows, after, after+piece, int64(kinds))
+		}
 	}
 	checkPlan(t, db, headOfLog)
 	checkPlan(t, db, allControlsSQL)

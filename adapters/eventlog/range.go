@@ -75,8 +75,9 @@ func (s rangeSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Q
 	if s.consumption.Generation != 0 {
 		head, generation, id = headOfServing, `id = $1`, s.consumption.Generation
 	}
-	query := strings.NewReplacer("<head>", head, "<generation>", generation, "<log>", logOf(s.consumption.Kinds)).Replace(nextRangeSQL)
-	return watermillsql.Query{Query: query, Args: []any{id, s.maxRows, s.maxBytes, int64(s.consumption.Kinds)}}, nil
+	kinds := s.consumption.Kinds()
+	query := strings.NewReplacer("<head>", head, "<generation>", generation, "<log>", logOf(kinds)).Replace(nextRangeSQL)
+	return watermillsql.Query{Query: query, Args: []any{id, s.maxRows, s.maxBytes, int64(kinds)}}, nil
 }
 
 // rangeRow is what a message announces: in its metadata for the handler, and as

@@ -54,8 +54,15 @@ func (d Database) InSnapshot(ctx context.Context, do func(tx app.Tx) error) erro
 
 // translate gives use cases the errors that they tell apart.
 func translate(err error) error {
-	if hasCode(err, codeLockNotAvailable, codeDeadlock) {
+	switch {
+	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return err
+	case hasCode(err, codeLockNotAvailable, codeDeadlock):
 		return fmt.Errorf("%w: %w", app.ErrLocked, err)
+	case hasCode(err, codeDiskFull):
+		return fmt.Errorf("%w: %w", app.ErrDiskFull, err)
+	case isUnavailable(err):
+		return fmt.Errorf("%w: %w", app.ErrDatabase, err)
 	}
 	if isUnstorable(err) {
 		return fmt.Errorf("%w: %w", app.ErrUnstorable, err)

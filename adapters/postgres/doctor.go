@@ -84,12 +84,12 @@ WHERE g.status = 'serving' AND g.checkpoint_at < now() - interval '1 minute'
 // leftOver looks for generations that nobody queries and nobody builds.
 func (d Doctor) leftOver(ctx context.Context) ([]app.Finding, error) {
 	return d.each(ctx, `SELECT g.projection, g.id::text FROM relay_store.generations g
-WHERE g.status <> 'serving' AND NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 1919249779 AND objid = 2)`,
+WHERE g.status = 'building' AND NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 1919249779 AND objid = 2)`,
 		func(projection, id string) app.Finding {
 			return app.Finding{
 				Severity: "warning",
 				What:     fmt.Sprintf("generation %s of %s is left over from a re-projection that did not end", id, projection),
-				Do:       "the next relay reproject or relay verify removes it",
+				Do:       "relay reproject --resume goes on with it, --cancel removes it",
 			}
 		})
 }

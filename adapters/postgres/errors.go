@@ -1,7 +1,12 @@
 package postgres
 
 import (
+	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
+	"strings"
 
 	"github.com/lib/pq"
 )
@@ -12,6 +17,7 @@ const (
 	codeDuplicateSchema  = "42P06"
 	codeLockNotAvailable = "55P03"
 	codeDeadlock         = "40P01"
+	codeDiskFull         = "53100"
 )
 
 func hasCode(err error, codes ...string) bool {
@@ -25,6 +31,19 @@ func hasCode(err error, codes ...string) bool {
 		}
 	}
 	return false
+}
+
+// isUnavailable tells whether the server went away or would not take us: SQLSTATE
+// classes 08 (connection), 57P (shutdown, start-up), 53300 (too many
+// connections), or no answer at all.
+func isUnavailable(err error) bool {
+	var e *pq.Error
+	if errors.As(err, &e) {
+		return e.Code.Class() == "08" || strings.HasPrefix(string(e.Code), "57P") || e.Code == "53300"
+	}
+	var network net.Error
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.EOF) || errors.As(err, &network)
 }
 
 // isUnstorable tells whether the server refused values for what they are:

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/lib/pq"
+
 	"relay/app"
 	"relay/domain/eventlog"
 	"relay/projections"
@@ -16,11 +18,12 @@ type Generations struct{}
 var _ app.Generations = Generations{}
 
 // Create implements app.Generations.
-func (Generations) Create(ctx context.Context, tx app.Tx, projection string, reprojection int64) (id int64, err error) {
-	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.generations (projection, status, rules_version, reprojection_id)
-VALUES ($1, 'building', $2, nullif($3, 0)) RETURNING id`, projection, projections.RulesVersion, reprojection).Scan(&id)
+func (Generations) Create(ctx context.Context, tx app.Tx, g app.Generation) (id int64, err error) {
+	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.generations (projection, status, rules_version, parts, reprojection_id, load_up_to)
+VALUES ($1, 'building', $2, $3, nullif($4, 0), $5) RETURNING id`,
+		g.Projection, projections.RulesVersion, pq.Array(g.Parts), g.Reprojection, int64(g.LoadUpTo)).Scan(&id)
 	if err != nil {
-		return 0, fmt.Errorf("note a new generation of %s: %w", projection, err)
+		return 0, fmt.Errorf("note a new generation of %s: %w", g.Projection, err)
 	}
 	return id, nil
 }
@@ -40,8 +43,16 @@ func (Generations) LockServing(ctx context.Context, tx app.Tx, projection string
 	return oneGeneration(ctx, tx, `WHERE projection = $1 AND status = 'serving' FOR UPDATE`, projection)
 }
 
-func oneGeneration(ctx context.Context, tx *sql.Tx, where string, arg any) (g app.Generation, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT id, projection, checkpoint, rules_version FROM relay_store.generations `+where, arg).Scan(&g.ID, &g.Projection, &g.Checkpoint, &g.Rules)
+const selectGeneration = `SELECT id, projection, status, parts, checkpoint, rules_version, coalesce(reprojection_id, 0), load_up_to, loaded, coalesce(retired_by, 0)
+FROM relay_store.generations `
+
+func scanGeneration(row interface{ Scan(...any) error }) (g app.Generation, err error) {
+	err = row.Scan(&g.ID, &g.Projection, &g.Status, pq.Array(&g.Parts), &g.Checkpoint, &g.Rules, &g.Reprojection, &g.LoadUpTo, &g.Loaded, &g.RetiredBy)
+	return g, err
+}
+
+func oneGeneration(ctx context.Context, tx *sql.Tx, where string, arg any) (app.Generation, error) {
+	g, err := scanGeneration(tx.QueryRowContext(ctx, selectGeneration+where, arg))
 	if err != nil {
 		return g, fmt.Errorf("look up generation %v: %w", arg, translate(err))
 	}
@@ -57,30 +68,48 @@ func (Generations) Move(ctx context.Context, tx app.Tx, id int64, checkpoint eve
 	return nil
 }
 
+// SetLoaded implements app.Generations.
+func (Generations) SetLoaded(ctx context.Context, tx app.Tx, id int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET loaded = true, checkpoint = load_up_to, checkpoint_at = now() WHERE id = $1`, id)
+	if err != nil {
+		return fmt.Errorf("note that generation %d is loaded: %w", id, err)
+	}
+	return nil
+}
+
+// SetParts implements app.Generations.
+func (Generations) SetParts(ctx context.Context, tx app.Tx, id int64, parts []string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET parts = $2 WHERE id = $1`, id, pq.Array(parts))
+	if err != nil {
+		return fmt.Errorf("note what generation %d holds: %w", id, err)
+	}
+	return nil
+}
+
 // Promote implements app.Generations.
-func (Generations) Promote(ctx context.Context, tx app.Tx, id int64) error {
-	for _, statement := range []string{
-		`UPDATE relay_store.generations SET status = 'former' WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = $1)`,
-		`UPDATE relay_store.generations SET status = 'serving' WHERE id = $1`,
-	} {
-		if _, err := tx.ExecContext(ctx, statement, id); err != nil {
-			return fmt.Errorf("promote generation %d: %w", id, err)
-		}
+func (Generations) Promote(ctx context.Context, tx app.Tx, id, reprojection int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET status = 'former', retired_by = nullif($2, 0)
+WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = $1)`, id, reprojection)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `UPDATE relay_store.generations SET status = 'serving', retired_by = NULL WHERE id = $1`, id)
+	}
+	if err != nil {
+		return fmt.Errorf("promote generation %d: %w", id, err)
 	}
 	return nil
 }
 
 // Unserved implements app.Generations.
 func (Generations) Unserved(ctx context.Context, tx app.Tx) ([]app.Generation, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT id, projection, checkpoint, rules_version FROM relay_store.generations WHERE status <> 'serving' ORDER BY id`)
+	rows, err := tx.QueryContext(ctx, selectGeneration+`WHERE status <> 'serving' ORDER BY id`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var list []app.Generation
 	for rows.Next() {
-		var g app.Generation
-		if err := rows.Scan(&g.ID, &g.Projection, &g.Checkpoint, &g.Rules); err != nil {
+		g, err := scanGeneration(rows)
+		if err != nil {
 			return nil, err
 		}
 		list = append(list, g)
@@ -89,14 +118,20 @@ func (Generations) Unserved(ctx context.Context, tx app.Tx) ([]app.Generation, e
 }
 
 // Forget implements app.Generations.
-func (Generations) Forget(ctx context.Context, tx app.Tx, id int64) error {
-	for _, statement := range []string{
-		`DELETE FROM relay_store.issues WHERE generation = $1`,
-		`DELETE FROM relay_store.generations WHERE id = $1 AND status <> 'serving'`,
-	} {
-		if _, err := tx.ExecContext(ctx, statement, id); err != nil {
-			return fmt.Errorf("forget generation %d: %w", id, err)
-		}
+func (g Generations) Forget(ctx context.Context, tx app.Tx, id int64) error {
+	if err := g.ForgetIssues(ctx, tx, id); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM relay_store.generations WHERE id = $1 AND status <> 'serving'`, id); err != nil {
+		return fmt.Errorf("forget generation %d: %w", id, err)
+	}
+	return nil
+}
+
+// ForgetIssues implements app.Generations.
+func (Generations) ForgetIssues(ctx context.Context, tx app.Tx, id int64) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM relay_store.issues WHERE generation = $1`, id); err != nil {
+		return fmt.Errorf("forget the issues of generation %d: %w", id, err)
 	}
 	return nil
 }

@@ -3,10 +3,10 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"hash/maphash"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"relay/app"
 	"relay/domain/eventlog"
@@ -15,168 +15,203 @@ import (
 )
 
 // Load implements app.Tables.
-func (p Profiles) Load(generation int64) app.Loader {
-	return &profilesLoader{tables: p, db: p.db, generation: generation, seed: maphash.MakeSeed()}
+func (p Profiles) Load(generation, memory int64) app.Loader {
+	return &profilesLoader{tables: p, db: p.db, generation: generation, memory: int(memory)}
 }
 
-// profilesLoader writes partial states to partials_gN, each in the bucket of
-// its person, and at the end merges bucket by bucket, so that memory holds one
-// bucket's people at a time.
+// profilesLoader keeps partial states in partials_gN, each in the bucket of its
+// person, and at the end merges bucket by bucket. Small results never leave
+// memory.
 type profilesLoader struct {
 	tables     Profiles
 	db         *sql.DB
 	generation int64
-	seed       maphash.Seed
+	memory     int // bytes of partial results that may wait in memory
 
-	mu     sync.Mutex
-	people map[string]profile.State // partial results that were never written
-	size   int
-	parted bool // whether partials_gN exists
+	mu      sync.Mutex
+	waits   waiting
+	spilled time.Time // when partial results were written last
 
-	unstorable projections.Issues
+	spilling sync.Mutex // held while partial results are written
+	created  bool       // whether their table is there; guarded by spilling
 }
 
-const (
-	partialsDDL = `CREATE UNLOGGED TABLE relay_store.partials_g%[1]d (
-    bucket      smallint         NOT NULL,
-    distinct_id text COLLATE "C" NOT NULL,
-    state       bytea            NOT NULL
-) PARTITION BY LIST (bucket)`
-	partialsBucketDDL = `CREATE UNLOGGED TABLE relay_store.partials_g%[1]d_%[2]d PARTITION OF relay_store.partials_g%[1]d FOR VALUES IN (%[2]d)`
-	writePartialsSQL  = `INSERT INTO relay_store.partials_g%[1]d (bucket, distinct_id, state) SELECT * FROM unnest($1::smallint[], $2::text[], $3::bytea[])`
-	readPartialsSQL   = `SELECT distinct_id, state FROM relay_store.partials_g%[1]d WHERE bucket = $1`
-	dropPartialsSQL   = `DROP TABLE IF EXISTS relay_store.partials_g%[1]d`
-)
+// waiting are partial results in memory.
+type waiting struct {
+	partials []*partials
+	size     int
+	holds    []eventlog.Range // what of the log is in them
+	ignored  projections.Issues
+}
 
-// buckets is how many parts the people are merged in.
-const buckets = 32
-
-// keepInMemory is how many bytes of partial results stay in memory until the
-// end before they are written out.
-const keepInMemory = 128 << 20
+// spillEvery bounds how much work is lost when a load is killed.
+const spillEvery = 3 * time.Second
 
 // Add implements app.Loader.
-func (l *profilesLoader) Add(ctx context.Context, fold projections.Fold) error {
+func (l *profilesLoader) Add(ctx context.Context, fold projections.Fold, of []eventlog.Range) error {
 	f := fold.(*projections.ProfilesFold)
+	full := l.take(newPartials(f.People), f.Ignored(), of)
+	if full == nil {
+		return nil
+	}
+	return l.spill(ctx, *full)
+}
+
+// take notes a partial result. It returns all that wait if they are to be
+// written.
+func (l *profilesLoader) take(p *partials, ignored projections.Issues, of []eventlog.Range) *waiting {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.people == nil {
-		l.people, l.size = f.People, f.Size()
-	} else {
-		for id, s := range f.People {
-			l.people[id] = profile.Merge(l.people[id], s)
-		}
-		l.size += f.Size()
+	if l.spilled.IsZero() {
+		l.spilled = time.Now()
 	}
-	if l.size < keepInMemory {
+	l.waits.partials = append(l.waits.partials, p)
+	l.waits.size += p.size
+	l.waits.holds = append(l.waits.holds, of...)
+	if l.waits.ignored == nil {
+		l.waits.ignored = projections.Issues{}
+	}
+	l.waits.ignored.Merge(ignored)
+	if l.waits.size < l.memory/4 && time.Since(l.spilled) < spillEvery {
 		return nil
 	}
-	return l.spill(ctx)
+	return l.takeAll()
 }
 
-// spill writes the partial results out of memory.
-func (l *profilesLoader) spill(ctx context.Context) error {
-	err := inTx(ctx, l.db, func(tx *sql.Tx) error {
-		if err := l.createPartials(ctx, tx); err != nil {
-			return fmt.Errorf("create the table of partial states: %w", err)
+// takeAll returns what waits, which is then nothing. The caller holds mu.
+func (l *profilesLoader) takeAll() *waiting {
+	all := l.waits
+	l.waits, l.spilled = waiting{}, time.Now()
+	return &all
+}
+
+// spill writes partial results out of memory.
+func (l *profilesLoader) spill(ctx context.Context, w waiting) error {
+	l.spilling.Lock()
+	defer l.spilling.Unlock()
+	err := inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
+		if !l.created {
+			if err := createPartials(ctx, tx, l.generation); err != nil {
+				return fmt.Errorf("create the table of partial states: %w", err)
+			}
 		}
-		return l.writePartials(ctx, tx)
+		if err := writePartials(ctx, tx, l.generation, w.partials); err != nil {
+			return fmt.Errorf("write partial states: %w", err)
+		}
+		return noteLoaded(ctx, tx, l.generation, w.holds, w.ignored)
 	})
-	if err != nil {
-		return err
-	}
-	l.people, l.size, l.parted = nil, 0, true
-	return nil
+	l.created = l.created || err == nil
+	return err
 }
 
-func (l *profilesLoader) createPartials(ctx context.Context, tx *sql.Tx) error {
-	if l.parted {
-		return nil
+// Finish implements app.Loader. Each bucket's rows are kept in the transaction
+// that drops its partial states.
+func (l *profilesLoader) Finish(ctx context.Context) error {
+	l.mu.Lock()
+	w := l.takeAll()
+	l.mu.Unlock()
+	var spilled bool
+	err := l.db.QueryRowContext(ctx, fmt.Sprintf(`SELECT to_regclass('relay_store.partials_g%d') IS NOT NULL`, l.generation)).Scan(&spilled)
+	if err != nil {
+		return fmt.Errorf("look for partial states: %w", err)
 	}
-	if err := execFor(ctx, tx, partialsDDL, l.generation); err != nil {
-		return err
+	if !spilled {
+		return l.writeAll(ctx, w)
 	}
-	for bucket := range buckets {
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf(partialsBucketDDL, l.generation, bucket)); err != nil {
+	if len(w.holds) > 0 {
+		if err := l.spill(ctx, *w); err != nil {
 			return err
 		}
 	}
+	if err := l.mergeBuckets(ctx); err != nil {
+		return fmt.Errorf("merge partial states: %w", err)
+	}
 	return nil
 }
 
-func (l *profilesLoader) writePartials(ctx context.Context, tx *sql.Tx) error {
-	var state []byte
-	columns := newColumns(oidInt2, oidText, oidBytea)
-	flush := func() error {
-		_, err := tx.ExecContext(ctx, fmt.Sprintf(writePartialsSQL, l.generation), arguments(columns)...)
-		columns = newColumns(oidInt2, oidText, oidBytea)
-		if err != nil {
-			return fmt.Errorf("write partial states: %w", err)
-		}
-		return nil
-	}
-	for id, s := range l.people {
-		columns[0].int2(int16(maphash.String(l.seed, id) % buckets))
-		columns[1].text(id)
-		state = s.AppendBinary(state[:0])
-		columns[2].bytes(state)
-		if len(columns[2].data) > maxStatement {
-			if err := flush(); err != nil {
+// writeAll makes rows of partial results that are all in memory.
+func (l *profilesLoader) writeAll(ctx context.Context, w *waiting) error {
+	return inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
+		unstorable := projections.Issues{}
+		for bucket := range buckets {
+			var list []partial
+			for _, p := range w.partials {
+				var err error
+				if list, err = appendPartials(list, p.of[bucket], 0, 1); err != nil {
+					return err
+				}
+			}
+			if err := l.write(ctx, tx, list, unstorable); err != nil {
 				return err
 			}
 		}
-	}
-	return flush()
+		unstorable.Merge(w.ignored)
+		return noteLoaded(ctx, tx, l.generation, w.holds, unstorable)
+	})
 }
 
-// Finish implements app.Loader.
-func (l *profilesLoader) Finish(ctx context.Context) (projections.Issues, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.unstorable = projections.Issues{}
-	if !l.parted {
-		return l.unstorable, l.write(ctx, l.people)
-	}
-	return l.unstorable, l.mergeParts(ctx)
-}
+// mergers is how many buckets are merged at once.
+const mergers = 2
 
-func (l *profilesLoader) mergeParts(ctx context.Context) error {
-	if err := l.spill(ctx); err != nil {
+func (l *profilesLoader) mergeBuckets(ctx context.Context) error {
+	merging, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range mergers {
+		wg.Go(func() {
+			for bucket := int(next.Add(1)) - 1; bucket < buckets && merging.Err() == nil; bucket = int(next.Add(1)) - 1 {
+				if err := inLoadTx(merging, l.db, func(tx *sql.Tx) error { return l.mergeBucket(merging, tx, bucket) }); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := context.Cause(merging); err != nil {
 		return err
-	}
-	for bucket := range buckets {
-		people, err := l.readBucket(ctx, bucket)
-		if err != nil {
-			return fmt.Errorf("read partial states: %w", err)
-		}
-		if err := l.write(ctx, people); err != nil {
-			return err
-		}
 	}
 	_, err := l.db.ExecContext(ctx, fmt.Sprintf(dropPartialsSQL, l.generation))
 	return err
 }
 
-func (l *profilesLoader) write(ctx context.Context, people map[string]profile.State) error {
-	err := inTx(ctx, l.db, func(tx *sql.Tx) error {
-		return l.tables.writeStates(ctx, tx, l.generation, people, false)
-	})
-	if !isUnstorable(err) {
+// mergeBucket makes rows of a bucket's partial states, unless it was done before.
+func (l *profilesLoader) mergeBucket(ctx context.Context, tx *sql.Tx, bucket int) error {
+	var size int
+	if err := tx.QueryRowContext(ctx, fmt.Sprintf(sizeOfBucketSQL, l.generation, bucket)).Scan(&size); err != nil || size < 0 {
 		return err
 	}
-	return l.writeEach(ctx, people)
+	unstorable := projections.Issues{}
+	passes := 1 + size/max(l.memory/4, 1)
+	for pass := range passes {
+		list, err := readBucket(ctx, tx, l.generation, bucket, pass, passes)
+		if err != nil {
+			return err
+		}
+		if err := l.write(ctx, tx, list, unstorable); err != nil {
+			return err
+		}
+	}
+	if err := (Generations{}).AddIssues(ctx, tx, l.generation, unstorable); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, fmt.Sprintf(dropBucketSQL, l.generation, bucket))
+	return err
 }
 
-// writeEach writes people one by one, and passes over whom the database cannot
-// hold.
-func (l *profilesLoader) writeEach(ctx context.Context, people map[string]profile.State) error {
-	return inTx(ctx, l.db, func(tx *sql.Tx) error {
-		for id, s := range people {
-			err := try(ctx, tx, func() error {
-				return l.tables.writeStates(ctx, tx, l.generation, map[string]profile.State{id: s}, false)
-			})
+// write merges partial states and writes people's rows; unstorable tells what
+// the database could not hold.
+func (l *profilesLoader) write(ctx context.Context, tx *sql.Tx, list []partial, unstorable projections.Issues) error {
+	return mergePartials(list, func(people []person) error {
+		err := l.tryWrite(ctx, tx, people)
+		if !isUnstorable(err) {
+			return err
+		}
+		for i := range people {
+			err := l.tryWrite(ctx, tx, people[i:i+1])
 			if isUnstorable(err) {
-				l.unstorable.Add(&eventlog.Entry{ReceivedAt: s.Last, Offset: lastOffset(s)}, projections.Unstorable, "a person's state")
+				s := people[i].state
+				unstorable.Add(&eventlog.Entry{ReceivedAt: s.Last, Offset: lastOffset(s)}, projections.Unstorable, "a person's state")
 				err = nil
 			}
 			if err != nil {
@@ -187,6 +222,11 @@ func (l *profilesLoader) writeEach(ctx context.Context, people map[string]profil
 	})
 }
 
+// tryWrite writes the people's rows as a whole, or none.
+func (l *profilesLoader) tryWrite(ctx context.Context, tx *sql.Tx, people []person) error {
+	return try(ctx, tx, func() error { return l.tables.writeStates(ctx, tx, l.generation, people, false) })
+}
+
 // lastOffset is where to look for an example of a person's traits.
 func lastOffset(s profile.State) (last eventlog.Offset) {
 	for _, t := range s.Traits {
@@ -195,24 +235,7 @@ func lastOffset(s profile.State) (last eventlog.Offset) {
 	return last
 }
 
-func (l *profilesLoader) readBucket(ctx context.Context, bucket int) (map[string]profile.State, error) {
-	rows, err := l.db.QueryContext(ctx, fmt.Sprintf(readPartialsSQL, l.generation), bucket)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	people := map[string]profile.State{}
-	var id string
-	var data sql.RawBytes
-	for rows.Next() {
-		if err := rows.Scan(&id, &data); err != nil {
-			return nil, err
-		}
-		s, err := profile.DecodeState(data)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("partial state of %q", id), err)
-		}
-		people[id] = profile.Merge(people[id], s)
-	}
-	return people, rows.Err()
+// Index implements app.Loader.
+func (l *profilesLoader) Index(ctx context.Context) error {
+	return inTx(ctx, l.db, func(tx *sql.Tx) error { return l.tables.Index(ctx, tx, l.generation) })
 }

@@ -3,13 +3,16 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/lib/pq"
 
 	"relay/app"
+	"relay/domain/eventlog"
 )
 
 // Reprojections implements app.Reprojections.
@@ -24,7 +27,7 @@ const claimKey = "1919249779, 2"
 
 // Claim implements app.Reprojections. The lock belongs to a connection of its
 // own, so it ends with the process, however that ends.
-func (r Reprojections) Claim(ctx context.Context, what string) (func(), error) {
+func (r Reprojections) Claim(ctx context.Context, what string) (app.Claim, error) {
 	conn, err := r.DB.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect for the claim: %w", err)
@@ -43,11 +46,25 @@ func (r Reprojections) Claim(ctx context.Context, what string) (func(), error) {
 		conn.Close()
 		return nil, fmt.Errorf("name the claim: %w", err)
 	}
-	return func() { r.release(conn) }, nil
+	return claim{conn}, nil
 }
 
-func (r Reprojections) release(conn *sql.Conn) {
-	ctx := context.Background()
+// claim implements app.Claim.
+type claim struct {
+	conn *sql.Conn
+}
+
+// Check implements app.Claim. The end of ctx does not end the question, since
+// that would end the connection, and the claim with it.
+func (c claim) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return c.conn.PingContext(ctx)
+}
+
+// Release implements app.Claim.
+func (c claim) Release() {
+	ctx, conn := context.Background(), c.conn
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock(`+claimKey+`), set_config('application_name', 'relay', false)`); err != nil {
 		_ = conn.Raw(func(any) error { return fmt.Errorf("drop the connection: %w", sql.ErrConnDone) })
 	}
@@ -71,28 +88,83 @@ WHERE l.locktype = 'advisory' AND l.classid = 1919249779 AND l.objid = 2 AND l.g
 func (Reprojections) Abandoned(ctx context.Context, tx app.Tx) error {
 	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET finished_at = now(),
     status = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END,
-    error = 'the process that ran it (' || owner || ') ended while ' || phase WHERE status = 'running'`)
+    error = 'the process that ran it (' || owner || ') ended while ' || phase || '; relay reproject --resume goes on from there, --cancel removes what was built' WHERE status = 'running'`)
 	return err
 }
 
 // Start implements app.Reprojections.
 func (Reprojections) Start(ctx context.Context, tx app.Tx, p app.Reprojection) (id int64, err error) {
-	host, _ := os.Hostname() // a name for people; none is no harm
-	owner := fmt.Sprintf("process %d on %s", os.Getpid(), host)
-	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.reprojections (projections, from_offset, mapping_version, as_of, status, phase, owner)
-VALUES ($1, $2, $3, $4, 'running', $5, $6) RETURNING id`,
-		pq.Array(p.Projections), int64(p.From), p.Version, int64(p.AsOf), app.PhasePlanning, owner).Scan(&id)
+	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.reprojections (projections, rebuilt, from_offset, mapping_version, as_of, undoes, status, phase, owner)
+VALUES ($1, $2, $3, $4, $5, nullif($6, 0), 'running', $7, $8) RETURNING id`,
+		pq.Array(p.Projections), pq.Array(append([]string{}, p.Rebuilt...)), int64(p.From), p.Version, int64(p.AsOf), p.Undoes, app.PhasePlanning, owner()).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("record the re-projection: %w", err)
 	}
 	return id, nil
 }
 
+// owner names this process for people.
+func owner() string {
+	host, _ := os.Hostname() // none is no harm
+	return fmt.Sprintf("process %d on %s", os.Getpid(), host)
+}
+
+// Restart implements app.Reprojections.
+func (Reprojections) Restart(ctx context.Context, tx app.Tx, id int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections
+SET status = 'running', owner = $2, error = NULL, finished_at = NULL, cancel_requested = false WHERE id = $1`, id, owner())
+	if err != nil {
+		return fmt.Errorf("record that re-projection %d goes on: %w", id, err)
+	}
+	return nil
+}
+
+const selectReprojection = `SELECT id, projections, rebuilt, from_offset, mapping_version, as_of, coalesce(undoes, 0), coalesce(control_offset, 0) FROM relay_store.reprojections `
+
+// Get implements app.Reprojections.
+func (Reprojections) Get(ctx context.Context, tx app.Tx, id int64) (app.Reprojection, error) {
+	return scanReprojection(tx.QueryRowContext(ctx, selectReprojection+`WHERE id = $1`, id))
+}
+
+// LastDone implements app.Reprojections.
+func (Reprojections) LastDone(ctx context.Context, tx app.Tx) (app.Reprojection, error) {
+	return scanReprojection(tx.QueryRowContext(ctx, selectReprojection+`WHERE control_offset IS NOT NULL ORDER BY control_offset DESC LIMIT 1`))
+}
+
+func scanReprojection(row *sql.Row) (p app.Reprojection, err error) {
+	err = row.Scan(&p.ID, pq.Array(&p.Projections), pq.Array(&p.Rebuilt), &p.From, &p.Version, &p.AsOf, &p.Undoes, &p.Control)
+	if err != nil {
+		return p, fmt.Errorf("look up a re-projection: %w", translate(err))
+	}
+	return p, nil
+}
+
+// Switched implements app.Reprojections. A process that lost its claim with a
+// connection may find that another one cleaned up after it.
+func (Reprojections) Switched(ctx context.Context, tx app.Tx, id int64, control eventlog.Offset) error {
+	result, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET control_offset = $2 WHERE id = $1 AND status = 'running' AND owner = $3`, id, int64(control), owner())
+	if err != nil {
+		return fmt.Errorf("record the switch of re-projection %d: %w", id, err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("re-projection %d was taken over by another process, see relay.reprojections", id)
+	}
+	return nil
+}
+
 // Progress implements app.Reprojections.
 func (r Reprojections) Progress(ctx context.Context, p app.Progress) error {
-	_, err := r.DB.ExecContext(ctx, `UPDATE relay_store.reprojections SET phase = $2, done = $3, total = $4 WHERE id = $1`,
-		p.ID, p.Phase, p.Done, p.Total)
+	_, err := r.DB.ExecContext(ctx, `UPDATE relay_store.reprojections SET phase = $2, done = $3, total = $4, calls = $5, calls_per_second = $6, issues = $7,
+    live_rows_per_second = $8, live_lag_seconds = $9, expected_at = CASE WHEN $10 > 0 THEN now() + $10 * interval '1 second' END, error = $11 WHERE id = $1 AND status = 'running'`,
+		p.ID, p.Phase, p.Done, p.Total, p.Calls, p.CallsPerSecond, p.Issues, p.Live.RowsPerSecond, p.Live.Lag.Seconds(), p.Left.Seconds(), waitingText(p.Waiting))
 	return err
+}
+
+func waitingText(why error) (text sql.NullString) {
+	if why != nil {
+		text = sql.NullString{String: "will be tried again: " + why.Error(), Valid: true}
+	}
+	return text
 }
 
 // RequestCancel implements app.Reprojections.
@@ -126,4 +198,14 @@ func (Reprojections) End(ctx context.Context, tx app.Tx, id int64, cause error) 
 		return fmt.Errorf("record the end of re-projection %d: %w", id, err)
 	}
 	return nil
+}
+
+// List returns the last re-projections as relay.reprojections has them, the
+// newest first.
+func (r Reprojections) List(ctx context.Context, limit int) (list []json.RawMessage, err error) {
+	err = Database(r).InSnapshot(ctx, func(tx app.Tx) error {
+		list, err = readJSON(ctx, tx, `SELECT to_jsonb(r) FROM relay.reprojections r ORDER BY id DESC LIMIT $1`, limit)
+		return err
+	})
+	return list, err
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"relay/app"
 )
@@ -14,7 +15,10 @@ type Statuses struct {
 	DB *sql.DB
 }
 
-var _ app.StatusReader = Statuses{}
+var (
+	_ app.StatusReader = Statuses{}
+	_ app.LiveReader   = Statuses{}
+)
 
 const headSQL = `SELECT coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0)`
 
@@ -67,16 +71,35 @@ func readLag(ctx context.Context, tx *sql.Tx) ([]app.ProjectionStatus, error) {
 
 func readLastRun(ctx context.Context, tx *sql.Tx) (*app.RunStatus, error) {
 	var r app.RunStatus
-	var finished sql.NullTime
+	var finished, expected sql.NullTime
 	var text sql.NullString
-	err := tx.QueryRowContext(ctx, `SELECT id, status, phase, done, total, started_at, finished_at, error FROM relay_store.reprojections ORDER BY id DESC LIMIT 1`).
-		Scan(&r.ID, &r.Status, &r.Phase, &r.Done, &r.Total, &r.StartedAt, &finished, &text)
+	err := tx.QueryRowContext(ctx, `SELECT id, status, phase, done, total, started_at, finished_at, error, calls_per_second, issues, expected_at
+FROM relay_store.reprojections ORDER BY id DESC LIMIT 1`).
+		Scan(&r.ID, &r.Status, &r.Phase, &r.Done, &r.Total, &r.StartedAt, &finished, &text, &r.CallsPerSecond, &r.Issues, &expected)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if finished.Valid {
 		r.FinishedAt = &finished.Time
 	}
+	if expected.Valid && r.Status == "running" {
+		r.ExpectedAt = &expected.Time
+	}
 	r.Error = text.String
 	return &r, err
+}
+
+// liveSQL: as lagSQL, of the projection that is furthest behind.
+const liveSQL = `SELECT coalesce(min(g.checkpoint), 0), coalesce(max(extract(epoch FROM clock_timestamp() -
+    (SELECT l.received_at FROM relay.log l WHERE l."offset" > g.checkpoint ORDER BY l."offset" LIMIT 1))), 0)
+FROM relay_store.generations g WHERE g.status = 'serving'`
+
+// Live implements app.LiveReader.
+func (s Statuses) Live(ctx context.Context) (live app.Live, err error) {
+	var seconds float64
+	if err := s.DB.QueryRowContext(ctx, liveSQL).Scan(&live.Checkpoint, &seconds); err != nil {
+		return live, fmt.Errorf("read how the live projections stand: %w", err)
+	}
+	live.Lag = time.Duration(max(seconds, 0) * float64(time.Second))
+	return live, nil
 }

@@ -29,6 +29,7 @@ type exchange struct {
 	started time.Time
 	left    time.Duration // of WriteTimeout
 
+	secret  string // the key as it was shown
 	key     app.Key
 	known   bool // whether the key was found
 	gzipped bool

@@ -77,6 +77,7 @@ func replayCases(prefix string) []replayCase {
 		{"channel change", "", reproject},
 		{"plan of a prefix change", newPrefix, append(reproject, "--plan")},
 		{"prefix change", "", reproject},
+		{"undo of a prefix change", "", []string{"reproject", "--undo"}},
 		{"verify", "", []string{"verify"}},
 	}
 }

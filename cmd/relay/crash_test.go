@@ -133,16 +133,19 @@ func (i *instance) killIn(phase string) {
 	}
 }
 
-// checkNothingLeftOver: there are tables of the served generations and of no
-// others.
+// checkNothingLeftOver: there are tables of the served generations, of those
+// that the last re-projection took the place of, and of no others.
 func checkNothingLeftOver(t *testing.T, relay *instance) {
 	t.Helper()
 	db := relay.open()
 	left := text(t, db, `SELECT string_agg(relname, ', ') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'relay_store' AND c.relkind IN ('r', 'p') AND c.relname ~ '_g[0-9]+(_|$)'
-  AND substring(c.relname FROM '_g([0-9]+)')::bigint NOT IN (SELECT id FROM relay_store.generations WHERE status = 'serving')`)
+  AND substring(c.relname FROM '_g([0-9]+)')::bigint NOT IN (SELECT id FROM relay_store.generations WHERE status IN ('serving', 'former'))`)
 	if left != "" {
 		t.Errorf("tables left over: %s", left)
+	}
+	if old := text(t, db, `SELECT count(*) FROM relay_store.generations WHERE status = 'former' AND retired_by <> (SELECT max(id) FROM relay.reprojections WHERE status = 'done')`); old != "0" {
+		t.Errorf("%s former generations of earlier re-projections are kept", old)
 	}
 }
 

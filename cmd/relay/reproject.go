@@ -1,15 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/docker/go-units"
-	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 
 	"relay/app"
@@ -24,17 +22,32 @@ func reprojectCommand() *cli.Command {
 			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"},
 			&cli.BoolFlag{Name: "plan", Usage: "print what would be rebuilt, and why, and do nothing"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "build aside, tell what would change, and change nothing"},
-			&cli.BoolFlag{Name: "cancel", Usage: "end the re-projection that runs and remove what it built"}, jsonFlag,
+			&cli.BoolFlag{Name: "resume", Usage: "go on with one that was interrupted"},
+			&cli.BoolFlag{Name: "cancel", Usage: "end the one that runs, or was interrupted, and remove what it built"},
+			&cli.BoolFlag{Name: "undo", Usage: "go back to what was served before the last one, brought up to date"},
+			&cli.BoolFlag{Name: "drop-former", Usage: "remove what was served before the last one; it cannot be undone then"},
+			&cli.IntFlag{Name: "max-load", Value: 100, Usage: "percent of the time that its readers work; less leaves more room for live traffic"},
+			memoryFlag, jsonFlag,
 		},
 		Action: with(func(c *cli.Context, s *system) error {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
-			if c.Bool("cancel") {
-				return cancelReprojection(c, s)
+			if err := checkModes(c); err != nil {
+				return err
 			}
-			if !c.IsSet("from") {
-				return usageError{errors.New("relay reproject needs --from: beginning, a log offset, a time, or mapping:N")}
+			if err := s.limit(c); err != nil {
+				return err
+			}
+			switch {
+			case c.Bool("cancel"):
+				return cancelReprojection(c, s)
+			case c.Bool("drop-former"):
+				return dropFormer(c, s)
+			case c.Bool("resume"):
+				return runReprojection(c, s, (*app.Reprojector).Resume)
+			case c.Bool("undo"):
+				return runReprojection(c, s, (*app.Reprojector).Undo)
 			}
 			chosen, err := s.choose(c.String("projection"))
 			if err != nil {
@@ -45,10 +58,36 @@ func reprojectCommand() *cli.Command {
 	}
 }
 
+// checkModes refuses flags that do not go together.
+func checkModes(c *cli.Context) error {
+	var given []string
+	for _, mode := range []string{"from", "resume", "cancel", "undo", "drop-former"} {
+		if c.IsSet(mode) {
+			given = append(given, "--"+mode)
+		}
+	}
+	switch {
+	case len(given) == 0:
+		return usageError{errors.New("relay reproject needs --from: beginning, a log offset, a time, or mapping:N (or one of --resume, --cancel, --undo, --drop-former)")}
+	case len(given) > 1:
+		return usageError{fmt.Errorf("%s do not go together", strings.Join(given, " and "))}
+	case c.Bool("plan") && c.Bool("dry-run"):
+		return usageError{errors.New("--plan and --dry-run do not go together")}
+	case (c.Bool("plan") || c.Bool("dry-run")) && !c.IsSet("from"):
+		return usageError{errors.New("--plan and --dry-run go with --from")}
+	case c.Int("max-load") < 1 || c.Int("max-load") > 100:
+		return usageError{fmt.Errorf("--max-load %d: a percentage from 1 to 100 is wanted", c.Int("max-load"))}
+	}
+	return nil
+}
+
 func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projection) error {
 	from, err := app.ParseFrom(fromText, s.reader)
 	if err != nil {
 		return usageError{err}
+	}
+	if c.Bool("dry-run") {
+		return dryRun(c, s, from, chosen)
 	}
 	plan, err := s.reprojector(nil).Plan(c.Context, from, chosen)
 	if err != nil {
@@ -57,15 +96,19 @@ func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projecti
 	if c.Bool("plan") {
 		return printPlan(c, plan)
 	}
-	if c.Bool("dry-run") {
-		return dryRun(c, s, from, chosen)
-	}
 	for _, step := range plan.Projections {
 		say(c, "%s", stepText(step))
 	}
+	return runReprojection(c, s, func(r *app.Reprojector, ctx context.Context) (app.Reprojection, error) {
+		return r.Run(ctx, from, chosen)
+	})
+}
+
+// runReprojection runs one and tells of it.
+func runReprojection(c *cli.Context, s *system, run func(*app.Reprojector, context.Context) (app.Reprojection, error)) error {
 	progress := newProgressView(c)
 	started := time.Now()
-	done, err := s.reprojector(progress.report).Run(c.Context, from, chosen)
+	done, err := run(s.reprojector(progress.report), c.Context)
 	calls := progress.finish()
 	if err != nil {
 		return fmt.Errorf("%w (the rows that people query are as they were)", err)
@@ -73,12 +116,28 @@ func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projecti
 	took := time.Since(started)
 	if c.Bool("json") {
 		return printJSON(c, map[string]any{
-			"id": done.ID, "projections": done.Projections, "from_offset": done.From, "mapping_version": done.Version,
-			"calls": calls, "seconds": took.Seconds(),
+			"id": done.ID, "projections": done.Projections, "rebuilt": append([]string{}, done.Rebuilt...), "undoes": done.Undoes,
+			"from_offset": done.From, "mapping_version": done.Version, "calls": calls, "seconds": took.Seconds(),
 		})
+	}
+	if done.Undoes != 0 {
+		printText(c, "re-projection %d undoes %d: what was served before it is served again; %.1f s", done.ID, done.Undoes, took.Seconds())
+		return nil
 	}
 	printText(c, "re-projection %d: %v from log offset %d under mapping version %d: %d calls in %.1f s, %.0f calls/s",
 		done.ID, done.Projections, done.From, done.Version, calls, took.Seconds(), float64(calls)/took.Seconds())
+	return nil
+}
+
+func dropFormer(c *cli.Context, s *system) error {
+	dropped, err := s.reprojector(nil).DropFormer(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, map[string]int{"dropped": dropped})
+	}
+	printText(c, "%d former generations removed", dropped)
 	return nil
 }
 
@@ -100,73 +159,4 @@ func stepText(step app.PlanStep) string {
 	}
 	return fmt.Sprintf("  %s: rebuilt from %d log rows with %s calls, %s on disk (%s)",
 		step.Projection, step.Rows, step.Kinds, units.BytesSize(float64(step.Bytes)), why)
-}
-
-// progressView shows a re-projection's progress: a bar on a terminal, a line
-// every few seconds elsewhere.
-type progressView struct {
-	out io.Writer
-	bar *progressbar.ProgressBar // nil where there is no terminal
-
-	mu      sync.Mutex
-	started time.Time
-	said    time.Time
-	last    app.Progress
-}
-
-// sayEvery is how often a line is written where there is no terminal.
-const sayEvery = 3 * time.Second
-
-func newProgressView(c *cli.Context) *progressView {
-	v := &progressView{out: c.App.ErrWriter, started: time.Now(), said: time.Now()}
-	if isTerminal(c) {
-		v.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(v.out), progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"), progressbar.OptionThrottle(200*time.Millisecond),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
-	}
-	return v
-}
-
-func (v *progressView) report(p app.Progress) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	newPhase := p.Phase != v.last.Phase || p.Projection != v.last.Projection
-	v.last = p
-	if v.bar != nil {
-		v.bar.ChangeMax64(max(p.Total, 1))
-		v.bar.Describe(fmt.Sprintf("%s, %.0f calls/s", phaseText(p), float64(p.Calls)/max(time.Since(v.started).Seconds(), 0.001)))
-		_ = v.bar.Set64(p.Done) // a bar that cannot be drawn is no reason to stop
-		return
-	}
-	if newPhase || time.Since(v.said) > sayEvery {
-		v.said = time.Now()
-		fmt.Fprintln(v.out, v.line(p))
-	}
-}
-
-func phaseText(p app.Progress) string {
-	if p.Projection == "" {
-		return p.Phase
-	}
-	return p.Phase + " " + p.Projection
-}
-
-func (v *progressView) line(p app.Progress) string {
-	seconds := time.Since(v.started).Seconds()
-	line := fmt.Sprintf("%s: %d of %d log rows, %.0f calls/s", phaseText(p), p.Done, p.Total, float64(p.Calls)/max(seconds, 0.001))
-	if p.Done > 0 && p.Done < p.Total {
-		left := time.Duration(seconds * float64(p.Total-p.Done) / float64(p.Done) * float64(time.Second))
-		line += fmt.Sprintf(", about %s left", left.Round(time.Second))
-	}
-	return line
-}
-
-// finish ends the view and returns how many calls were read.
-func (v *progressView) finish() int64 {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.bar != nil {
-		_ = v.bar.Finish()
-	}
-	return v.last.Calls
 }

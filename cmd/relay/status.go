@@ -46,7 +46,14 @@ func printStatus(c *cli.Context, status app.Status) {
 func phaseOf(r *app.RunStatus) string {
 	switch {
 	case r.Status == "running":
-		return fmt.Sprintf(" (%s, %d of %d log rows)", r.Phase, r.Done, r.Total)
+		text := fmt.Sprintf(" (%s, %d of %d log rows, %.0f calls/s, %d issues", r.Phase, r.Done, r.Total, r.CallsPerSecond, r.Issues)
+		if r.ExpectedAt != nil {
+			text += ", reading done at about " + when(*r.ExpectedAt)
+		}
+		if r.Error != "" {
+			text += "; " + r.Error
+		}
+		return text + ")"
 	case r.Error != "":
 		return " (" + r.Error + ")"
 	}

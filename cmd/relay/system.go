@@ -37,7 +37,9 @@ type system struct {
 	projections []app.Projection
 	reader      eventlog.Reader
 	controls    eventlog.Controls
-	migrated    int // how many migrations ran just now
+	migrated    int   // how many migrations ran just now
+	memory      int64 // budget of a rebuild in bytes; 0: the default
+	maxLoad     int   // of a rebuild; 0: 100
 }
 
 // connections is how many a command may have open at once.
@@ -75,7 +77,7 @@ func connect(c *cli.Context) (*system, error) {
 	s.db = db
 	s.database = postgres.Database{DB: db}
 	s.projections = []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend},
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
 		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
 	}
 	return s, nil
@@ -133,10 +135,10 @@ func (s *system) projector(observe func(string, app.BatchResult), onError func(s
 
 func (s *system) reprojector(report func(app.Progress)) *app.Reprojector {
 	return &app.Reprojector{
-		DB: s.database, All: s.projections, Log: s.reader, LogSize: s.reader, Controls: s.controls,
+		DB: s.database, All: s.projections, Log: s.reader, LogSize: s.reader, Live: postgres.Statuses{DB: s.db}, Controls: s.controls,
 		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: s.db}, Timelines: postgres.Timelines{},
-		Builder:   &app.Builder{DB: s.database, Log: s.reader, Workers: 2},
-		Projector: s.projector(nil, nil), Logger: s.logger, Report: report,
+		Builder:   &app.Builder{DB: s.database, Log: s.reader, Workers: 2, Memory: s.memory},
+		Projector: s.projector(nil, nil), Logger: s.logger, MaxLoad: s.maxLoad, Report: report,
 	}
 }
 

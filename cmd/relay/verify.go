@@ -10,7 +10,7 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "rebuild aside and compare, row by row, with what is being served",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"}, jsonFlag,
+			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"}, memoryFlag, jsonFlag,
 		},
 		Action: with(verify),
 	}
@@ -19,6 +19,9 @@ func verifyCommand() *cli.Command {
 func verify(c *cli.Context, s *system) error {
 	chosen, err := s.choose(c.String("projection"))
 	if err != nil {
+		return err
+	}
+	if err := s.limit(c); err != nil {
 		return err
 	}
 	progress := newProgressView(c)

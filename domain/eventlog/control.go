@@ -13,6 +13,7 @@ import (
 type Control struct {
 	MappingActivated *MappingActivated
 	Reprojected      *Reprojected
+	Undone           *Undone
 }
 
 // ControlEntry is a control and where it stands in the log.
@@ -39,11 +40,18 @@ type Reprojected struct {
 	AsOf        Offset   `json:"as_of"`
 }
 
+// Undone says that the control entry at the offset Entry, a re-projection or the
+// undoing of one, counts no more.
+type Undone struct {
+	Entry Offset `json:"entry"`
+}
+
 // The types of controls, as the key "relay" names them. They stand in logs for
 // ever: add some, change none. "forgotten" is kept for a person forgotten.
 const (
 	mappingActivated = "mapping_activated"
 	reprojected      = "reprojected"
+	undone           = "undone"
 )
 
 // ErrBadControl is returned for a control that lacks something or that
@@ -56,16 +64,23 @@ func EncodeControl(c Control) ([]byte, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if c.MappingActivated != nil {
+	switch {
+	case c.MappingActivated != nil:
 		return json.Marshal(struct {
 			Relay string `json:"relay"`
 			*MappingActivated
 		}{mappingActivated, c.MappingActivated})
+	case c.Reprojected != nil:
+		return json.Marshal(struct {
+			Relay string `json:"relay"`
+			*Reprojected
+		}{reprojected, c.Reprojected})
+	default:
+		return json.Marshal(struct {
+			Relay string `json:"relay"`
+			*Undone
+		}{undone, c.Undone})
 	}
-	return json.Marshal(struct {
-		Relay string `json:"relay"`
-		*Reprojected
-	}{reprojected, c.Reprojected})
 }
 
 // DecodeControl reads what EncodeControl wrote. The result does not keep
@@ -87,6 +102,9 @@ func DecodeControl(payload []byte) (Control, error) {
 	case reprojected:
 		c.Reprojected = new(Reprojected)
 		content = c.Reprojected
+	case undone:
+		c.Undone = new(Undone)
+		content = c.Undone
 	default:
 		return Control{}, fmt.Errorf("%w: unknown type %q; a newer relay may have written it, run that one", ErrBadControl, head.Relay)
 	}
@@ -97,13 +115,21 @@ func DecodeControl(payload []byte) (Control, error) {
 }
 
 func (c Control) check() error {
+	set := 0
+	for _, is := range []bool{c.MappingActivated != nil, c.Reprojected != nil, c.Undone != nil} {
+		if is {
+			set++
+		}
+	}
 	switch {
-	case (c.MappingActivated == nil) == (c.Reprojected == nil):
+	case set != 1:
 		return fmt.Errorf("%w: exactly one content is wanted", ErrBadControl)
 	case c.MappingActivated != nil:
 		return c.MappingActivated.check()
-	default:
+	case c.Reprojected != nil:
 		return c.Reprojected.check()
+	default:
+		return c.Undone.check()
 	}
 }
 
@@ -125,6 +151,13 @@ func (r *Reprojected) check() error {
 		return fmt.Errorf("%w: %s: from offset %d; offsets begin at %d", ErrBadControl, reprojected, r.From, FirstOffset)
 	case len(r.Projections) == 0:
 		return fmt.Errorf("%w: %s: it names no projection", ErrBadControl, reprojected)
+	}
+	return nil
+}
+
+func (u *Undone) check() error {
+	if u.Entry < FirstOffset {
+		return fmt.Errorf("%w: %s: entry %d; offsets begin at %d", ErrBadControl, undone, u.Entry, FirstOffset)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ func samples() map[string]Control {
 			CreatedAt: time.Date(2026, 1, 31, 12, 0, 0, 123456000, time.UTC),
 		}},
 		"reprojected": {Reprojected: &Reprojected{Projections: []string{"events"}, From: 1, Version: 2, AsOf: 1200}},
+		"undone":      {Undone: &Undone{Entry: 1300}},
 	}
 }
 
@@ -47,6 +48,7 @@ func TestDecodeControlRefuses(t *testing.T) {
 		`[]`:                               "cannot unmarshal array",
 		`{"type":"track","userId":"u"}`:    `unknown type ""`,
 		`{"relay":"forgotten","id":"u"}`:   `unknown type "forgotten"`,
+		`{"relay":"undone"}`:               "offsets begin at 1",
 		`{"relay":"mapping_activated"}`:    "versions count from 1",
 		`{"relay":"reprojected","from":1}`: "versions count from 1",
 		`{"relay":"mapping_activated","version":1}`:                                     "not a JSON object",

@@ -187,30 +187,51 @@ func TestTimelineRefusesOtherJSON(t *testing.T) {
 
 func TestFold(t *testing.T) {
 	t.Parallel()
-	timelines := NewTimelines("profiles", "events")
+	var entries []eventlog.ControlEntry
+	add := func(at eventlog.Offset, c eventlog.Control) {
+		entries = append(entries, eventlog.ControlEntry{Offset: at, Control: c})
+	}
 	activate := func(at eventlog.Offset, version int) {
-		Fold(timelines, eventlog.Control{MappingActivated: &eventlog.MappingActivated{Version: version}}, at)
+		add(at, eventlog.Control{MappingActivated: &eventlog.MappingActivated{Version: version}})
 	}
 	reproject := func(at, from eventlog.Offset, version int, asOf eventlog.Offset, projections ...string) {
-		Fold(timelines, eventlog.Control{Reprojected: &eventlog.Reprojected{
+		add(at, eventlog.Control{Reprojected: &eventlog.Reprojected{
 			Projections: projections, From: from, Version: version, AsOf: asOf,
-		}}, at)
+		}})
 	}
-	activate(100, 2)
-	activate(200, 3) // while the replay of version 2 runs
-	reproject(300, 50, 2, 100, "events", "retired")
-	want := map[string]string{
-		"profiles": `[{"from":1,"version":1},{"from":100,"version":2},{"from":200,"version":3}]`,
-		"events":   `[{"from":1,"version":1},{"from":50,"version":2},{"from":200,"version":3}]`,
-	}
-	if len(timelines) != len(want) {
-		t.Errorf("got %v", timelines)
-	}
-	for name, spans := range want {
-		if got, err := json.Marshal(timelines[name]); string(got) != spans || err != nil {
-			t.Errorf("%s: got %s, want %s", name, got, spans)
+	undo := func(at, entry eventlog.Offset) { add(at, eventlog.Control{Undone: &eventlog.Undone{Entry: entry}}) }
+	check := func(when, events string) {
+		t.Helper()
+		want := map[string]string{
+			"profiles": `[{"from":1,"version":1},{"from":100,"version":2},{"from":200,"version":3}]`,
+			"events":   events,
+		}
+		timelines := Fold(entries, "profiles", "events")
+		if len(timelines) != len(want) {
+			t.Errorf("%s: got %v", when, timelines)
+		}
+		for name, spans := range want {
+			if got, err := json.Marshal(timelines[name]); string(got) != spans || err != nil {
+				t.Errorf("%s, %s: got %s, want %s", when, name, got, spans)
+			}
 		}
 	}
+	const before = `[{"from":1,"version":1},{"from":100,"version":2},{"from":200,"version":3}]`
+	const after = `[{"from":1,"version":1},{"from":50,"version":2},{"from":200,"version":3}]`
+	activate(100, 2)
+	activate(200, 3) // while the replay of version 2 runs
+	check("two activations", before)
+	reproject(300, 50, 2, 100, "events", "retired")
+	check("a re-projection", after)
+	undo(400, 300)
+	check("undone", before)
+	undo(500, 400)
+	check("the undoing undone", after)
+	undo(600, 500)
+	check("and undone once more", before)
+	undo(700, 200)
+	undo(800, 900)
+	check("what cannot be undone", before)
 }
 
 func BenchmarkTimelineAt(b *testing.B) {

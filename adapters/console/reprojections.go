@@ -1,0 +1,120 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+
+	"relay/app"
+)
+
+// Reprojections is what the console asks of re-projections. Texts are those of
+// the command line's flags.
+type Reprojections interface {
+	// Plan returns what Start would do.
+	Plan(ctx context.Context, request ReprojectionRequest) (app.Plan, error)
+	// Start, Resume and Undo return when the run is under way.
+	Start(ctx context.Context, request ReprojectionRequest) (app.Reprojection, error)
+	Resume(ctx context.Context) (app.Reprojection, error)
+	Undo(ctx context.Context) (app.Reprojection, error)
+	// Cancel returns when nothing is left of the run, and tells whether there
+	// was one.
+	Cancel(ctx context.Context) (bool, error)
+	// List returns the last ones, the newest first, as relay.reprojections has
+	// them.
+	List(ctx context.Context) ([]json.RawMessage, error)
+}
+
+// ReprojectionRequest is the body of a request to plan or start one.
+type ReprojectionRequest struct {
+	From       string `json:"from"`       // as --from
+	Projection string `json:"projection"` // profiles, events, or empty for both
+	MaxLoad    int    `json:"max_load"`   // percent; 0 is 100
+}
+
+// ErrBadRequest is wrapped by errors about what a request says.
+var ErrBadRequest = errors.New("bad request")
+
+func (c Config) reprojectionRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/reprojections", func(w http.ResponseWriter, r *http.Request) {
+		list, err := c.Reprojections.List(r.Context())
+		answer(w, http.StatusOK, list, err)
+	})
+	mux.HandleFunc("POST /api/reprojections", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
+		return c.Reprojections.Start(r.Context(), request)
+	}))
+	mux.HandleFunc("POST /api/reprojections/plan", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
+		return c.Reprojections.Plan(r.Context(), request)
+	}))
+	mux.HandleFunc("POST /api/reprojections/resume", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
+		return c.Reprojections.Resume(r.Context())
+	}))
+	mux.HandleFunc("POST /api/reprojections/undo", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
+		return c.Reprojections.Undo(r.Context())
+	}))
+	mux.HandleFunc("POST /api/reprojections/cancel", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
+		found, err := c.Reprojections.Cancel(r.Context())
+		return map[string]bool{"cancelled": found}, err
+	}))
+}
+
+// change answers a request that may change something.
+func change(do func(r *http.Request, request ReprojectionRequest) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var request ReprojectionRequest
+		if r.ContentLength != 0 {
+			decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
+			decoder.DisallowUnknownFields()
+			if err := decoder.Decode(&request); err != nil {
+				answer(w, 0, nil, errors.Join(ErrBadRequest, err))
+				return
+			}
+		}
+		result, err := do(r, request)
+		answer(w, http.StatusOK, result, err)
+	}
+}
+
+// answer writes a result, or an error with the status that fits it.
+func answer(w http.ResponseWriter, status int, result any, err error) {
+	if err == nil {
+		writeJSON(w, status, result)
+		return
+	}
+	switch {
+	case errors.Is(err, ErrBadRequest), errors.Is(err, app.ErrBadFrom):
+		status = http.StatusBadRequest
+	case errors.Is(err, app.ErrNotFound):
+		status = http.StatusNotFound
+	case errors.Is(err, app.ErrBusy), errors.Is(err, app.ErrNothingToResume), errors.Is(err, app.ErrCannotUndo):
+		status = http.StatusConflict
+	default:
+		status = http.StatusServiceUnavailable
+	}
+	writeJSON(w, status, map[string]string{"error": err.Error()})
+}
+
+// guarded keeps web pages of other origins, and names that were made to point
+// here, away from what changes something.
+func guarded(next http.Handler) http.Handler {
+	local := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && !isLoopback(r.Host) {
+			writeJSON(w, http.StatusForbidden, map[string]string{
+				"error": "changes are taken on a loopback address only, and this request is for " + r.Host + "; use the relay command, or a tunnel to 127.0.0.1",
+			})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+	return http.NewCrossOriginProtection().Handler(local)
+}
+
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

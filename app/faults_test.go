@@ -1,0 +1,147 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"relay/adapters/eventlog"
+	"relay/app"
+	domain "relay/domain/eventlog"
+	"relay/domain/mapping"
+	"relay/projections"
+)
+
+// filled returns a world with some history and a mapping that is not applied to
+// it yet.
+func filled(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for n := range 50 {
+		w.append(t, at, "web", "/connector/segment",
+			fmt.Sprintf(`{"type":"identify","userId":"u%d","traits":{"email":"u%d@example.com","mail":"m%d@example.com"}}`, n%7, n%7, n),
+			fmt.Sprintf(`{"type":"track","messageId":"m%d","userId":"u%d","event":"E"}`, n, n%7))
+	}
+	w.drain(t)
+	w.apply(t, prefixed("one: "))
+	w.drain(t)
+	return w
+}
+
+func prefixed(prefix string) mapping.Spec {
+	spec := mapping.Default()
+	spec.EventPrefix = prefix
+	spec.Channels[0] = []string{"email", "mail"}
+	return spec
+}
+
+// served returns all that people can query.
+func (w *world) served(t tb) string {
+	t.Helper()
+	return strings.Join(w.rows(t, `SELECT to_jsonb(p)::text FROM relay.profiles p UNION ALL SELECT to_jsonb(e)::text FROM relay.events e ORDER BY 1`), "\n")
+}
+
+// TestFaultsLeaveWhatIsServed: whatever ends a re-projection, what is served
+// stays right; what can be resumed is kept, the rest is removed.
+func TestFaultsLeaveWhatIsServed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault     error
+		resumable bool
+		says      string
+	}{
+		"disk full":     {fmt.Errorf("%w: no space", app.ErrDiskFull), false, "removed to free the space"},
+		"database away": {fmt.Errorf("%w: shut down", app.ErrDatabase), true, "relay reproject --resume"},
+		"a bug":         {errors.New("cannot happen"), false, "cannot happen"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := filled(t)
+			before := w.served(t)
+			from, err := app.ParseFrom("beginning", eventlog.Reader{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			faulty := make([]app.Projection, len(w.all))
+			for i, p := range w.all {
+				faulty[i] = p
+				faulty[i].Tables = faultyTables{p.Tables, c.fault}
+			}
+			_, err = w.reprojector().Run(t.Context(), from, faulty)
+			if !errors.Is(err, c.fault) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("it ended with %v", err)
+			}
+			if got := w.served(t); got != before {
+				t.Errorf("people see\n%s\nwant\n%s", got, before)
+			}
+			w.verify(t)
+			_, err = w.reprojector().Resume(t.Context())
+			if resumed := err == nil; resumed != c.resumable || !resumed && !errors.Is(err, app.ErrNothingToResume) {
+				t.Errorf("resumed: %v", err)
+			}
+			w.verify(t)
+		})
+	}
+}
+
+// faultyTables load nothing.
+type faultyTables struct {
+	app.Tables
+	fault error
+}
+
+func (f faultyTables) Only(parts []string) app.Tables {
+	return faultyTables{f.Tables.Only(parts), f.fault}
+}
+func (f faultyTables) Load(generation, memory int64) app.Loader {
+	return faultyLoader{f.Tables.Load(generation, memory), f.fault}
+}
+
+type faultyLoader struct {
+	app.Loader
+	fault error
+}
+
+func (f faultyLoader) Add(context.Context, projections.Fold, []domain.Range) error { return f.fault }
+
+// TestMappingAppliedMeanwhile: a version that is applied while a re-projection
+// runs holds from its own offset on, also for what the re-projection builds.
+func TestMappingAppliedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, phase := range []string{app.PhaseLoading, app.PhaseIndexing, app.PhaseCatchingUp, app.PhaseSwitching} {
+		w := filled(t)
+		from, err := app.ParseFrom("beginning", eventlog.Reader{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, applied := w.reprojector(), app.Applied{}
+		r.Report = func(p app.Progress) {
+			if p.Phase == phase && !applied.Changed {
+				applied = w.apply(t, prefixed("two: "))
+				w.append(t, time.Now(), "web", "/connector/segment", `{"type":"track","messageId":"late","userId":"u1","event":"E"}`)
+			}
+		}
+		if _, err := r.Run(t.Context(), from, w.all); err != nil || !applied.Changed {
+			t.Fatalf("%s: %v, applied %v", phase, err, applied)
+		}
+		w.drain(t)
+		got := strings.Join(w.rows(t, `SELECT event_name || ' v' || mapping_version || ' ' || count(*) FROM relay.events GROUP BY event_name, mapping_version ORDER BY 1`), ", ")
+		if want := "one: E v2 50, two: E v3 1"; got != want {
+			t.Errorf("applied while %s: %s, want %s", phase, got, want)
+		}
+		w.verify(t)
+		if !w.undo(t) {
+			t.Error("it could not be undone")
+		}
+		w.drain(t)
+		got = strings.Join(w.rows(t, `SELECT event_name || ' v' || mapping_version || ' ' || count(*) FROM relay.events GROUP BY event_name, mapping_version ORDER BY 1`), ", ")
+		if want := "E v1 50, two: E v3 1"; got != want {
+			t.Errorf("applied while %s, undone: %s, want %s", phase, got, want)
+		}
+		w.verify(t)
+	}
+}

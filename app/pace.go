@@ -1,0 +1,88 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"relay/domain/eventlog"
+)
+
+// Live tells how the live projections stand.
+type Live struct {
+	Checkpoint    eventlog.Offset // the least of theirs
+	Lag           time.Duration   // age of the oldest log row that one has still to take in
+	RowsPerSecond float64
+}
+
+// LiveReader reads Checkpoint and Lag.
+type LiveReader interface {
+	Live(ctx context.Context) (Live, error)
+}
+
+const (
+	// watchEvery is how often a run looks at what goes on beside it.
+	watchEvery = 250 * time.Millisecond
+	// lagAllowed is the lag of the live projections above which a run holds its
+	// workers.
+	lagAllowed = 400 * time.Millisecond
+	// lagIsStalled is for how long live projections may stand still until a run
+	// takes it that nobody serves, and waits for them no longer.
+	lagIsStalled = 2 * time.Second
+)
+
+// liveWatch follows the live projections.
+type liveWatch struct {
+	mu      sync.Mutex
+	live    Live
+	at      time.Time // of the last look
+	movedAt time.Time // when the checkpoint was seen to move last
+}
+
+func (w *liveWatch) look(live Live, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.at.IsZero() {
+		w.movedAt = at
+	} else if seconds := at.Sub(w.at).Seconds(); seconds > 0 {
+		rate := float64(live.Checkpoint-w.live.Checkpoint) / seconds
+		live.RowsPerSecond = w.live.RowsPerSecond + (max(rate, 0)-w.live.RowsPerSecond)/8
+	}
+	if live.Checkpoint != w.live.Checkpoint || live.Lag == 0 {
+		w.movedAt = at
+	}
+	w.live, w.at = live, at
+}
+
+func (w *liveWatch) now() Live {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.live
+}
+
+// pressed tells whether the live projections are at work and fall behind.
+func (w *liveWatch) pressed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.live.Lag > lagAllowed && w.at.Sub(w.movedAt) < lagIsStalled
+}
+
+// pace leaves room for live traffic: it rests for as long as MaxLoad says after
+// the time that a chunk took, and while the live projections fall behind.
+func (p *progress) pace(ctx context.Context, took time.Duration) {
+	if load := p.run.MaxLoad; load > 0 && load < 100 {
+		rest(ctx, took*time.Duration(100-load)/time.Duration(load))
+	}
+	for ctx.Err() == nil && p.live.pressed() {
+		rest(ctx, watchEvery/5)
+	}
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"relay/adapters/console"
+	"relay/adapters/postgres"
+	"relay/app"
+)
+
+// served runs re-projections inside relay serve.
+type served struct {
+	*system
+	ctx    context.Context // ends when relay serve stops
+	runner *app.Runner
+}
+
+var _ console.Reprojections = served{}
+
+func (s *system) served(ctx context.Context) served {
+	return served{system: s, ctx: ctx, runner: &app.Runner{New: func(report func(app.Progress), started func(app.Reprojection)) *app.Reprojector {
+		r := s.reprojector(report)
+		r.Started = started
+		return r
+	}}}
+}
+
+// Plan implements console.Reprojections.
+func (s served) Plan(ctx context.Context, request console.ReprojectionRequest) (app.Plan, error) {
+	from, chosen, err := s.read(request)
+	if err != nil {
+		return app.Plan{}, err
+	}
+	return s.reprojector(nil).Plan(ctx, from, chosen)
+}
+
+// Start implements console.Reprojections.
+func (s served) Start(_ context.Context, request console.ReprojectionRequest) (app.Reprojection, error) {
+	from, chosen, err := s.read(request)
+	if err != nil {
+		return app.Reprojection{}, err
+	}
+	return s.runner.Start(s.ctx, func(ctx context.Context, r *app.Reprojector) (app.Reprojection, error) {
+		r.MaxLoad = request.MaxLoad
+		return r.Run(ctx, from, chosen)
+	})
+}
+
+// Resume implements console.Reprojections.
+func (s served) Resume(context.Context) (app.Reprojection, error) {
+	return s.runner.Start(s.ctx, func(ctx context.Context, r *app.Reprojector) (app.Reprojection, error) { return r.Resume(ctx) })
+}
+
+// Undo implements console.Reprojections.
+func (s served) Undo(context.Context) (app.Reprojection, error) {
+	return s.runner.Start(s.ctx, func(ctx context.Context, r *app.Reprojector) (app.Reprojection, error) { return r.Undo(ctx) })
+}
+
+// Cancel implements console.Reprojections.
+func (s served) Cancel(ctx context.Context) (bool, error) { return s.reprojector(nil).Cancel(ctx) }
+
+// List implements console.Reprojections.
+func (s served) List(ctx context.Context) ([]json.RawMessage, error) {
+	return postgres.Reprojections{DB: s.db}.List(ctx, 20)
+}
+
+// read reads a request as the command line reads its flags.
+func (s served) read(request console.ReprojectionRequest) (app.From, []app.Projection, error) {
+	from, err := app.ParseFrom(request.From, s.reader)
+	if err != nil {
+		return from, nil, err
+	}
+	chosen, err := s.choose(request.Projection)
+	if err == nil && (request.MaxLoad < 0 || request.MaxLoad > 100) {
+		err = fmt.Errorf("max_load %d: a percentage from 1 to 100 is wanted", request.MaxLoad)
+	}
+	if err != nil {
+		return from, nil, fmt.Errorf("%w: %w", console.ErrBadRequest, err)
+	}
+	return from, chosen, nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestServeReprojects: relay serve plans, runs, shows, undoes and cancels
+// re-projections for its operators, and for nobody's web page.
+func TestServeReprojects(t *testing.T) {
+	t.Parallel()
+	relay := newInstance(t)
+	server := relay.serve()
+	db := relay.open()
+	server.send(peter)
+	server.send(registered)
+	settled(t, db)
+	before := servedRows(t, db)
+	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", storyMapping))
+	ended := func(status string, n string) {
+		t.Helper()
+		waitFor(t, "the run to end as "+status, func() bool {
+			return text(t, db, `SELECT count(*) FROM relay.reprojections WHERE status = $1`, status) == n
+		})
+	}
+	if status, body := server.ask("POST", "/api/reprojections/plan", `{"from":"beginning"}`, nil); status != 200 || !strings.Contains(body, `"rebuild":true`) {
+		t.Errorf("plan: %d, %s", status, body)
+	}
+	if status, body := server.ask("POST", "/api/reprojections", `{"from":"beginning","max_load":50}`, nil); status != 200 || !strings.Contains(body, `"id":1`) {
+		t.Fatalf("start: %d, %s", status, body)
+	}
+	ended("done", "1")
+	if servedRows(t, db) == before {
+		t.Error("it changed nothing")
+	}
+	if status, body := server.ask("POST", "/api/reprojections/undo", "", nil); status != 200 || !strings.Contains(body, `"undoes":1`) {
+		t.Fatalf("undo: %d, %s", status, body)
+	}
+	ended("done", "2")
+	if got := servedRows(t, db); got != before {
+		t.Errorf("undone: %s, want %s", got, before)
+	}
+	var list []map[string]any
+	if status, body := server.ask("GET", "/api/reprojections", "", nil); status != 200 || json.Unmarshal([]byte(body), &list) != nil || len(list) != 2 || list[0]["undoes"] != 1.0 {
+		t.Errorf("list: %d, %s", status, body)
+	}
+	for _, c := range []struct {
+		path, body string
+		headers    map[string]string
+		status     int
+		says       string
+	}{
+		{"/api/reprojections", `{"from":"nowhere"}`, nil, 400, "mapping:N"},
+		{"/api/reprojections", `{"from":"beginning","projection":"people"}`, nil, 400, "there are profiles and events"},
+		{"/api/reprojections", `{"from":"beginning","max_load":101}`, nil, 400, "percentage"},
+		{"/api/reprojections", `{"form":"beginning"}`, nil, 400, "form"},
+		{"/api/reprojections", `{"from":"mapping:9"}`, nil, 404, "version 9"},
+		{"/api/reprojections/resume", "", nil, 409, "no re-projection to resume"},
+		{"/api/reprojections", `{"from":"beginning"}`, map[string]string{"Origin": "https://elsewhere.example"}, 403, "cross-origin"},
+		{"/api/reprojections", `{"from":"beginning"}`, map[string]string{"Host": "elsewhere.example"}, 403, "loopback"},
+	} {
+		if status, body := server.ask("POST", c.path, c.body, c.headers); status != c.status || !strings.Contains(body, c.says) {
+			t.Errorf("%s %s %v: %d, %s", c.path, c.body, c.headers, status, body)
+		}
+	}
+	reader := execer(t, db)
+	if err := reader.Exec(`SELECT count(*) FROM relay.profiles, relay.events`); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := server.ask("POST", "/api/reprojections", `{"from":"beginning"}`, nil); status != 200 {
+		t.Fatalf("start: %d, %s", status, body)
+	}
+	if status, body := server.ask("POST", "/api/reprojections", `{"from":"beginning"}`, nil); status != 409 || !strings.Contains(body, "running") {
+		t.Errorf("a second one: %d, %s", status, body)
+	}
+	if status, body := server.ask("POST", "/api/reprojections/cancel", "", nil); status != 200 || !strings.Contains(body, `"cancelled":true`) {
+		t.Errorf("cancel: %d, %s", status, body)
+	}
+	ended("cancelled", "1")
+	checkNothingLeftOver(t, relay)
+}
+
+// ask sends a request to the admin listener.
+func (s *serving) ask(method, path, body string, headers map[string]string) (int, string) {
+	s.t.Helper()
+	request, err := http.NewRequest(method, s.admin+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for name, value := range headers {
+		request.Header.Set(name, value)
+	}
+	if host := headers["Host"]; host != "" {
+		request.Host = host
+	}
+	reply, err := client.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return reply.StatusCode, string(text)
+}

@@ -1,0 +1,28 @@
+package eventlog
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Without returns what of the range none of the others holds, in order and in
+// pieces of at most size offsets. The others may overlap.
+func (r Range) Without(others []Range, size Offset) []Range {
+	others = slices.Clone(others)
+	slices.SortFunc(others, func(a, b Range) int { return cmp.Compare(a.After, b.After) })
+	var left []Range
+	after := r.After
+	for _, o := range others {
+		left = Range{after, min(o.After, r.UpTo)}.appendPieces(left, size)
+		after = max(after, o.UpTo)
+	}
+	return Range{after, r.UpTo}.appendPieces(left, size)
+}
+
+// appendPieces appends the range in pieces of at most size offsets.
+func (r Range) appendPieces(list []Range, size Offset) []Range {
+	for after := r.After; after < r.UpTo; after += size {
+		list = append(list, Range{after, min(after+size, r.UpTo)})
+	}
+	return list
+}
