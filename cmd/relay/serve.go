@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
+	"runtime"
 	"sync"
 	"time"
 
@@ -99,6 +99,7 @@ func (s *server) start() (err error) {
 // run serves until the context ends, and then stops in order: no new requests,
 // those under way answered, the appender empty, projections after their batch.
 func (s *server) run(firstKey string) error {
+	defer runtime.KeepAlive(make([]byte, ballast))
 	background, stopBackground := context.WithCancel(context.WithoutCancel(s.c.Context))
 	defer stopBackground()
 	reprojections := s.served(background)
@@ -157,7 +158,6 @@ func (s *server) waitFor(wg *sync.WaitGroup) {
 }
 
 func (s *server) handlers(reprojections console.Reprojections) (ingest, admin *http.Server, err error) {
-	letGarbageGather(s.limits.maxInFlight)
 	handler, err := webhook.New(webhook.Config{
 		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}},
 		Keys:   s.ring, Requests: s.requests, MaxBody: s.limits.maxBody, MaxInFlight: s.limits.maxInFlight, Metrics: s.metrics, Logger: s.logger,
@@ -178,18 +178,11 @@ func (s *server) retention() *app.Retention {
 	}}
 }
 
-// letGarbageGather makes the garbage collector's runs fewer. Requests leave much
-// garbage and relay holds little else, so that by default it would run hundreds
-// of times a second; the limit keeps memory small when bodies fill it. What the
-// environment says counts more.
-func letGarbageGather(maxInFlight int64) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(2*maxInFlight + 256<<20)
-	}
-}
+// ballast makes the garbage collector wait until that much garbage is there, in
+// bytes. Requests leave garbage and relay holds little else: in proportion to
+// that, the collector would run hundreds of times a second. Nothing touches the
+// ballast, so it takes up addresses and no memory.
+const ballast = 32 << 20
 
 func (s *server) addressFile() string { return filepath.Join(s.c.String("data-dir"), "relay.json") }
 
