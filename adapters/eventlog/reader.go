@@ -81,6 +81,7 @@ type rowScanner struct {
 type origin struct {
 	Source string `json:"source"`
 	Route  string `json:"route"`
+	Erased []int  `json:"erased"`
 }
 
 // epoch2000 is where Postgres counts time from, in microseconds since 1970.
@@ -95,7 +96,7 @@ func (s *rowScanner) row(rows *sql.Rows) error {
 	if err != nil {
 		return fmt.Errorf("metadata of the entry at offset %d: %w", s.entry.Offset, err)
 	}
-	s.entry.Source, s.entry.Route = o.Source, o.Route
+	s.entry.Source, s.entry.Route, s.entry.Erased = o.Source, o.Route, o.Erased
 	s.entry.Kinds = segment.Kinds(kinds)
 	s.entry.ReceivedAt = segment.Instant(int64(binary.BigEndian.Uint64(s.received)) + epoch2000)
 	s.entry.Payload = s.payload
