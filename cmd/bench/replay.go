@@ -164,7 +164,7 @@ func (b *bench) rebuilding(ctx context.Context) error {
 		}
 		reprojector := app.Reprojector{
 			DB: database, All: all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Live: postgres.Statuses{DB: b.db}, Controls: eventlog.Controls{},
-			Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: b.db}, Timelines: postgres.Timelines{},
+			Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: b.db}, Timelines: postgres.Timelines{}, Erasures: postgres.Erasures{},
 			Builder: &app.Builder{DB: database, Log: eventlog.Reader{}, Workers: 2}, Projector: b.projector(), Logger: slog.Default(),
 			Report: phases(),
 		}
