@@ -35,6 +35,7 @@ const (
 	metaRoute       = "route"
 	metaContentType = "content_type"
 	metaCalls       = "calls"
+	metaErased      = "erased"
 )
 
 // messageOf makes the Watermill message of an entry.
@@ -51,6 +52,10 @@ func messageOf(e app.NewEntry) *message.Message {
 	}
 	if e.Calls != 1 {
 		m.Metadata[metaCalls] = strconv.Itoa(e.Calls)
+	}
+	if len(e.Erased) > 0 {
+		list, _ := json.Marshal(e.Erased) // numbers always marshal
+		m.Metadata[metaErased] = string(list)
 	}
 	return m
 }
@@ -70,12 +75,16 @@ func columns(m *message.Message) (kinds segment.Kinds, receivedAt segment.Instan
 
 // metadataOf returns the rest of a message's metadata as it stands in the log.
 func metadataOf(m *message.Message) string {
-	rest := make(map[string]string, len(m.Metadata))
+	rest := make(map[string]any, len(m.Metadata))
 	for key, value := range m.Metadata {
-		if key != metaKinds && key != metaReceivedAt {
+		switch key {
+		case metaKinds, metaReceivedAt:
+		case metaErased:
+			rest[key] = json.RawMessage(value)
+		default:
 			rest[key] = value
 		}
 	}
-	text, _ := json.Marshal(rest) // a map of strings always marshals
+	text, _ := json.Marshal(rest) // texts and a list of numbers always marshal
 	return string(text)
 }

@@ -177,7 +177,11 @@ func rejectedRetry(c *cli.Context, s *system) error {
 		return err
 	}
 	defer appender.Close()
-	retry := app.Retry{Store: postgres.Rejected{DB: s.db}, Log: appender, Now: time.Now}
+	suppressed, err := postgres.NewSuppressed(c.Context, s.db)
+	if err != nil {
+		return err
+	}
+	retry := app.Retry{Suppressed: suppressed, Store: postgres.Rejected{DB: s.db}, Log: appender, Now: time.Now}
 	receipt, err := retry.Run(c.Context, id)
 	if err != nil {
 		return fmt.Errorf("rejected body %d stays where it is: %w", id, err)

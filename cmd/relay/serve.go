@@ -31,6 +31,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "admin-listen", EnvVars: []string{"RELAY_ADMIN_LISTEN"}, Value: "127.0.0.1:8081", Usage: "address for operators: /metrics, /healthz, /readyz"},
 			&cli.StringFlag{Name: "max-body", EnvVars: []string{"RELAY_MAX_BODY"}, Value: "32MiB", Usage: "largest request body, decompressed"},
 			&cli.StringFlag{Name: "max-in-flight", EnvVars: []string{"RELAY_MAX_IN_FLIGHT"}, Value: "256MiB", Usage: "bytes of bodies held at once; more is answered with 429"},
+			&cli.BoolFlag{Name: "erase-on-delete", EnvVars: []string{"RELAY_ERASE_ON_DELETE"}, Value: true, Usage: "whether Segment's delete calls erase their person"},
 		},
 		Action: with(serve),
 	}
@@ -39,13 +40,14 @@ func serveCommand() *cli.Command {
 // server is relay serve at work.
 type server struct {
 	*system
-	c        *cli.Context
-	metrics  *metrics.Metrics
-	appender *eventlog.Appender
-	ring     *postgres.KeyRing
-	requests *postgres.Requests
-	ingest   net.Listener
-	admin    net.Listener
+	c          *cli.Context
+	metrics    *metrics.Metrics
+	appender   *eventlog.Appender
+	ring       *postgres.KeyRing
+	requests   *postgres.Requests
+	suppressed *postgres.Suppressed
+	ingest     net.Listener
+	admin      net.Listener
 }
 
 func serve(c *cli.Context, s *system) error {
@@ -89,6 +91,10 @@ func (s *server) start() (err error) {
 	s.appender, err = eventlog.NewAppender(s.db, eventlog.AppenderConfig{OnCommitted: s.metrics.Committed})
 	s.ring = postgres.NewKeyRing(s.db, os.Getenv("RELAY_API_KEY"))
 	s.requests = postgres.NewRequests(s.db, s.logger)
+	if err != nil {
+		return err
+	}
+	s.suppressed, err = postgres.NewSuppressed(s.c.Context, s.db)
 	return err
 }
 
@@ -111,6 +117,10 @@ func (s *server) run(firstKey string) error {
 	}
 	wg.Go(func() { s.ring.Run(background) })
 	wg.Go(func() { s.requests.Run(background) })
+	wg.Go(func() { s.suppressed.Run(background) })
+	if s.c.Bool("erase-on-delete") {
+		wg.Go(func() { s.deleteFollower().Run(background) })
+	}
 	wg.Go(func() {
 		if err := s.projector(s.metrics.Projected, s.metrics.ProjectionFailed).Run(background, s.projections); err != nil {
 			failed <- err
@@ -161,7 +171,7 @@ func (s *server) handlers(reprojections console.Reprojections) (ingest, admin *h
 		return nil, nil, usageError{fmt.Errorf("--max-in-flight: %w", err)}
 	}
 	handler, err := webhook.New(webhook.Config{
-		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}},
+		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}, Suppressed: s.suppressed},
 		Keys:   s.ring, Requests: s.requests, MaxBody: maxBody, MaxInFlight: maxInFlight, Metrics: s.metrics, Logger: s.logger,
 	})
 	if err != nil {
