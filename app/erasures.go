@@ -80,25 +80,6 @@ func readEach(ctx context.Context, tx Tx, log LogReader, offsets []eventlog.Offs
 	return nil
 }
 
-// eraseSize is how many bytes a fold may hold on the way.
-const eraseSize = 16 << 20
-
-// recount returns what a fold of the log up to the offset ignores.
-func recount(ctx context.Context, tx Tx, log LogReader, p Projection, mappings projections.Mappings, upTo eventlog.Offset) (projections.Issues, error) {
-	var reader projections.Reader
-	fold, issues := p.fold(), projections.Issues{}
-	err := log.Read(ctx, tx, eventlog.Range{UpTo: upTo}, p.Kinds, func(e *eventlog.Entry) error {
-		reader.Read(e, mappings, fold)
-		if fold.Size() > eraseSize {
-			issues.Merge(fold.Ignored())
-			fold = p.fold()
-		}
-		return nil
-	})
-	issues.Merge(fold.Ignored())
-	return issues, err
-}
-
 // again folds calls of single entries once more, into a generation that is held.
 type again struct {
 	db         Database
@@ -167,11 +148,11 @@ func (r *run) erasePending(ctx context.Context, tx Tx, p Projection, g Generatio
 		}
 	}
 	if !counted {
-		issues, err := recount(ctx, tx, r.Log, p, mappings, g.LoadUpTo)
-		if err != nil {
-			return fmt.Errorf("count anew what is ignored: %w", err)
+		count := newRecount(p, mappings)
+		if err := count.read(ctx, tx, r.Log, eventlog.Range{UpTo: g.LoadUpTo}); err != nil {
+			return err
 		}
-		if err := r.Generations.SetIssues(ctx, tx, g.ID, issues); err != nil {
+		if err := r.Generations.SetIssues(ctx, tx, g.ID, count.total()); err != nil {
 			return err
 		}
 	}

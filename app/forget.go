@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,15 +60,17 @@ func (f *Forgetter) Forget(ctx context.Context, persons []Person, suppressed boo
 		return Forgotten{}, fmt.Errorf("search the log: %w", err)
 	}
 	var e *erasure
-	err := retryLocked(ctx, func() error {
-		e = &erasure{search: s, persons: persons, touched: map[eventlog.Offset]bool{}}
-		e.result.Persons, e.result.Suppressed = len(persons), suppressed
-		return f.DB.InTx(ctx, func(tx Tx) error {
-			if err := e.run(ctx, tx); err != nil || alongside == nil {
+	err := retryLocked(ctx, func() (err error) {
+		for ahead := 0; ; ahead++ {
+			e = &erasure{search: s, persons: persons, alongside: alongside, mayCountAhead: ahead < maxCountsAhead}
+			e.result.Persons, e.result.Suppressed = len(persons), suppressed
+			if err = f.DB.InTx(ctx, func(tx Tx) error { return e.run(ctx, tx) }); !errors.Is(err, errCountAhead) {
 				return err
 			}
-			return alongside(ctx, tx)
-		})
+			if err := s.countAhead(ctx, e.wanted, e.controls); err != nil {
+				return err
+			}
+		}
 	})
 	if err != nil {
 		return Forgotten{}, err
@@ -78,10 +81,14 @@ func (f *Forgetter) Forget(ctx context.Context, persons []Person, suppressed boo
 // erasure is one try of a Forgetter, in one transaction.
 type erasure struct {
 	*search
-	persons []Person
-	targets []*target
-	touched map[eventlog.Offset]bool // entries that calls were cut out of
-	result  Forgotten
+	persons   []Person
+	alongside func(context.Context, Tx) error
+	targets   []*target
+	result    Forgotten
+
+	controls      eventlog.Offset // the last control entry
+	mayCountAhead bool            // whether a recount may be made before another try
+	wanted        []*target       // that need one
 }
 
 // run takes its locks in an order that nobody else turns round: the erasures',
@@ -106,39 +113,32 @@ func (e *erasure) run(ctx context.Context, tx Tx) error {
 		}
 	}
 	for _, t := range e.targets {
-		if err := e.eraseFrom(ctx, tx, t); err != nil {
+		if err := e.eraseFrom(ctx, tx, t); err != nil && !errors.Is(err, errCountAhead) {
 			return fmt.Errorf("erase from generation %d of %s: %w", t.ID, t.Projection, err)
 		}
 	}
-	return e.record(ctx, tx)
+	if len(e.wanted) > 0 {
+		return errCountAhead
+	}
+	if err := e.record(ctx, tx); err != nil || e.alongside == nil {
+		return err
+	}
+	return e.alongside(ctx, tx)
 }
 
 // cut cuts the persons' calls out of a payload.
 func (e *erasure) cut(ctx context.Context, tx Tx, offset eventlog.Offset) error {
 	var before, after eventlog.Entry
 	calls := 0
-	err := readEach(ctx, tx, e.Log, []eventlog.Offset{offset}, allKinds, func(entry *eventlog.Entry) error {
-		places, payload, err := e.parser.Select(entry.Payload, segment.KindOfRoute(entry.Route), entry.Erased, func(part *segment.Part) bool {
-			return e.isErased(entry, part.Index, idsOf(part))
-		})
-		if err != nil || len(places) == 0 {
-			return err
-		}
+	err := readEach(ctx, tx, e.Log, []eventlog.Offset{offset}, allKinds, func(entry *eventlog.Entry) (err error) {
 		before = *entry
 		before.Payload = slices.Clone(entry.Payload)
-		after, calls = before, len(places)
-		after.Payload, after.Erased = segment.Cut(before.Payload, payload, entry.Erased, places)
-		return nil
+		after, calls, err = e.without(&before)
+		return err
 	})
 	if err != nil || calls == 0 {
 		return err
 	}
-	left, err := e.parser.ParseCut(after.Payload, segment.KindOfRoute(after.Route), after.Erased)
-	if err != nil {
-		return err
-	}
-	after.Kinds = left.Kinds
-	e.touched[offset] = true
 	e.result.Calls += calls
 	e.result.Payloads++
 	for _, t := range e.targets {

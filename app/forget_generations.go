@@ -28,6 +28,7 @@ func (e *erasure) lockGenerations(ctx context.Context, tx Tx) error {
 	if err != nil {
 		return err
 	}
+	e.controls = history.Head
 	var all []Generation
 	for _, p := range e.All {
 		served, err := e.Generations.LockServing(ctx, tx, p.Name)
@@ -127,8 +128,8 @@ func (e *erasure) subtract(ctx context.Context, tx Tx, t *target) error {
 	}
 	left, sure := issues.Without(t.lost)
 	if !sure {
-		if left, err = recount(ctx, tx, e.Log, t.projection, t.mappings, t.Checkpoint); err != nil {
-			return fmt.Errorf("count anew what is ignored: %w", err)
+		if left, err = e.counted(ctx, tx, t); err != nil {
+			return err
 		}
 	}
 	return e.Generations.SetIssues(ctx, tx, t.ID, left)

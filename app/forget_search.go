@@ -32,12 +32,13 @@ type search struct {
 	entries  map[eventlog.Offset]bool // that hold calls of the persons
 	later    map[eventlog.Offset]bool // that hold other calls under these message ids, or later ones of the persons
 	searched eventlog.Offset          // up to where
+	counts   map[int64]*recount       // by generation, made ahead
 }
 
 func newSearch(f *Forgetter, persons []Person) *search {
 	s := &search{
 		Forgetter: f, limits: map[string]eventlog.Position{}, messages: map[string]bool{},
-		entries: map[eventlog.Offset]bool{}, later: map[eventlog.Offset]bool{},
+		entries: map[eventlog.Offset]bool{}, later: map[eventlog.Offset]bool{}, counts: map[int64]*recount{},
 	}
 	for _, p := range persons {
 		for _, id := range idsOfPerson(p.ID) {
@@ -58,6 +59,22 @@ func (s *search) isErased(e *eventlog.Entry, index int, ids [2]string) bool {
 		}
 	}
 	return false
+}
+
+// without returns an entry as it is without the calls that go, and how many
+// they are.
+func (s *search) without(e *eventlog.Entry) (eventlog.Entry, int, error) {
+	places, payload, err := s.parser.Select(e.Payload, segment.KindOfRoute(e.Route), e.Erased, func(part *segment.Part) bool {
+		return s.isErased(e, part.Index, idsOf(part))
+	})
+	left := *e
+	if err != nil || len(places) == 0 {
+		return left, 0, err
+	}
+	left.Payload, left.Erased = segment.Cut(e.Payload, payload, e.Erased, places)
+	payload, err = s.parser.ParseCut(left.Payload, segment.KindOfRoute(e.Route), left.Erased)
+	left.Kinds = payload.Kinds
+	return left, len(places), err
 }
 
 // isTheirs tells whether a call is of the persons, whether it goes or stays.

@@ -19,6 +19,7 @@ import (
 	"relay/adapters/postgres"
 	"relay/app"
 	domain "relay/domain/eventlog"
+	"relay/domain/segment"
 )
 
 func (w *world) forgetter() *app.Forgetter {
@@ -186,6 +187,56 @@ func (l *ledger) check(t tb, w *world) {
 	if fmt.Sprint(left) != "[0]" {
 		t.Fatalf("%v erasures are noted for generations that nobody builds", left)
 	}
+}
+
+// hookedRejected calls hook in the middle of the erasing transaction.
+type hookedRejected struct {
+	app.RejectedEraser
+	hook func()
+}
+
+func (h hookedRejected) Erase(ctx context.Context, tx app.Tx, id string, upTo segment.Instant) (int, error) {
+	h.hook()
+	return h.RejectedEraser.Erase(ctx, tx, id, upTo)
+}
+
+// TestReprojectionBegunWhileErasing: a re-projection that begins while somebody
+// is being erased reads the log after it.
+func TestReprojectionBegunWhileErasing(t *testing.T) {
+	t.Parallel()
+	w := filled(t)
+	from, err := app.ParseFrom("beginning", eventlog.Reader{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reprojected := make(chan error, 1)
+	f := w.forgetter()
+	f.Rejected = hookedRejected{f.Rejected, func() {
+		go func() {
+			_, err := w.reprojector().Run(context.Background(), from, w.all)
+			reprojected <- err
+		}()
+		deadline := time.Now().Add(30 * time.Second)
+		for waits := "0"; waits == "0"; {
+			waits = w.rows(t, `SELECT (SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objid = 3 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
++ (SELECT count(*) FROM relay_store.reprojections WHERE phase = 'switching')`)[0]
+			if time.Now().After(deadline) {
+				t.Error("the re-projection neither waits nor switches")
+				return
+			}
+		}
+	}}
+	if _, err := f.Forget(t.Context(), []app.Person{{ID: "u1"}}, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-reprojected; err != nil {
+		t.Fatal(err)
+	}
+	w.drain(t)
+	if left := w.rows(t, `SELECT distinct_id FROM relay.profiles WHERE distinct_id = 'u1' UNION ALL SELECT message_id FROM relay.events WHERE distinct_id = 'u1'`); len(left) > 0 {
+		t.Errorf("the person is back: %v", left)
+	}
+	w.verify(t)
 }
 
 // TestForgetTellsWhatItDid: counts, a control entry without personal data, and

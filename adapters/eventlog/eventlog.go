@@ -75,16 +75,15 @@ func columns(m *message.Message) (kinds segment.Kinds, receivedAt segment.Instan
 
 // metadataOf returns the rest of a message's metadata as it stands in the log.
 func metadataOf(m *message.Message) string {
-	rest := make(map[string]any, len(m.Metadata))
+	rest := make(map[string]string, len(m.Metadata))
 	for key, value := range m.Metadata {
-		switch key {
-		case metaKinds, metaReceivedAt:
-		case metaErased:
-			rest[key] = json.RawMessage(value)
-		default:
+		if key != metaKinds && key != metaReceivedAt && key != metaErased {
 			rest[key] = value
 		}
 	}
-	text, _ := json.Marshal(rest) // texts and a list of numbers always marshal
+	text, _ := json.Marshal(rest) // a map of strings always marshals
+	if erased := m.Metadata[metaErased]; erased != "" {
+		text = fmt.Appendf(text[:len(text)-1], `,"%s":%s}`, metaErased, erased) // a list, as Rewrite leaves it
+	}
 	return string(text)
 }
