@@ -14,7 +14,8 @@ import (
 // LogEraser finds and rewrites payloads. The log is append-only but for it.
 type LogEraser interface {
 	// Search returns, in order, the offsets of the range's payloads that may name
-	// any of the ids. It may return others too, and leaves out none.
+	// any of the ids, of persons or messages. It may return others too, and leaves
+	// out none.
 	Search(ctx context.Context, tx Tx, r eventlog.Range, ids []string) ([]eventlog.Offset, error)
 	// Rewrite replaces an entry's payload, kinds and erased calls.
 	Rewrite(ctx context.Context, tx Tx, e *eventlog.Entry) error

@@ -162,7 +162,7 @@ func (s *search) forMessages(ctx context.Context, tx Tx, r eventlog.Range) error
 		return nil
 	}
 	r.After = max(r.After, slices.Min(slices.Collect(maps.Keys(s.entries)))-1)
-	return s.Log.Read(ctx, tx, r, messageKinds, func(e *eventlog.Entry) error {
+	return readNaming(ctx, tx, s.Log, s.Eraser, r, slices.Collect(maps.Keys(s.messages)), func(e *eventlog.Entry) error {
 		payload, err := s.parser.ParseCut(e.Payload, segment.KindOfRoute(e.Route), e.Erased)
 		if err != nil {
 			return err
