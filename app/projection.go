@@ -71,6 +71,8 @@ type Tables interface {
 	Serve(ctx context.Context, tx Tx, generation int64) error
 	// Describe comments the views.
 	Describe(ctx context.Context, tx Tx) error
+	// Erase deletes the persons' rows of a generation that is indexed.
+	Erase(ctx context.Context, tx Tx, generation int64, ids []string) error
 	// Drop drops whatever there is of the generation's tables.
 	Drop(ctx context.Context, tx Tx, generation int64) error
 	// Compare returns up to limit differences between the rows of two
