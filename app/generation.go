@@ -61,8 +61,9 @@ type Generations interface {
 	AddIssues(ctx context.Context, tx Tx, id int64, issues projections.Issues) error
 	// ForgetIssues removes what a generation's fold ignored.
 	ForgetIssues(ctx context.Context, tx Tx, id int64) error
-	// IssuesByCode counts what a generation's fold ignored.
-	IssuesByCode(ctx context.Context, tx Tx, id int64) ([]Count, error)
+	// IssuesByCode counts what a generation's fold ignored, for the codes; nil:
+	// for all.
+	IssuesByCode(ctx context.Context, tx Tx, id int64, codes []string) ([]Count, error)
 	// CompareIssues is Tables.Compare for what the folds ignored.
 	CompareIssues(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Difference, int, error)
 }

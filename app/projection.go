@@ -76,8 +76,9 @@ type Tables interface {
 	// Compare returns up to limit differences between the rows of two
 	// generations, and how many there are.
 	Compare(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Difference, int, error)
-	// Preview counts what would change if rebuilt were served.
-	Preview(ctx context.Context, tx Tx, served, rebuilt int64) ([]Count, error)
+	// Preview counts what people would see change if rebuilt were served, and
+	// returns up to limit examples, without what nobody sees.
+	Preview(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Count, []Difference, error)
 }
 
 // Loader takes in what several workers folded, in any order, and makes the

@@ -1,6 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
 	"relay/app"
@@ -13,6 +20,10 @@ func dryRun(c *cli.Context, s *system, from app.From, chosen []app.Projection) e
 	if err != nil {
 		return err
 	}
+	return printPreview(c, preview)
+}
+
+func printPreview(c *cli.Context, preview app.Preview) error {
 	if c.Bool("json") {
 		return printJSON(c, preview)
 	}
@@ -25,19 +36,67 @@ func dryRun(c *cli.Context, s *system, from app.From, chosen []app.Projection) e
 
 func printChanges(c *cli.Context, p app.PreviewChanges) {
 	if !p.Rebuild {
-		printText(c, "%s: its rows stay as they are", p.Projection)
+		printText(c, "\n%s: its rows stay as they are", p.Projection)
 		return
 	}
-	printText(c, "%s:", p.Projection)
+	printText(c, "\n%s: %s", p.Projection, strings.Join(p.Parts, ", "))
+	var rows []table.Row
 	for _, count := range p.Counts {
-		printText(c, "  %s: %d", count.What, count.Count)
+		rows = append(rows, table.Row{count.What, count.Count})
 	}
-	for _, issue := range p.Issues {
-		printText(c, "  ignored, %s: %d", issue.What, issue.Count)
+	printTable(c, table.Row{"what would change", "rows"}, rows)
+	printIgnored(c, p.Issues)
+	printExamples(c, p.Examples)
+}
+
+func printIgnored(c *cli.Context, issues []app.IssueChange) {
+	if len(issues) == 0 {
+		return
 	}
-	for _, d := range p.Examples {
-		printText(c, "  %s %s\n    before: %s\n    after:  %s", d.Table, d.Key, orMissing(d.Served), orMissing(d.Rebuilt))
+	var rows []table.Row
+	for _, issue := range issues {
+		rows = append(rows, table.Row{issue.Code, issue.Before, issue.After})
 	}
+	printTable(c, table.Row{"what is ignored", "now", "then"}, rows)
+}
+
+func printExamples(c *cli.Context, examples []app.Difference) {
+	if len(examples) == 0 {
+		return
+	}
+	var rows []table.Row
+	for _, d := range examples {
+		rows = append(rows, exampleRows(d)...)
+	}
+	printTable(c, table.Row{"for example", "column", "before", "after"}, rows)
+}
+
+// exampleRows is a row before and after: the columns that differ.
+func exampleRows(d app.Difference) (rows []table.Row) {
+	name := d.Key
+	if d.Table != "events" {
+		name = d.Table + " " + d.Key
+	}
+	before, after := columnsOf(d.Served), columnsOf(d.Rebuilt)
+	if before == nil || after == nil {
+		return []table.Row{{name, "", orMissing(d.Served), orMissing(d.Rebuilt)}}
+	}
+	all := maps.Clone(before)
+	maps.Copy(all, after)
+	for _, column := range slices.Sorted(maps.Keys(all)) {
+		if !bytes.Equal(before[column], after[column]) {
+			rows = append(rows, table.Row{name, column, string(before[column]), string(after[column])})
+		}
+	}
+	return rows
+}
+
+// columnsOf returns a row's columns as JSON; nil where there is no row.
+func columnsOf(row string) (columns map[string]json.RawMessage) {
+	if err := json.Unmarshal([]byte(row), &columns); err != nil {
+		return nil
+	}
+	return columns
 }
 
 func cancelReprojection(c *cli.Context, s *system) error {
