@@ -26,6 +26,7 @@ type PreviewChanges struct {
 	Counts   []Count       `json:"counts,omitempty"`
 	Examples []Difference  `json:"examples,omitempty"` // rows before and after, ten at most
 	Issues   []IssueChange `json:"issues,omitempty"`
+	BasedOn  *Basis        `json:"based_on,omitempty"` // null: all there is
 }
 
 // Count is a number of something.

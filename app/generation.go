@@ -37,6 +37,8 @@ type Generations interface {
 	// Create notes a generation that is being built, from Projection, Parts,
 	// Reprojection and LoadUpTo.
 	Create(ctx context.Context, tx Tx, g Generation) (int64, error)
+	// Scratch returns a number that no generation has or will have.
+	Scratch(ctx context.Context, tx Tx) (int64, error)
 	// Get returns a generation; ErrNotFound if there is none.
 	Get(ctx context.Context, tx Tx, id int64) (Generation, error)
 	// Serving returns the generation that people query.

@@ -96,7 +96,7 @@ func (p *pair) differences(ctx context.Context, tx app.Tx, limit int) (d differe
 )
 SELECT coalesce(a.%[5]s, b.%[5]s), d.total, d.added, d.removed, coalesce((to_jsonb(a) - coalesce($2::text[], '{}'))::text, ''), coalesce((to_jsonb(b) - coalesce($2::text[], '{}'))::text, '')
 FROM different d LEFT JOIN %[2]s a ON a.%[4]s = d.key LEFT JOIN %[3]s b ON b.%[4]s = d.key ORDER BY d.key`,
-		p.differing(""), p.served, p.rebuilt, p.key, p.id), limit, pq.Array(p.except))
+		p.differing(""), p.served, p.rebuilt, p.key, p.id), max(limit, 1), pq.Array(p.except)) // one row at least, for the counts
 	if err != nil {
 		return d, fmt.Errorf("compare %s: %w", p.name, err)
 	}
@@ -106,7 +106,9 @@ FROM different d LEFT JOIN %[2]s a ON a.%[4]s = d.key LEFT JOIN %[3]s b ON b.%[4
 		if err := rows.Scan(&row.Key, &d.total, &d.added, &d.removed, &row.Served, &row.Rebuilt); err != nil {
 			return d, fmt.Errorf("compare %s: %w", p.name, err)
 		}
-		d.rows = append(d.rows, row)
+		if len(d.rows) < limit {
+			d.rows = append(d.rows, row)
+		}
 	}
 	return d, rows.Err()
 }

@@ -33,12 +33,45 @@ func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, lim
 	if err != nil {
 		return nil, nil, err
 	}
+	moved, err := movedEvents(ctx, tx, served, rebuilt, limit)
 	return []app.Count{
 		{What: "events renamed", Count: renamed.changed()},
 		{What: "events added", Count: renamed.added},
 		{What: "events removed", Count: renamed.removed},
+		{What: "events of another person", Count: moved.changed()},
 		{What: "events changed in other ways", Count: changed.changed()},
-	}, alternate(limit, renamed.rows, changed.rows), nil
+	}, alternate(limit, renamed.rows, moved.rows, changed.rows), err
+}
+
+// Whom people see events belong to, where mappings join no ids and where they do.
+const (
+	eventsOfUsers  = `(SELECT message_key, message_id, distinct_id FROM relay_store.events_g%[1]d)`
+	eventsOfPeople = `(
+    SELECT e.message_key, e.message_id, CASE WHEN e.distinct_id IS NULL THEN c.distinct_id ELSE coalesce(a.distinct_id, e.distinct_id) END AS distinct_id
+    FROM relay_store.events_g%[1]d e LEFT JOIN relay_store.aliases_g%[1]d a ON a.id = e.distinct_id
+    LEFT JOIN relay_store.claims_g%[1]d c ON e.distinct_id IS NULL AND c.id = e.anonymous_id)`
+)
+
+// movedEvents finds the events that belong to another person, or to one at all:
+// none where neither of the generations joins ids.
+func movedEvents(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) (differences, error) {
+	p := pair{keyed: eventsTable, fields: []field{{name: "distinct_id"}}, except: []string{"message_key", "message_id"}}
+	either := false
+	for side, generation := range map[*string]int64{&p.served: served, &p.rebuilt: rebuilt} {
+		joins, err := joinsIDs(ctx, tx, generation)
+		if err != nil {
+			return differences{}, err
+		}
+		events := eventsOfUsers
+		if joins {
+			events, either = eventsOfPeople, true
+		}
+		*side = fmt.Sprintf(events, generation)
+	}
+	if !either {
+		return differences{}, nil
+	}
+	return p.differences(ctx, tx, limit)
 }
 
 // changed is how many rows are on both sides and not the same.
@@ -58,33 +91,58 @@ func alternate(limit int, lists ...[]app.Difference) (out []app.Difference) {
 
 // Preview implements app.Tables.
 func (p Profiles) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Count, []app.Difference, error) {
-	var people []string
-	var all []app.Count
-	var examples [][]app.Difference
+	var counted []app.Count
+	var examples []app.Difference
+	var people []string // queries for those of whom a part changes
 	for _, part := range profileParts {
 		if !p.has(part.part) {
 			continue
 		}
-		rows, err := shownPair(ctx, tx, part, served, rebuilt, "stamps") // which nobody sees
-		if err != nil {
-			return nil, nil, err
+		rows, err := shownPair(ctx, tx, part, served, rebuilt, "stamps", "distinct_id") // nobody sees the one, the other is the key
+		if err == nil {
+			err = rows.prune(ctx, tx)
 		}
-		if err := rows.prune(ctx, tx); err != nil {
+		if err != nil {
 			return nil, nil, err
 		}
 		found, err := rows.differences(ctx, tx, limit)
 		if err != nil {
 			return nil, nil, err
 		}
-		counted, err := countChanges(ctx, tx, part.part, rows)
+		changes, err := countChanges(ctx, tx, part.part, rows)
 		if err != nil {
 			return nil, nil, err
 		}
-		people = append(people, "SELECT key FROM ("+rows.differing("")+") "+part.table)
-		all, examples = append(all, counted...), append(examples, found.rows)
+		counted, examples = append(counted, changes...), append(examples, found.rows...)
+		people = append(people, rows.differing(""))
 	}
-	changed, err := counts(ctx, tx, `SELECT 'people changed', count(*) FROM (`+strings.Join(people, "\nUNION ")+`) people`)
-	return append(changed, all...), alternate(limit, examples...), err
+	changed, err := counts(ctx, tx, `SELECT 'people changed', count(DISTINCT key) FROM (`+strings.Join(people, "\nUNION ALL ")+`) people`)
+	return append(changed, counted...), joinPeople(examples, limit), err
+}
+
+// joinPeople makes of the rows of several tables one a person, and returns the
+// first of them. They are complete where each table's first rows are given.
+func joinPeople(rows []app.Difference, limit int) (people []app.Difference) {
+	slices.SortStableFunc(rows, func(a, b app.Difference) int { return strings.Compare(a.Key, b.Key) })
+	for _, row := range rows {
+		last := len(people) - 1
+		if last >= 0 && people[last].Key == row.Key {
+			people[last].Served, people[last].Rebuilt = joinJSON(people[last].Served, row.Served), joinJSON(people[last].Rebuilt, row.Rebuilt)
+		} else if len(people) < limit {
+			row.Table = projections.Profiles
+			people = append(people, row)
+		}
+	}
+	return people
+}
+
+// joinJSON makes one object of two with other members, either of which may be
+// missing.
+func joinJSON(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return strings.TrimSuffix(a, "}") + "," + strings.TrimPrefix(b, "{")
 }
 
 // countChanges counts what changes of one part of the profiles.

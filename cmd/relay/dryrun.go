@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"maps"
-	"slices"
+	"context"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -15,12 +12,22 @@ import (
 
 func dryRun(c *cli.Context, s *system, from app.From, chosen []app.Projection) error {
 	progress := newProgressView(c)
-	preview, err := s.reprojector(progress.report).DryRun(c.Context, from, chosen)
+	preview, err := dryRunner(c, s, progress)(c.Context, from, chosen)
 	progress.finish()
 	if err != nil {
 		return err
 	}
 	return printPreview(c, preview)
+}
+
+// dryRunner is a dry run on all that there is, or on a sample.
+func dryRunner(c *cli.Context, s *system, progress *progressView) func(context.Context, app.From, []app.Projection) (app.Preview, error) {
+	if !c.IsSet("sample") {
+		return s.reprojector(progress.report).DryRun
+	}
+	return func(ctx context.Context, from app.From, chosen []app.Projection) (app.Preview, error) {
+		return s.sampler(progress.report).DryRun(ctx, from, c.Int("sample"), chosen)
+	}
 }
 
 func printPreview(c *cli.Context, preview app.Preview) error {
@@ -39,7 +46,7 @@ func printChanges(c *cli.Context, p app.PreviewChanges) {
 		printText(c, "\n%s: its rows stay as they are", p.Projection)
 		return
 	}
-	printText(c, "\n%s: %s", p.Projection, strings.Join(p.Parts, ", "))
+	printText(c, "\n%s%s: %s", p.Projection, basisText(p.BasedOn), strings.Join(p.Parts, ", "))
 	var rows []table.Row
 	for _, count := range p.Counts {
 		rows = append(rows, table.Row{count.What, count.Count})
@@ -58,45 +65,6 @@ func printIgnored(c *cli.Context, issues []app.IssueChange) {
 		rows = append(rows, table.Row{issue.Code, issue.Before, issue.After})
 	}
 	printTable(c, table.Row{"what is ignored", "now", "then"}, rows)
-}
-
-func printExamples(c *cli.Context, examples []app.Difference) {
-	if len(examples) == 0 {
-		return
-	}
-	var rows []table.Row
-	for _, d := range examples {
-		rows = append(rows, exampleRows(d)...)
-	}
-	printTable(c, table.Row{"for example", "column", "before", "after"}, rows)
-}
-
-// exampleRows is a row before and after: the columns that differ.
-func exampleRows(d app.Difference) (rows []table.Row) {
-	name := d.Key
-	if d.Table != "events" {
-		name = d.Table + " " + d.Key
-	}
-	before, after := columnsOf(d.Served), columnsOf(d.Rebuilt)
-	if before == nil || after == nil {
-		return []table.Row{{name, "", orMissing(d.Served), orMissing(d.Rebuilt)}}
-	}
-	all := maps.Clone(before)
-	maps.Copy(all, after)
-	for _, column := range slices.Sorted(maps.Keys(all)) {
-		if !bytes.Equal(before[column], after[column]) {
-			rows = append(rows, table.Row{name, column, string(before[column]), string(after[column])})
-		}
-	}
-	return rows
-}
-
-// columnsOf returns a row's columns as JSON; nil where there is no row.
-func columnsOf(row string) (columns map[string]json.RawMessage) {
-	if err := json.Unmarshal([]byte(row), &columns); err != nil {
-		return nil
-	}
-	return columns
 }
 
 func cancelReprojection(c *cli.Context, s *system) error {
