@@ -19,6 +19,7 @@ type Generation struct {
 	Reprojection int64
 	LoadUpTo     eventlog.Offset // how far it is loaded in bulk
 	Loaded       bool            // whether that is done, with indexes
+	Replay       *Replay         // what it changes of the timeline while it is built; nil: nothing
 	RetiredBy    int64           // the re-projection that took its place; 0: none
 }
 
@@ -35,8 +36,10 @@ const (
 // Generations keeps track of generations and of what their folds ignored.
 type Generations interface {
 	// Create notes a generation that is being built, from Projection, Parts,
-	// Reprojection and LoadUpTo.
+	// Reprojection, LoadUpTo and Replay.
 	Create(ctx context.Context, tx Tx, g Generation) (int64, error)
+	// Scratch returns a number that no generation has or will have.
+	Scratch(ctx context.Context, tx Tx) (int64, error)
 	// Get returns a generation; ErrNotFound if there is none.
 	Get(ctx context.Context, tx Tx, id int64) (Generation, error)
 	// Serving returns the generation that people query.
@@ -55,14 +58,23 @@ type Generations interface {
 	Promote(ctx context.Context, tx Tx, id, reprojection int64) error
 	// Unserved returns all generations but those that people query.
 	Unserved(ctx context.Context, tx Tx) ([]Generation, error)
+	// LockUnserved is Unserved, and keeps the generations where they are until the
+	// transaction ends.
+	LockUnserved(ctx context.Context, tx Tx) ([]Generation, error)
 	// Forget removes what is noted of a generation, its issues too.
 	Forget(ctx context.Context, tx Tx, id int64) error
 	// AddIssues adds to what a generation's fold ignored.
 	AddIssues(ctx context.Context, tx Tx, id int64, issues projections.Issues) error
+	// Issues returns what a generation's fold ignored, but for what the database
+	// could not hold.
+	Issues(ctx context.Context, tx Tx, id int64) (projections.Issues, error)
+	// SetIssues replaces what Issues returns.
+	SetIssues(ctx context.Context, tx Tx, id int64, issues projections.Issues) error
 	// ForgetIssues removes what a generation's fold ignored.
 	ForgetIssues(ctx context.Context, tx Tx, id int64) error
-	// IssuesByCode counts what a generation's fold ignored.
-	IssuesByCode(ctx context.Context, tx Tx, id int64) ([]Count, error)
+	// IssuesByCode counts what a generation's fold ignored, for the codes; nil:
+	// for all.
+	IssuesByCode(ctx context.Context, tx Tx, id int64, codes []string) ([]Count, error)
 	// CompareIssues is Tables.Compare for what the folds ignored.
 	CompareIssues(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Difference, int, error)
 }

@@ -86,6 +86,15 @@ func (h History) Mappings(projection string, replay *Replay) projections.Mapping
 	return projections.Mappings{Timeline: h.timeline(projection, replay), Specs: specs}
 }
 
+// only returns a version as if it had always held.
+func (h History) only(version int) projections.Mappings {
+	spec := h.Versions[version].Spec
+	return projections.Mappings{
+		Timeline: mapping.NewTimeline().Activate(eventlog.FirstOffset, version),
+		Specs:    map[int]*mapping.Spec{version: &spec},
+	}
+}
+
 func (h History) timeline(projection string, replay *Replay) mapping.Timeline {
 	switch {
 	case replay == nil:

@@ -24,7 +24,7 @@ func TestRandomHistories(t *testing.T) {
 	w := newWorld(t)
 	rapid.Check(t, func(t *rapid.T) {
 		w.reset(t)
-		shadow := newShadow()
+		shadow, ledger := newShadow(), newLedger()
 		w.maxRows = rapid.IntRange(1, 7).Draw(t, "rows a batch")
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		steps := rapid.IntRange(1, 6).Draw(t, "steps")
@@ -34,7 +34,7 @@ func TestRandomHistories(t *testing.T) {
 		}
 		for range steps {
 			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
-			step := rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "reproject", "reproject", "interrupted", "undo"}).Draw(t, "step")
+			step := rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "reproject", "reproject", "interrupted", "undo", "forget", "forget", "delete"}).Draw(t, "step")
 			switch step {
 			case "payloads":
 				w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodyGen, 1, 6).Draw(t, "bodies")...)
@@ -43,6 +43,11 @@ func TestRandomHistories(t *testing.T) {
 				if applied := w.apply(t, spec); applied.Changed {
 					shadow.applied(applied.Version, applied.Offset, spec)
 				}
+			case "forget":
+				ledger.forget(t, w, drawPerson(t))
+			case "delete":
+				id := drawPerson(t)
+				ledger.forget(t, w, w.sendDelete(t, at, id))
 			case "undo":
 				if w.undo(t) {
 					shadow.undone()
@@ -50,11 +55,15 @@ func TestRandomHistories(t *testing.T) {
 			case "reproject", "interrupted":
 				chosen := rapid.SampledFrom([][]app.Projection{w.all, w.all[:1], w.all[1:]}).Draw(t, "projections")
 				from := domain.Offset(rapid.Int64Range(1, int64(w.head(t))+1).Draw(t, "from"))
+				if rapid.Bool().Draw(t, "somebody is erased meanwhile") {
+					w.meanwhile = ledger.forgetLater(t, w)
+				}
 				if step == "interrupted" {
 					w.interrupt(t, fmt.Sprint(from), chosen, rapid.IntRange(1, 8).Draw(t, "reports until it is interrupted"))
 				} else {
 					w.reproject(t, fmt.Sprint(from), chosen)
 				}
+				w.meanwhile = nil
 				var names []string
 				for _, p := range chosen {
 					names = append(names, p.Name)
@@ -64,8 +73,15 @@ func TestRandomHistories(t *testing.T) {
 		}
 		stop()
 		w.drain(t)
+		ledger.check(t, w)
 		shadow.check(t, w)
+		if rapid.Bool().Draw(t, "somebody is erased while it is verified") {
+			w.meanwhile = ledger.forgetLater(t, w)
+		}
 		w.verify(t)
+		w.meanwhile = nil
+		ledger.check(t, w)
+		shadow.check(t, w)
 	})
 }
 
@@ -99,7 +115,7 @@ var bodyGen = rapid.Custom(func(t *rapid.T) string {
 
 var callGen = rapid.Custom(func(t *rapid.T) string {
 	members := []string{
-		`"type":` + rapid.SampledFrom([]string{`"identify"`, `"identify"`, `"track"`, `"track"`, `"page"`, `"screen"`, `"group"`, `"nope"`}).Draw(t, "type"),
+		`"type":` + rapid.SampledFrom([]string{`"identify"`, `"identify"`, `"track"`, `"track"`, `"page"`, `"screen"`, `"group"`, `"nope"`, `"alias"`}).Draw(t, "type"),
 	}
 	add := func(name string, values ...string) {
 		if v := rapid.SampledFrom(append(values, "")).Draw(t, name); v != "" {
@@ -107,6 +123,7 @@ var callGen = rapid.Custom(func(t *rapid.T) string {
 		}
 	}
 	add("userId", `"u1"`, `"u2"`, `3`, `"\u0000"`)
+	add("previousId", `"u1"`, `"a1"`)
 	add("anonymousId", `"a1"`, `"a2"`)
 	add("messageId", `"m1"`, `"m2"`, `"m3"`, `""`)
 	add("event", `"E"`, `"F\ud800"`, `7`)

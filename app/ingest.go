@@ -51,8 +51,9 @@ type Inbound struct {
 // NewEntry is a payload on its way into the log.
 type NewEntry struct {
 	Inbound
-	Kinds segment.Kinds
-	Calls int // calls in the payload, usable or not
+	Kinds  segment.Kinds
+	Calls  int   // calls in the payload, usable or not
+	Erased []int // indexes of those that were erased from the body
 }
 
 // Appender writes payloads to the log. Append returns nil only after the commit
@@ -104,6 +105,7 @@ type Receipt struct {
 	Calls         int
 	Rejected      []segment.Rejection // calls that no projection will use, the first of them
 	RejectedCount int                 // all of them
+	Suppressed    bool                // every call was of somebody suppressed: nothing went into the log
 }
 
 // Refusal is a payload that relay cannot use at all. Its body was kept.
@@ -119,6 +121,8 @@ func (r *Refusal) Error() string { return r.Code + ": " + r.Message }
 type Ingest struct {
 	Log      Appender
 	Rejected RejectedStore
+	// Suppressed tells whose calls are dropped; nil: nobody's.
+	Suppressed Suppressed
 }
 
 // Receive puts a payload into the log and returns after it is durable there.
@@ -126,15 +130,18 @@ type Ingest struct {
 // rejected store), and otherwise the errors of Appender and RejectedStore.
 // The parser is the caller's, so that each connection can reuse its own.
 func (i *Ingest) Receive(ctx context.Context, parser *segment.Parser, in Inbound) (Receipt, error) {
-	payload, err := parser.Parse(in.Body, in.PathKind)
+	payload, erased, err := i.parse(parser, &in)
 	if err != nil {
 		return Receipt{}, i.refuse(ctx, in, &Refusal{Code: "invalid_json", Message: err.Error()})
+	}
+	if len(erased) > 0 && len(erased) == payload.Total {
+		return Receipt{Calls: payload.Total, Suppressed: true}, nil
 	}
 	if len(payload.Calls) == 0 {
 		return Receipt{}, i.refuse(ctx, in, noUsableCall(payload))
 	}
-	receipt := Receipt{Calls: payload.Total, Rejected: payload.Rejected, RejectedCount: payload.Total - len(payload.Calls)}
-	return receipt, i.Log.Append(ctx, NewEntry{Inbound: in, Kinds: payload.Kinds, Calls: payload.Total})
+	receipt := Receipt{Calls: payload.Total, Rejected: payload.Rejected, RejectedCount: payload.Total - len(payload.Calls) - len(erased)}
+	return receipt, i.Log.Append(ctx, NewEntry{Inbound: in, Kinds: payload.Kinds, Calls: payload.Total, Erased: erased})
 }
 
 func (i *Ingest) refuse(ctx context.Context, in Inbound, refusal *Refusal) error {

@@ -42,6 +42,8 @@ type Retry struct {
 	Store RejectedReader
 	Log   Appender
 	Now   func() time.Time
+	// Suppressed tells whose calls are dropped; nil: nobody's.
+	Suppressed Suppressed
 }
 
 // Run tries one body again. What still cannot be used is a *Refusal; it stays
@@ -62,7 +64,7 @@ func (r *Retry) Run(ctx context.Context, id int64) (Receipt, error) {
 		RequestID: newID.String(), Source: entry.Source, Route: entry.Route,
 		PathKind: segment.KindOfRoute(entry.Route), ReceivedAt: entry.ReceivedAt, Body: entry.Body,
 	}
-	ingest := Ingest{Log: r.Log, Rejected: stays{}}
+	ingest := Ingest{Log: r.Log, Rejected: stays{}, Suppressed: r.Suppressed}
 	receipt, err := ingest.Receive(ctx, new(segment.Parser), in)
 	if err != nil {
 		return receipt, err

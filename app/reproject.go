@@ -83,6 +83,7 @@ type Reprojector struct {
 	Generations   Generations
 	Reprojections Reprojections
 	Timelines     Timelines
+	Erasures      Erasures
 	Builder       *Builder
 	Projector     *Projector
 	Logger        *slog.Logger
@@ -166,12 +167,17 @@ func (r *run) start(ctx context.Context, from From, chosen []Projection) error {
 }
 
 func (r *run) createGenerations(ctx context.Context, tx Tx) error {
+	// An erasure under way must know of the generation, or be done before it is
+	// loaded.
+	if err := r.Erasures.Lock(ctx, tx); err != nil {
+		return err
+	}
 	for _, p := range r.chosen {
 		upTo, err := r.loadUpTo(ctx, tx, p)
 		if err != nil {
 			return err
 		}
-		g := Generation{Projection: p.Name, Parts: p.Parts, Reprojection: r.record.ID, LoadUpTo: upTo}
+		g := Generation{Projection: p.Name, Parts: p.Parts, Reprojection: r.record.ID, LoadUpTo: upTo, Replay: r.replay}
 		if g.ID, err = r.Generations.Create(ctx, tx, g); err != nil {
 			return err
 		}
@@ -232,6 +238,12 @@ func (r *run) buildOne(ctx context.Context, p Projection, g Generation) error {
 		return err
 	}
 	return r.DB.InTx(ctx, func(tx Tx) error {
+		if err := r.Erasures.Lock(ctx, tx); err != nil {
+			return err
+		}
+		if err := r.erasePending(ctx, tx, p, g); err != nil {
+			return fmt.Errorf("erase what was forgotten meanwhile from %s: %w", p.Name, err)
+		}
 		if err := p.Tables.Complete(ctx, tx, g.ID); err != nil {
 			return fmt.Errorf("complete %s: %w", p.Name, err)
 		}

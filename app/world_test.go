@@ -40,6 +40,10 @@ type world struct {
 	all      []app.Projection
 	maxRows  int          // of a live batch
 	failure  atomic.Value // the live projections' last
+	// meanwhile, if set, is told of the progress of re-projections and
+	// verifications.
+	meanwhile func(app.Progress)
+	batch     int // bytes of events that a sample compares at a time; 0: the default
 }
 
 // tb is what of testing.T and rapid.T a world needs.
@@ -61,7 +65,7 @@ func newWorld(t *testing.T) *world {
 func worldOf(db *sql.DB) *world {
 	return &world{db: db, database: postgres.Database{DB: db}, maxRows: 2000, all: []app.Projection{
 		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
-		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
+		{Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
 	}}
 }
 
@@ -89,7 +93,8 @@ func (w *world) reset(t tb) {
 	if _, err := w.reprojector().DropFormer(context.Background()); err != nil {
 		t.Fatalf("reset: %v", err)
 	}
-	_, err := w.db.Exec(`TRUNCATE relay.log, relay_store.timeline, relay_store.mapping_versions, relay_store.issues, relay_store.reprojections;
+	_, err := w.db.Exec(`TRUNCATE relay.log, relay_store.timeline, relay_store.mapping_versions, relay_store.issues, relay_store.reprojections, relay_store.rejected, relay_store.suppressed, relay_store.pending_erasures;
+UPDATE relay_store.deletions SET checkpoint = 0;
 ALTER SEQUENCE relay.log_offset_seq RESTART;
 UPDATE relay_store.generations SET checkpoint = 0;
 DO $$ DECLARE g record; BEGIN
@@ -207,8 +212,9 @@ func (w *world) apply(t tb, spec mapping.Spec) app.Applied {
 func (w *world) reprojector() *app.Reprojector {
 	return &app.Reprojector{
 		DB: w.database, All: w.all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Live: postgres.Statuses{DB: w.db}, Controls: eventlog.Controls{},
-		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: w.db}, Timelines: postgres.Timelines{},
+		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: w.db}, Timelines: postgres.Timelines{}, Erasures: postgres.Erasures{},
 		Builder: &app.Builder{DB: w.database, Log: eventlog.Reader{}, Workers: 2}, Projector: w.projector(), Logger: slog.New(slog.DiscardHandler),
+		Report: w.meanwhile,
 	}
 }
 
@@ -235,7 +241,10 @@ func (w *world) interrupt(t tb, from string, chosen []app.Projection, reports in
 	defer cancel()
 	r := w.reprojector()
 	var told atomic.Int64
-	r.Report = func(app.Progress) {
+	r.Report = func(p app.Progress) {
+		if w.meanwhile != nil {
+			w.meanwhile(p)
+		}
 		if told.Add(1) == int64(reports) {
 			cancel()
 		}

@@ -74,7 +74,7 @@ func (f *EventsFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
 	f.issues.addTimes(e, problems)
 	f.add(Event{
 		Position:  eventlog.Position{Offset: e.Offset, Index: int32(c.Index)},
-		MessageID: messageID(e, c), Type: c.Kind.String(), Name: f.prefixed(m.Spec.EventPrefix, name),
+		MessageID: MessageID(e, c), Type: c.Kind.String(), Name: f.prefixed(m.Spec.EventPrefix, name),
 		DistinctID: c.UserID, AnonymousID: c.AnonymousID, Properties: f.properties(e, c),
 		OccurredAt: at, ReceivedAt: e.ReceivedAt, Source: e.Source,
 	})
@@ -115,7 +115,8 @@ func (f *EventsFold) properties(e *eventlog.Entry, c *segment.Call) []byte {
 	return []byte("{}")
 }
 
-func messageID(e *eventlog.Entry, c *segment.Call) string {
+// MessageID returns the id under which a call makes one event at most.
+func MessageID(e *eventlog.Entry, c *segment.Call) string {
 	if c.MessageID != "" {
 		return c.MessageID
 	}

@@ -79,12 +79,12 @@ type Reader struct {
 }
 
 // Read hands the calls of one entry to the fold. It returns how many calls the
-// payload held. Control entries hold none.
+// payload held. Control entries hold none, and erased calls are passed over.
 func (r *Reader) Read(e *eventlog.Entry, mappings Mappings, fold Fold) int {
 	if e.Kinds.Has(segment.Control) {
 		return 0
 	}
-	payload, err := r.parser.Parse(e.Payload, segment.KindOfRoute(e.Route))
+	payload, err := r.parser.ParseCut(e.Payload, segment.KindOfRoute(e.Route), e.Erased)
 	if err != nil {
 		fold.Ignored().Add(e, "unreadable_payload", err.Error())
 		return 0

@@ -24,6 +24,7 @@ type entryDecoder struct {
 type origin struct {
 	Source string `json:"source"`
 	Route  string `json:"route"`
+	Erased []int  `json:"erased"`
 }
 
 // knownOrigins bounds how many origins a decoder keeps.
@@ -56,7 +57,7 @@ func (d *entryDecoder) next(rows []byte) (rest []byte, err error) {
 		Payload:    payload,
 	}
 	o, err := d.origin(metadata[1:]) // after jsonb's version
-	d.entry.Source, d.entry.Route = o.Source, o.Route
+	d.entry.Source, d.entry.Route, d.entry.Erased = o.Source, o.Route, o.Erased
 	return rest, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -65,10 +66,16 @@ func entryOf(m *message.Message) (*app.NewEntry, error) {
 type provenance struct {
 	source, route, contentType string
 	calls                      int
+	erased                     string // a JSON list of the calls that were erased at the door; "": none
 }
 
 func provenanceOf(e *app.NewEntry) provenance {
-	return provenance{e.Source, e.Route, e.ContentType, e.Calls}
+	p := provenance{source: e.Source, route: e.Route, contentType: e.ContentType, calls: e.Calls}
+	if len(e.Erased) > 0 {
+		list, _ := json.Marshal(e.Erased) // numbers always marshal
+		p.erased = string(list)
+	}
+	return p
 }
 
 // json is the metadata as it stands in the log.
@@ -81,5 +88,8 @@ func (p provenance) json() string {
 		metadata["calls"] = strconv.Itoa(p.calls)
 	}
 	text, _ := json.Marshal(metadata) // a map of strings always marshals
+	if p.erased != "" {
+		text = fmt.Appendf(text[:len(text)-1], `,"erased":%s}`, p.erased)
+	}
 	return string(text)
 }

@@ -19,9 +19,14 @@ var _ app.Generations = Generations{}
 
 // Create implements app.Generations.
 func (Generations) Create(ctx context.Context, tx app.Tx, g app.Generation) (id int64, err error) {
-	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.generations (projection, status, rules_version, parts, reprojection_id, load_up_to)
-VALUES ($1, 'building', $2, $3, nullif($4, 0), $5) RETURNING id`,
-		g.Projection, projections.RulesVersion, pq.Array(g.Parts), g.Reprojection, int64(g.LoadUpTo)).Scan(&id)
+	var replay app.Replay
+	if g.Replay != nil {
+		replay = *g.Replay
+	}
+	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.generations (projection, status, rules_version, parts, reprojection_id, load_up_to, replay_from, replay_version, replay_as_of)
+VALUES ($1, 'building', $2, $3, nullif($4, 0), $5, nullif($6, 0), nullif($7, 0), $8) RETURNING id`,
+		g.Projection, projections.RulesVersion, pq.Array(g.Parts), g.Reprojection, int64(g.LoadUpTo),
+		int64(replay.From), replay.Version, int64(replay.AsOf)).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("note a new generation of %s: %w", g.Projection, err)
 	}
@@ -43,11 +48,16 @@ func (Generations) LockServing(ctx context.Context, tx app.Tx, projection string
 	return oneGeneration(ctx, tx, `WHERE projection = $1 AND status = 'serving' FOR UPDATE`, projection)
 }
 
-const selectGeneration = `SELECT id, projection, status, parts, checkpoint, rules_version, coalesce(reprojection_id, 0), load_up_to, loaded, coalesce(retired_by, 0)
+const selectGeneration = `SELECT id, projection, status, parts, checkpoint, rules_version, coalesce(reprojection_id, 0), load_up_to, loaded, coalesce(retired_by, 0), coalesce(replay_from, 0), coalesce(replay_version, 0), coalesce(replay_as_of, 0)
 FROM relay_store.generations `
 
 func scanGeneration(row interface{ Scan(...any) error }) (g app.Generation, err error) {
-	err = row.Scan(&g.ID, &g.Projection, &g.Status, pq.Array(&g.Parts), &g.Checkpoint, &g.Rules, &g.Reprojection, &g.LoadUpTo, &g.Loaded, &g.RetiredBy)
+	var replay app.Replay
+	err = row.Scan(&g.ID, &g.Projection, &g.Status, pq.Array(&g.Parts), &g.Checkpoint, &g.Rules, &g.Reprojection, &g.LoadUpTo, &g.Loaded, &g.RetiredBy,
+		&replay.From, &replay.Version, &replay.AsOf)
+	if replay.Version != 0 && g.Status == app.Building {
+		g.Replay = &replay
+	}
 	return g, err
 }
 
@@ -101,7 +111,16 @@ WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.ge
 
 // Unserved implements app.Generations.
 func (Generations) Unserved(ctx context.Context, tx app.Tx) ([]app.Generation, error) {
-	rows, err := tx.QueryContext(ctx, selectGeneration+`WHERE status <> 'serving' ORDER BY id`)
+	return listGenerations(ctx, tx, `WHERE status <> 'serving' ORDER BY id`)
+}
+
+// LockUnserved implements app.Generations.
+func (Generations) LockUnserved(ctx context.Context, tx app.Tx) ([]app.Generation, error) {
+	return listGenerations(ctx, tx, `WHERE status <> 'serving' ORDER BY id FOR UPDATE`)
+}
+
+func listGenerations(ctx context.Context, tx *sql.Tx, where string) ([]app.Generation, error) {
+	rows, err := tx.QueryContext(ctx, selectGeneration+where)
 	if err != nil {
 		return nil, err
 	}

@@ -98,9 +98,7 @@ func (x *exchange) refuse(err error) {
 	r := replyFor(err)
 	x.status = r.status
 	if x.known {
-		x.Requests.Note(app.RequestRecord{
-			RequestID: x.id, Source: x.key.Name, ReceivedAt: x.started, Status: r.status, Code: r.code, Bytes: len(x.body), Calls: x.calls,
-		})
+		x.note(r.code)
 	}
 	if r.status >= http.StatusInternalServerError && !errors.Is(err, errPanic) {
 		x.Logger.Error("a payload was not taken in", "request_id", x.id, "source", x.key.Name, "error", err)
@@ -109,6 +107,13 @@ func (x *exchange) refuse(err error) {
 	var body errorBody
 	body.Error.Code, body.Error.Message = r.code, r.message
 	x.writeJSON(body)
+}
+
+// note records how the request was answered, where the log does not.
+func (x *exchange) note(code string) {
+	x.Requests.Note(app.RequestRecord{
+		RequestID: x.id, Source: x.key.Name, ReceivedAt: x.started, Status: x.status, Code: code, Bytes: len(x.body), Calls: x.calls,
+	})
 }
 
 // setHeaders sets what the status asks for.
@@ -134,6 +139,9 @@ var success = []byte(`{"success":true}` + "\n")
 // accept answers 200.
 func (x *exchange) accept(receipt app.Receipt) {
 	x.status = http.StatusOK
+	if receipt.Suppressed {
+		x.note("suppressed")
+	}
 	if receipt.RejectedCount > 0 {
 		x.writeJSON(acceptedBody{true, receipt.Rejected, receipt.RejectedCount})
 		return

@@ -124,7 +124,11 @@ func rejectedRetry(c *cli.Context, s *system) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, appender.Close()) }()
-	retry := &app.Retry{Store: postgres.Rejected{DB: s.db}, Log: appender, Now: time.Now}
+	suppressed, err := postgres.NewSuppressed(c.Context, s.db)
+	if err != nil {
+		return err
+	}
+	retry := &app.Retry{Suppressed: suppressed, Store: postgres.Rejected{DB: s.db}, Log: appender, Now: time.Now}
 	ids, err := rejectedIDs(c, retry)
 	if err != nil {
 		return err

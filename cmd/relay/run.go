@@ -60,6 +60,7 @@ func newApp(out, errOut io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			serveCommand(), mappingCommand(), reprojectCommand(), verifyCommand(), keysCommand(),
 			profilesCommand(), logCommand(), rejectedCommand(), issuesCommand(),
+			forgetCommand(), exportCommand(),
 			statusCommand(), doctorCommand(), migrateCommand(), urlCommand(), psqlCommand(),
 		},
 	}

@@ -30,6 +30,7 @@ func serveCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "listen", EnvVars: []string{"RELAY_LISTEN"}, Value: "127.0.0.1:8080", Usage: "address for Segment"},
 			&cli.StringFlag{Name: "admin-listen", EnvVars: []string{"RELAY_ADMIN_LISTEN"}, Value: "127.0.0.1:8081", Usage: "address for operators: /metrics, /healthz, /readyz"},
+			&cli.BoolFlag{Name: "erase-on-delete", EnvVars: []string{"RELAY_ERASE_ON_DELETE"}, Value: true, Usage: "whether Segment's delete calls erase their person"},
 		}, limitFlags()...),
 		Action: with(serve),
 	}
@@ -38,14 +39,15 @@ func serveCommand() *cli.Command {
 // server is relay serve at work.
 type server struct {
 	*system
-	c        *cli.Context
-	limits   limits
-	metrics  *metrics.Metrics
-	appender *eventlog.Appender
-	ring     *postgres.KeyRing
-	requests *postgres.Requests
-	ingest   net.Listener
-	admin    net.Listener
+	c          *cli.Context
+	limits     limits
+	metrics    *metrics.Metrics
+	appender   *eventlog.Appender
+	ring       *postgres.KeyRing
+	requests   *postgres.Requests
+	suppressed *postgres.Suppressed
+	ingest     net.Listener
+	admin      net.Listener
 }
 
 func serve(c *cli.Context, s *system) error {
@@ -93,6 +95,10 @@ func (s *server) start() (err error) {
 	s.appender, err = eventlog.NewAppender(s.db, eventlog.AppenderConfig{OnCommitted: s.metrics.Committed})
 	s.ring = postgres.NewKeyRing(s.db, os.Getenv("RELAY_API_KEY"), s.logger)
 	s.requests = postgres.NewRequests(s.db, s.logger)
+	if err != nil {
+		return err
+	}
+	s.suppressed, err = postgres.NewSuppressed(s.c.Context, s.db)
 	return err
 }
 
@@ -117,6 +123,10 @@ func (s *server) run(firstKey string) error {
 	wg.Go(func() { s.ring.Run(background) })
 	wg.Go(func() { s.requests.Run(background) })
 	wg.Go(func() { s.retention().Run(background) })
+	wg.Go(func() { s.suppressed.Run(background) })
+	if s.c.Bool("erase-on-delete") {
+		wg.Go(func() { s.deleteFollower().Run(background) })
+	}
 	wg.Go(func() {
 		if err := s.projector(s.metrics.Projected, s.metrics.ProjectionFailed).Run(background, s.projections); err != nil {
 			failed <- err
@@ -159,7 +169,7 @@ func (s *server) waitFor(wg *sync.WaitGroup) {
 
 func (s *server) handlers(reprojections console.Reprojections) (ingest, admin *http.Server, err error) {
 	handler, err := webhook.New(webhook.Config{
-		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}},
+		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}, Suppressed: s.suppressed},
 		Keys:   s.ring, Requests: s.requests, MaxBody: s.limits.maxBody, MaxInFlight: s.limits.maxInFlight, Metrics: s.metrics, Logger: s.logger,
 	})
 	if err != nil {

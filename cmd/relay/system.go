@@ -78,7 +78,7 @@ func connect(c *cli.Context) (*system, error) {
 	s.database = postgres.Database{DB: db}
 	s.projections = []app.Projection{
 		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
-		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
+		{Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
 	}
 	return s, nil
 }
@@ -136,7 +136,7 @@ func (s *system) projector(observe func(string, app.BatchResult), onError func(s
 func (s *system) reprojector(report func(app.Progress)) *app.Reprojector {
 	return &app.Reprojector{
 		DB: s.database, All: s.projections, Log: s.reader, LogSize: s.reader, Live: postgres.Statuses{DB: s.db}, Controls: s.controls,
-		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: s.db}, Timelines: postgres.Timelines{},
+		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: s.db}, Timelines: postgres.Timelines{}, Erasures: postgres.Erasures{},
 		Builder:   &app.Builder{DB: s.database, Log: s.reader, Workers: 2, Memory: s.memory},
 		Projector: s.projector(nil, nil), Logger: s.logger, MaxLoad: s.maxLoad, Report: report,
 	}

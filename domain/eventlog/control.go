@@ -14,6 +14,7 @@ type Control struct {
 	MappingActivated *MappingActivated
 	Reprojected      *Reprojected
 	Undone           *Undone
+	Forgotten        *Forgotten
 }
 
 // ControlEntry is a control and where it stands in the log.
@@ -46,12 +47,24 @@ type Undone struct {
 	Entry Offset `json:"entry"`
 }
 
+// Forgotten says that persons were erased: how many, how many of their calls
+// were cut out of how many payloads, and whether what they send from now on is
+// dropped. It does not say who they were.
+type Forgotten struct {
+	Persons    int  `json:"persons"`
+	Calls      int  `json:"calls"`
+	Payloads   int  `json:"payloads"`
+	Rejected   int  `json:"rejected"` // bodies deleted from the rejected store
+	Suppressed bool `json:"suppressed"`
+}
+
 // The types of controls, as the key "relay" names them. They stand in logs for
-// ever: add some, change none. "forgotten" is kept for a person forgotten.
+// ever: add some, change none.
 const (
 	mappingActivated = "mapping_activated"
 	reprojected      = "reprojected"
 	undone           = "undone"
+	forgotten        = "forgotten"
 )
 
 // ErrBadControl is returned for a control that lacks something or that
@@ -75,11 +88,16 @@ func EncodeControl(c Control) ([]byte, error) {
 			Relay string `json:"relay"`
 			*Reprojected
 		}{reprojected, c.Reprojected})
-	default:
+	case c.Undone != nil:
 		return json.Marshal(struct {
 			Relay string `json:"relay"`
 			*Undone
 		}{undone, c.Undone})
+	default:
+		return json.Marshal(struct {
+			Relay string `json:"relay"`
+			*Forgotten
+		}{forgotten, c.Forgotten})
 	}
 }
 
@@ -105,6 +123,9 @@ func DecodeControl(payload []byte) (Control, error) {
 	case undone:
 		c.Undone = new(Undone)
 		content = c.Undone
+	case forgotten:
+		c.Forgotten = new(Forgotten)
+		content = c.Forgotten
 	default:
 		return Control{}, fmt.Errorf("%w: unknown type %q; a newer relay may have written it, run that one", ErrBadControl, head.Relay)
 	}
@@ -116,7 +137,7 @@ func DecodeControl(payload []byte) (Control, error) {
 
 func (c Control) check() error {
 	set := 0
-	for _, is := range []bool{c.MappingActivated != nil, c.Reprojected != nil, c.Undone != nil} {
+	for _, is := range []bool{c.MappingActivated != nil, c.Reprojected != nil, c.Undone != nil, c.Forgotten != nil} {
 		if is {
 			set++
 		}
@@ -128,8 +149,10 @@ func (c Control) check() error {
 		return c.MappingActivated.check()
 	case c.Reprojected != nil:
 		return c.Reprojected.check()
-	default:
+	case c.Undone != nil:
 		return c.Undone.check()
+	default:
+		return c.Forgotten.check()
 	}
 }
 
@@ -158,6 +181,13 @@ func (r *Reprojected) check() error {
 func (u *Undone) check() error {
 	if u.Entry < FirstOffset {
 		return fmt.Errorf("%w: %s: entry %d; offsets begin at %d", ErrBadControl, undone, u.Entry, FirstOffset)
+	}
+	return nil
+}
+
+func (f *Forgotten) check() error {
+	if f.Persons < 1 || f.Calls < 0 || f.Payloads < 0 || f.Rejected < 0 {
+		return fmt.Errorf("%w: %s: %d persons, %d calls, %d payloads, %d rejected bodies", ErrBadControl, forgotten, f.Persons, f.Calls, f.Payloads, f.Rejected)
 	}
 	return nil
 }

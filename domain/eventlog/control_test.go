@@ -19,6 +19,7 @@ func samples() map[string]Control {
 		}},
 		"reprojected": {Reprojected: &Reprojected{Projections: []string{"events"}, From: 1, Version: 2, AsOf: 1200}},
 		"undone":      {Undone: &Undone{Entry: 1300}},
+		"forgotten":   {Forgotten: &Forgotten{Persons: 1, Calls: 17, Payloads: 3, Rejected: 1, Suppressed: true}},
 	}
 }
 
@@ -47,7 +48,8 @@ func TestDecodeControlRefuses(t *testing.T) {
 		``:                                 "unexpected end",
 		`[]`:                               "cannot unmarshal array",
 		`{"type":"track","userId":"u"}`:    `unknown type ""`,
-		`{"relay":"forgotten","id":"u"}`:   `unknown type "forgotten"`,
+		`{"relay":"renamed","id":"u"}`:     `unknown type "renamed"`,
+		`{"relay":"forgotten"}`:            "0 persons",
 		`{"relay":"undone"}`:               "offsets begin at 1",
 		`{"relay":"mapping_activated"}`:    "versions count from 1",
 		`{"relay":"reprojected","from":1}`: "versions count from 1",

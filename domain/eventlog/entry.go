@@ -11,6 +11,7 @@ type Entry struct {
 	Source     string // name of the API key
 	Route      string // path as posted, without a last slash
 	Payload    []byte
+	Erased     []int // indexes of calls that were erased from the payload, ascending
 }
 
 // Range is a stretch of the log: the offsets in (After, UpTo].

@@ -13,7 +13,8 @@ type Payload struct {
 	Rejected []Rejection    // the first MaxRejections of the others
 	Unlisted map[string]int // how many more there are, by code; nil: none
 	Kinds    Kinds          // of the usable calls, with Unusable and Claims
-	Total    int            // calls, usable or not
+	Total    int            // calls, usable or not, and those that were erased
+	Erased   int            // those that were erased
 	IsBatch  bool           // an array, or an object with a batch
 }
 
@@ -27,12 +28,26 @@ type Parser struct {
 	payload  Payload
 	scan     scanner
 	pathKind Kinds
+	erased   []int            // indexes of calls that were erased, ascending
+	want     func(*Part) bool // of Select; nil otherwise
+	places   []Place          // that it chose
 }
 
 // Parse reads a payload; pathKind, if not 0, stands in where a call has no
 // type. Errors are *SyntaxError. The members context and integrations of a
 // batch play no part in any projection, so they are not merged into calls here.
 func (p *Parser) Parse(body []byte, pathKind Kinds) (Payload, error) {
+	return p.ParseCut(body, pathKind, nil)
+}
+
+// ParseCut is Parse for a payload from which the calls with the given indexes
+// were erased. They are passed over, and the others keep their indexes.
+func (p *Parser) ParseCut(body []byte, pathKind Kinds, erased []int) (Payload, error) {
+	p.erased, p.want = erased, nil
+	return p.parse(body, pathKind)
+}
+
+func (p *Parser) parse(body []byte, pathKind Kinds) (Payload, error) {
 	if err := checkUTF8(body); err != nil {
 		return Payload{}, err
 	}
@@ -63,6 +78,7 @@ func (p *Parser) forget() {
 	}
 	clear(calls)
 	p.payload = Payload{Calls: calls[:0], Rejected: rejected[:0]}
+	p.places = nil
 }
 
 // whole reads the body's one value, which begins at i.
@@ -101,6 +117,11 @@ func (p *Parser) array(i int) (int, *SyntaxError) {
 
 // element reads one call. It sets the scanner's maxDepth.
 func (p *Parser) element(i int) (int, *SyntaxError) {
+	if len(p.erased) > 0 && p.isErased(p.payload.Total) {
+		p.payload.Total++
+		p.payload.Erased++
+		return p.scan.value(i)
+	}
 	if !p.scan.at(i, '{') {
 		end, err := p.scan.value(i)
 		p.reject(&notAnObject)
@@ -109,6 +130,7 @@ func (p *Parser) element(i int) (int, *SyntaxError) {
 	var m callMembers
 	end, err := p.members(i, &m, false)
 	if err == nil {
+		p.choose(i, end, &m)
 		p.add(&m)
 	}
 	p.scan.maxDepth = m.depth
@@ -126,6 +148,7 @@ func (p *Parser) object(i int) (int, *SyntaxError) {
 	}
 	if m.of[memberBatch].Kind() != Array {
 		p.forget()
+		p.choose(i, end, &m)
 		p.add(&m)
 		return end, nil
 	}

@@ -1,0 +1,90 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"relay/domain/eventlog"
+	"relay/domain/segment"
+)
+
+// PersonReader reads what there is of a person but for the log.
+type PersonReader interface {
+	// Rows calls each for every row of a person in the views and the rejected
+	// store, as a JSON object whose key "kind" says what it is.
+	Rows(ctx context.Context, tx Tx, id string, each func(row []byte) error) error
+}
+
+// Exporter writes out everything about a person.
+type Exporter struct {
+	DB     Database
+	Log    LogReader
+	Eraser LogEraser
+	Rows   PersonReader
+}
+
+// exportedCall is a call as it came.
+type exportedCall struct {
+	Kind       string          `json:"kind"`
+	LogOffset  eventlog.Offset `json:"log_offset"`
+	LogIndex   int             `json:"log_index"`
+	ReceivedAt time.Time       `json:"received_at"`
+	Source     string          `json:"source"`
+	Route      string          `json:"route"`
+	Call       json.RawMessage `json:"call"`
+}
+
+// Export calls write with one JSON object after the other, as of one moment, and
+// returns how many there were.
+func (x *Exporter) Export(ctx context.Context, id string, write func(line []byte) error) (lines int, err error) {
+	counted := func(line []byte) error {
+		lines++
+		return write(line)
+	}
+	err = x.DB.InSnapshot(ctx, func(tx Tx) error {
+		if err := x.Rows.Rows(ctx, tx, id, counted); err != nil {
+			return err
+		}
+		return x.calls(ctx, tx, id, counted)
+	})
+	if err != nil {
+		return lines, fmt.Errorf("export a person: %w", err)
+	}
+	return lines, nil
+}
+
+func (x *Exporter) calls(ctx context.Context, tx Tx, id string, write func([]byte) error) error {
+	head, err := x.Log.Head(ctx, tx)
+	if err != nil {
+		return err
+	}
+	s := newSearch(nil, []Person{{ID: id}})
+	return readNaming(ctx, tx, x.Log, x.Eraser, eventlog.Range{UpTo: head}, s.ids, func(e *eventlog.Entry) (failed error) {
+		_, _, err := s.parser.Select(e.Payload, segment.KindOfRoute(e.Route), e.Erased, func(part *segment.Part) bool {
+			if failed == nil && s.isTheirs(idsOf(part)) {
+				failed = writeCall(e, part, write)
+			}
+			return false
+		})
+		if err != nil {
+			return err
+		}
+		return failed
+	})
+}
+
+// writeCall writes a call on one line. Nothing of it changes but for white space
+// between its values.
+func writeCall(e *eventlog.Entry, part *segment.Part, write func([]byte) error) error {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	call := exportedCall{"call", e.Offset, part.Index, e.ReceivedAt.Time(), e.Source, e.Route, part.Raw}
+	if err := encoder.Encode(call); err != nil {
+		return fmt.Errorf("write the call at log offset %d, index %d: %w", e.Offset, part.Index, err)
+	}
+	return write(bytes.TrimRight(line.Bytes(), "\n"))
+}

@@ -1,0 +1,136 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"relay/domain/eventlog"
+	"relay/projections"
+)
+
+// target is a generation that an erasure works on.
+type target struct {
+	Generation
+	projection Projection // limited to the generation's parts
+	mappings   projections.Mappings
+	specs      []projections.Mappings // each version alone
+	reader     projections.Reader
+	lost       projections.Lost
+	ignorable  bool // whether erased calls hold what its fold ignores under any mapping
+}
+
+// lockGenerations keeps all generations where they are: the served ones, those
+// that an undoing would go back to, those that are being built.
+func (e *erasure) lockGenerations(ctx context.Context, tx Tx) error {
+	history, err := ReadHistory(ctx, tx, e.Controls)
+	if err != nil {
+		return err
+	}
+	e.controls = history.Head
+	var all []Generation
+	for _, p := range e.All {
+		served, err := e.Generations.LockServing(ctx, tx, p.Name)
+		if err != nil {
+			return err
+		}
+		all = append(all, served)
+	}
+	unserved, err := e.Generations.LockUnserved(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, g := range append(all, unserved...) {
+		t, err := e.target(ctx, tx, g, history)
+		if err != nil {
+			return err
+		}
+		e.targets = append(e.targets, t)
+	}
+	return nil
+}
+
+func (e *erasure) target(ctx context.Context, tx Tx, g Generation, history History) (*target, error) {
+	i := slices.IndexFunc(e.All, func(p Projection) bool { return p.Name == g.Projection })
+	if i < 0 {
+		return nil, fmt.Errorf("generation %d is of an unknown projection %q", g.ID, g.Projection)
+	}
+	replay := g.Replay
+	if g.Status == Former && g.RetiredBy != 0 {
+		retired, err := e.Reprojections.Get(ctx, tx, g.RetiredBy)
+		if err != nil {
+			return nil, err
+		}
+		replay = &Replay{Undo: retired.Control}
+	}
+	t := &target{Generation: g, projection: e.All[i].Only(g.Parts), lost: projections.Lost{}}
+	t.mappings = history.Mappings(g.Projection, replay)
+	for n := range t.mappings.Specs {
+		t.specs = append(t.specs, history.only(n))
+	}
+	return t, nil
+}
+
+// isLoading tells whether what was erased may still come into the generation
+// from what its loader has read.
+func (t *target) isLoading() bool { return t.Status == Building && !t.Loaded }
+
+// lose notes what folding an entry ignores no more.
+func (t *target) lose(before, after *eventlog.Entry) {
+	if t.isLoading() {
+		for _, mappings := range t.specs {
+			t.ignorable = t.ignorable || len(t.ignored(before, mappings)) > 0
+		}
+		return
+	}
+	if before.Offset <= t.Checkpoint {
+		t.lost.Add(t.ignored(before, t.mappings), t.ignored(after, t.mappings))
+	}
+}
+
+func (t *target) ignored(e *eventlog.Entry, mappings projections.Mappings) projections.Issues {
+	fold := t.projection.fold()
+	if e.Kinds.Has(t.projection.Kinds) {
+		t.reader.Read(e, mappings, fold)
+	}
+	return fold.Ignored()
+}
+
+// eraseFrom removes the persons from a generation, and folds again what they
+// stood before. One that is being loaded is left to the end of the load.
+func (e *erasure) eraseFrom(ctx context.Context, tx Tx, t *target) error {
+	entries := slices.Sorted(maps.Keys(e.later))
+	if t.isLoading() {
+		return e.Erasures.Pend(ctx, tx, t.ID, PendingErasure{IDs: e.ids, Entries: entries, Recount: t.ignorable})
+	}
+	if err := t.projection.Tables.Erase(ctx, tx, t.ID, e.ids); err != nil {
+		return err
+	}
+	entries = slices.DeleteFunc(entries, func(o eventlog.Offset) bool { return o > t.Checkpoint })
+	fold := again{e.DB, e.Log, t.projection, t.ID, t.mappings}
+	if err := fold.merge(ctx, tx, entries, e.isLater); err != nil {
+		return err
+	}
+	return e.subtract(ctx, tx, t)
+}
+
+// subtract takes what was ignored in the erased calls from the generation's
+// issues. Where it was seen first or last in them, only the log can tell where
+// else.
+func (e *erasure) subtract(ctx context.Context, tx Tx, t *target) error {
+	if len(t.lost) == 0 {
+		return nil
+	}
+	issues, err := e.Generations.Issues(ctx, tx, t.ID)
+	if err != nil {
+		return err
+	}
+	left, sure := issues.Without(t.lost)
+	if !sure {
+		if left, err = e.counted(ctx, tx, t); err != nil {
+			return err
+		}
+	}
+	return e.Generations.SetIssues(ctx, tx, t.ID, left)
+}

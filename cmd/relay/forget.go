@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"relay/adapters/eventlog"
+	"relay/adapters/postgres"
+	"relay/app"
+)
+
+func forgetCommand() *cli.Command {
+	return &cli.Command{
+		Name: "forget", Usage: "erase one person: profile, events, calls in the log, rejected bodies", ArgsUsage: "ID",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "suppress", Usage: "also drop what is sent of the person from now on"},
+			&cli.BoolFlag{Name: "unsuppress", Usage: "erase nothing; take in again what is sent of the person"}, jsonFlag,
+		},
+		Description: "It cannot be undone. The log keeps an entry that says that somebody was erased, and how much, but not who.",
+		Action:      with(forget),
+	}
+}
+
+func forget(c *cli.Context, s *system) error {
+	id, err := personID(c)
+	if err != nil {
+		return err
+	}
+	if c.Bool("suppress") && c.Bool("unsuppress") {
+		return usageError{errors.New("--suppress and --unsuppress cannot stand together")}
+	}
+	suppressed, err := postgres.NewSuppressed(c.Context, s.db)
+	if err != nil {
+		return err
+	}
+	if c.Bool("unsuppress") {
+		if err := suppressed.Remove(c.Context, id); err != nil {
+			return err
+		}
+		if c.Bool("json") {
+			return printJSON(c, map[string]bool{"suppressed": false})
+		}
+		printText(c, "what is sent of the person is taken in again within %v", app.SuppressedWithin)
+		return nil
+	}
+	var done app.Forgotten
+	if c.Bool("suppress") {
+		suppressor := app.Suppressor{Store: suppressed, Forgetter: s.forgetter()}
+		done, err = suppressor.Run(c.Context, id)
+	} else {
+		done, err = s.forgetter().Forget(c.Context, []app.Person{{ID: id}}, false, nil)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, done)
+	}
+	printForgotten(c, done)
+	return nil
+}
+
+func printForgotten(c *cli.Context, done app.Forgotten) {
+	if done.Calls == 0 && done.Rejected == 0 {
+		printText(c, "there was nothing of the person to erase")
+	} else {
+		printText(c, "erased %d calls in %d payloads, and %d rejected bodies", done.Calls, done.Payloads, done.Rejected)
+	}
+	if done.Suppressed {
+		printText(c, "what is sent of the person from now on is dropped")
+	}
+}
+
+// personID reads the one argument of commands about a person.
+func personID(c *cli.Context) (string, error) {
+	if err := wantArgs(c, 1, 1); err != nil {
+		return "", err
+	}
+	if c.Args().First() == "" {
+		return "", usageError{errors.New("an id is a text that is not empty")}
+	}
+	return c.Args().First(), nil
+}
+
+func exportCommand() *cli.Command {
+	return &cli.Command{
+		Name: "export", Usage: "everything about one person as JSON lines", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag},
+		Description: "Each line is a JSON object; its key kind is profile, channel, identity, event, rejected or call.",
+		Action:      with(export),
+	}
+}
+
+func export(c *cli.Context, s *system) error {
+	id, err := personID(c)
+	if err != nil {
+		return err
+	}
+	exporter := app.Exporter{DB: s.database, Log: s.reader, Eraser: eventlog.Eraser{}, Rows: postgres.People{DB: s.db}}
+	lines, err := exporter.Export(c.Context, id, func(line []byte) error {
+		_, err := fmt.Fprintf(c.App.Writer, "%s\n", line)
+		return err
+	})
+	if err == nil && lines == 0 {
+		return fmt.Errorf("person %q %w", id, app.ErrNotFound)
+	}
+	return err
+}
+
+func (s *system) forgetter() *app.Forgetter {
+	return &app.Forgetter{
+		DB: s.database, All: s.projections, Log: s.reader, Eraser: eventlog.Eraser{}, Controls: s.controls, Generations: postgres.Generations{},
+		Reprojections: postgres.Reprojections{DB: s.db}, Erasures: postgres.Erasures{}, Rejected: postgres.Rejected{DB: s.db},
+	}
+}
+
+func (s *system) deleteFollower() *app.DeleteFollower {
+	return &app.DeleteFollower{Forgetter: s.forgetter(), Deletions: postgres.Deletions{}, Logger: s.logger}
+}
