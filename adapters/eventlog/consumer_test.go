@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"relay/adapters/embeddedpg/pgtest"
 	"relay/adapters/postgres"
@@ -279,30 +278,5 @@ func TestKindsThatChange(t *testing.T) {
 	want := []eventlog.Range{{After: 0, UpTo: 20}, {After: 0, UpTo: 4}, {After: 4, UpTo: 8}, {After: 8, UpTo: 12}, {After: 12, UpTo: 16}, {After: 16, UpTo: 20}}
 	if !slices.Equal(ranges, want) {
 		t.Errorf("ranges %v, want %v", ranges, want)
-	}
-}
-
-// TestPace: at once while the log holds more, a moment after its end was
-// reached, and longer and longer while it is idle.
-func TestPace(t *testing.T) {
-	t.Parallel()
-	config := ConsumersConfig{Gather: 20 * time.Millisecond, MaxIdle: 50 * time.Millisecond}.withDefaults()
-	p := newPacer(config, "events")
-	after := func(idle, more bool) time.Duration {
-		p.expect(more)
-		return p.HandleError(nil, idle, nil)
-	}
-	for i, c := range []struct {
-		idle, more bool
-		want       time.Duration
-	}{
-		{true, false, time.Millisecond}, {true, false, 2 * time.Millisecond}, {true, false, 4 * time.Millisecond},
-		{false, true, 0}, {false, true, 0}, {false, false, 20 * time.Millisecond},
-		{true, false, 40 * time.Millisecond}, {true, false, 50 * time.Millisecond}, {true, false, 50 * time.Millisecond},
-		{false, false, 20 * time.Millisecond}, {false, true, 0}, {true, false, time.Millisecond},
-	} {
-		if got := after(c.idle, c.more); got != c.want {
-			t.Errorf("step %d: a pause of %s, want %s", i, got, c.want)
-		}
 	}
 }

@@ -63,7 +63,7 @@ func cpuOf(pids ...int) (total time.Duration) {
 	for _, pid := range pids {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
-			continue // it is of another machine, or gone
+			continue // it is gone
 		}
 		fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
 		for _, field := range fields[11:13] { // user and system time
@@ -77,7 +77,14 @@ func cpuOf(pids ...int) (total time.Duration) {
 // clockTicks is what Linux counts in a second of a process's time.
 const clockTicks = 100
 
-// backends returns the processes of the server that work for this database.
+// isPostgres tells whether a process of this machine is of a Postgres server.
+func isPostgres(pid int) bool {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return err == nil && strings.HasPrefix(string(name), "postgres")
+}
+
+// backends returns the processes of the server that work for this database, none
+// where the server is on another machine.
 func (p *place) backends(ctx context.Context) (pids []int) {
 	rows, err := p.db.QueryContext(ctx, `SELECT pid FROM pg_stat_activity WHERE datname = current_database() OR backend_type = 'walwriter'`)
 	if err != nil {
@@ -86,7 +93,7 @@ func (p *place) backends(ctx context.Context) (pids []int) {
 	defer rows.Close()
 	for rows.Next() {
 		var pid int
-		if rows.Scan(&pid) == nil {
+		if rows.Scan(&pid) == nil && isPostgres(pid) {
 			pids = append(pids, pid)
 		}
 	}
