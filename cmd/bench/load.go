@@ -68,7 +68,7 @@ func (l load) lagText(percent float64) string {
 
 // spentText is time on cores for each call that was taken in.
 func (l load) spentText(spent time.Duration) string {
-	if spent == 0 {
+	if spent <= 0 { // no process to be seen, or one that ended
 		return "-"
 	}
 	return fmt.Sprintf("%.0f", float64(spent.Microseconds())/float64(l.handled*int64(l.calls)))
