@@ -20,6 +20,9 @@ test: ## all tests, on real Postgres
 race: ## all tests under the race detector
 	$(GO) test -race -timeout $(TIMEOUT) ./...
 
+clients: ## Segment's own libraries for JavaScript, which the tests send with (needs npm)
+	npm ci --prefix cmd/relay/testdata/clients
+
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs grep -oHE '^func Fuzz[A-Za-z]+' | sed 's/:func /:/'); do \
 		$(GO) test -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $${FUZZTIME:-30s} ./$$(dirname $${target%%:*}) || exit 1; \
@@ -37,6 +40,6 @@ vulns: ## known vulnerabilities in what is used
 	$(GO) tool govulncheck ./...
 
 clean: ## remove what make made (not the data in .relay)
-	rm -rf $(BIN)
+	rm -rf $(BIN) cmd/relay/testdata/clients/node_modules
 
-.PHONY: help build run test race fuzz bench lint vulns clean
+.PHONY: help build run test race clients fuzz bench lint vulns clean

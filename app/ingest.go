@@ -13,15 +13,28 @@ import (
 // sends.
 type Key struct {
 	Name           string
-	SigningSecrets [][]byte // any of them may have signed; none: no signature is asked for
+	SigningSecrets []SigningSecret // any of them may have signed; none: no signature is asked for
 }
 
-// KeyRing finds the key that a caller showed.
-// Find returns ErrUnknownKey only when that is certain; while the store of keys
-// cannot be asked it returns ErrUnavailable, because Segment drops what is
+// SigningSecret is one that a sender may sign with.
+type SigningSecret struct {
+	ID     int64
+	Secret []byte
+}
+
+// KeyRing finds the key that a caller showed, and notes its use. Both ways of
+// finding return ErrUnknownKey only when that is certain; while the store of
+// keys cannot be asked they return ErrUnavailable, because Segment drops what is
 // answered with 401.
 type KeyRing interface {
+	// Find may not know yet what was changed within the last second, but for
+	// keys that are new.
 	Find(ctx context.Context, secret string) (Key, error)
+	// FindNow knows all that was changed before it was called. It may wait for
+	// a moment, and is for when the sender's payload would be dropped otherwise.
+	FindNow(ctx context.Context, secret string) (Key, error)
+	// Signed notes the use of the signing secret with that id.
+	Signed(id int64)
 }
 
 // Inbound is one authenticated request whose body was read in full.

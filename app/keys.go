@@ -12,21 +12,48 @@ import (
 
 // KeyInfo is an API key as people see it. The secret is not kept.
 type KeyInfo struct {
-	Name      string     `json:"name"`
-	Signed    bool       `json:"signed"` // whether a signature is asked for
-	CreatedAt time.Time  `json:"created_at"`
-	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	Name       string     `json:"name"`
+	Signed     bool       `json:"signed"`              // whether a signature is asked for
+	CreatedAt  time.Time  `json:"created_at,omitzero"` // zero for the key that the environment gives
+	LastUsedAt *time.Time `json:"last_used_at"`        // to within some seconds; null: never
+	ReplacedAt *time.Time `json:"replaced_at,omitempty"`
+	RevokedAt  *time.Time `json:"revoked_at,omitempty"`
 }
 
 // KeyStore keeps keys; of the secret it keeps a hash only.
 type KeyStore interface {
 	// Create returns ErrExists if an unrevoked key has the name.
 	Create(ctx context.Context, name, secret string, signingSecret []byte) error
+	// Replace makes a key beside the one of that name, which is replaced by it
+	// and accepted until it is revoked. ErrNotFound: there is none.
+	Replace(ctx context.Context, name, secret string) error
+	// List returns the oldest first, and that of the environment last, if it was
+	// ever used.
 	List(ctx context.Context) ([]KeyInfo, error)
-	// Revoke returns ErrNotFound if no unrevoked key has the name.
-	Revoke(ctx context.Context, name string) error
+	// Revoke revokes all keys of the name, or only those that were replaced, and
+	// returns when any of them was used last, nil for never. ErrNotFound: there
+	// are none that are not revoked yet.
+	Revoke(ctx context.Context, name string, replacedOnly bool) (lastUsed *time.Time, err error)
 	// CreateFirst is Create if there was never a key, and tells whether it did.
 	CreateFirst(ctx context.Context, name, secret string) (bool, error)
+}
+
+// SigningSecretInfo is a signing secret as people see it.
+type SigningSecretInfo struct {
+	ID         int64      `json:"id"`
+	AddedAt    time.Time  `json:"added_at"`
+	LastUsedAt *time.Time `json:"last_used_at"` // to within some seconds; null: never
+}
+
+// SigningSecretStore keeps the signing secrets of each name's keys.
+type SigningSecretStore interface {
+	// Add returns ErrNotFound if no unrevoked key has the name, and ErrExists if
+	// the secret is there already.
+	Add(ctx context.Context, name string, secret []byte) error
+	// List returns the oldest first, and ErrNotFound as Add does.
+	List(ctx context.Context, name string) ([]SigningSecretInfo, error)
+	// Remove returns how many are left. ErrNotFound: the name has no such secret.
+	Remove(ctx context.Context, name string, id int64) (left int, err error)
 }
 
 // ErrExists is returned where there is such a thing under that name already.
@@ -52,6 +79,13 @@ func (k *Keys) Create(ctx context.Context, name string, signingSecret []byte) (s
 	}
 	secret = newSecret()
 	return secret, k.Store.Create(ctx, name, secret, signingSecret)
+}
+
+// Rotate makes another key of the name and returns its secret. The former one
+// is accepted too until it is revoked, and what both send has one source.
+func (k *Keys) Rotate(ctx context.Context, name string) (secret string, err error) {
+	secret = newSecret()
+	return secret, k.Store.Replace(ctx, name, secret)
 }
 
 // First makes the first key of a database that never had one; an empty secret

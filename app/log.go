@@ -46,7 +46,9 @@ type Batch struct {
 // Consumption says whose checkpoint a consumer moves and what it reads.
 type Consumption struct {
 	Projection string
-	Kinds      segment.Kinds
+	// Kinds of the entries whose number and size bound a range, asked before
+	// each. They may change while the consumer runs.
+	Kinds func() segment.Kinds
 	// Generation that is being built, which never goes further than the one
 	// being served; 0: whichever is being served.
 	Generation int64
@@ -56,7 +58,7 @@ type Consumption struct {
 type Consumer interface {
 	// Consume calls handle for one range after the other until ctx ends. The
 	// transaction commits after handle returned nil; after an error it is rolled
-	// back and the range announced again. A range under way is finished when
-	// ctx ends.
+	// back and the range announced again, after ErrAgain at once. A range under
+	// way is finished when ctx ends.
 	Consume(ctx context.Context, c Consumption, handle func(context.Context, Batch) error) error
 }

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,10 +21,6 @@ type Mappings struct {
 	Now       func() time.Time
 }
 
-// ErrNoIdentity is returned for a mapping that asks for what this release does
-// not do yet, rather than to take it and do nothing.
-var ErrNoIdentity = errors.New("identity: join is not supported yet; write identity: off, or leave it out")
-
 // Applied tells what applying a mapping did.
 type Applied struct {
 	Version int              `json:"version"`
@@ -37,9 +32,6 @@ type Applied struct {
 // Apply makes the spec the mapping that holds from now on. A spec that is in
 // force already makes no version.
 func (m *Mappings) Apply(ctx context.Context, spec mapping.Spec, note string) (Applied, error) {
-	if spec.Identity != mapping.Off {
-		return Applied{}, ErrNoIdentity
-	}
 	return m.change(ctx, func(h History) (mapping.Version, error) {
 		current := h.Current()
 		if current.Spec.Equal(spec) {

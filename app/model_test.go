@@ -28,7 +28,7 @@ func newShadow() *shadow {
 }
 
 func (s *shadow) applied(version int, at eventlog.Offset, spec mapping.Spec) {
-	m := model.Mapping{EventPrefix: spec.EventPrefix, Preferences: map[string]string{}, Channels: map[string][]string{}, Events: spec.EventNames()}
+	m := model.Mapping{EventPrefix: spec.EventPrefix, Preferences: map[string]string{}, Channels: map[string][]string{}, Events: spec.EventNames(), Identity: spec.Identity.String()}
 	for i, trait := range spec.Preferences {
 		if trait != "" {
 			m.Preferences[profile.Preference(i).String()] = trait
@@ -78,6 +78,7 @@ func (s *shadow) check(t tb, w *world) {
 	var differences []string
 	differences = append(differences, model.Diff(readRows[model.Profile](t, w, `SELECT to_jsonb(p) FROM relay.profiles p`), profiles.Profiles)...)
 	differences = append(differences, model.Diff(readRows[model.ProfileChannel](t, w, `SELECT to_jsonb(p) FROM relay.profile_channels p`), profiles.ProfileChannels)...)
+	differences = append(differences, model.Diff(readRows[model.Identity](t, w, `SELECT to_jsonb(i) FROM relay.identities i`), profiles.Identities)...)
 	differences = append(differences, model.Diff(readRows[model.Event](t, w, `SELECT to_jsonb(p) FROM relay.events p`), events.Events)...)
 	if len(differences) > 0 {
 		t.Fatalf("the views differ from the model:\n%s", strings.Join(differences, "\n"))

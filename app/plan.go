@@ -38,6 +38,11 @@ func (r *Reprojector) plan(ctx context.Context, tx Tx, h History, replay Replay,
 		if err != nil {
 			return plan, err
 		}
+		mappings := h.Mappings(p.Name, &replay).UpTo(head)
+		if mappings.Joined {
+			return plan, ErrNoIdentity
+		}
+		p = p.Under(mappings)
 		step := PlanStep{Projection: p.Name}
 		step.Parts, step.Why = altered(p, h, replay, head, served.Rules)
 		step.Rebuild = len(step.Parts) > 0

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"relay/domain/eventlog"
@@ -51,9 +52,13 @@ func (p *Projector) Run(ctx context.Context, all []Projection) error {
 // given one under the timeline that the replay wants. after, if set, is called
 // with each range that was merged and will be committed.
 func (p *Projector) Follow(ctx context.Context, projection Projection, generation int64, replay *Replay, after func(eventlog.Range)) error {
-	f := follower{projector: p, projection: projection, replay: replay}
-	consumption := Consumption{Projection: projection.Name, Kinds: projection.Kinds, Generation: generation}
+	f := follower{projector: p, projection: projection, replay: replay, served: generation == 0}
+	f.kinds.Store(uint32(projection.Kinds))
+	consumption := Consumption{Projection: projection.Name, Kinds: f.bounding, Generation: generation}
 	return p.Consumer.Consume(ctx, consumption, func(ctx context.Context, b Batch) error {
+		if err := f.bound(ctx, b); err != nil {
+			return err
+		}
 		if err := f.merge(ctx, b); err != nil {
 			return err
 		}
@@ -70,12 +75,17 @@ type follower struct {
 	projector  *Projector
 	projection Projection
 	replay     *Replay
+	served     bool // whether it follows what people query
 
 	reader      projections.Reader
-	mappings    projections.Mappings
+	history     projections.Mappings // of the whole log
+	mappings    projections.Mappings // up to the batch's end
 	controlHead eventlog.Offset
 	generation  int64
 	known       bool
+	joined      bool          // whether the generation is ready for mappings that join ids
+	late        bool          // whether only calls are merged that are Late
+	kinds       atomic.Uint32 // that bound ranges
 }
 
 // merge brings a batch's range into its generation's tables, all in the batch's
@@ -85,27 +95,37 @@ func (f *follower) merge(ctx context.Context, b Batch) error {
 	if err := f.readMappings(ctx, b); err != nil {
 		return err
 	}
-	calls, ignored, err := f.mergeRange(ctx, b, b.Range)
+	if err := f.join(ctx, b); err != nil {
+		return err
+	}
+	calls, ignored, err := f.mergeAll(ctx, b)
+	if err == nil && f.projector.Observe != nil {
+		f.projector.Observe(f.projection.Name, BatchResult{Calls: calls, Issues: ignored, Took: time.Since(started)})
+	}
+	return err
+}
+
+// mergeAll merges a batch's range under the mappings that were read for it.
+func (f *follower) mergeAll(ctx context.Context, b Batch) (calls int, ignored projections.Issues, err error) {
+	calls, ignored, err = f.mergeRange(ctx, b, b.Range)
 	if errors.Is(err, ErrUnstorable) {
 		calls, ignored, err = f.mergeEach(ctx, b)
 	}
 	if err != nil {
-		return fmt.Errorf("merge log offsets %d to %d into %s: %w", b.Range.After+1, b.Range.UpTo, f.projection.Name, err)
+		return 0, nil, fmt.Errorf("merge log offsets %d to %d into %s: %w", b.Range.After+1, b.Range.UpTo, f.projection.Name, err)
 	}
 	if err := f.projector.Generations.AddIssues(ctx, b.Tx, b.Generation, ignored); err != nil {
-		return fmt.Errorf("note what was ignored: %w", err)
+		return 0, nil, fmt.Errorf("note what was ignored: %w", err)
 	}
-	if f.projector.Observe != nil {
-		f.projector.Observe(f.projection.Name, BatchResult{Calls: calls, Issues: ignored, Took: time.Since(started)})
-	}
-	return nil
+	return calls, ignored, nil
 }
 
 // mergeRange merges a range as a whole, or not at all.
 func (f *follower) mergeRange(ctx context.Context, b Batch, r eventlog.Range) (calls int, ignored projections.Issues, err error) {
 	fold := f.projection.fold()
-	err = f.projector.Log.Read(ctx, b.Tx, r, f.projection.Kinds, func(e *eventlog.Entry) error {
-		calls += f.reader.Read(e, f.mappings, fold)
+	into := f.filtered(fold)
+	err = f.projector.Log.Read(ctx, b.Tx, r, f.reads(), func(e *eventlog.Entry) error {
+		calls += f.reader.Read(e, f.mappings, into)
 		return nil
 	})
 	if err != nil {
@@ -120,7 +140,7 @@ func (f *follower) mergeRange(ctx context.Context, b Batch, r eventlog.Range) (c
 // stop a projection.
 func (f *follower) mergeEach(ctx context.Context, b Batch) (calls int, ignored projections.Issues, err error) {
 	var heads []eventlog.Entry
-	err = f.projector.Log.Read(ctx, b.Tx, b.Range, f.projection.Kinds, func(e *eventlog.Entry) error {
+	err = f.projector.Log.Read(ctx, b.Tx, b.Range, f.reads(), func(e *eventlog.Entry) error {
 		head := *e
 		head.Payload = nil
 		heads = append(heads, head)
@@ -140,14 +160,18 @@ func (f *follower) mergeEach(ctx context.Context, b Batch) (calls int, ignored p
 }
 
 func (f *follower) readMappings(ctx context.Context, b Batch) error {
-	if f.known && f.controlHead == b.ControlHead && f.generation == b.Generation {
-		return nil
+	if !f.known || f.controlHead != b.ControlHead || f.generation != b.Generation {
+		history, err := ReadHistory(ctx, b.Tx, f.projector.Controls)
+		if err != nil {
+			return err
+		}
+		if f.generation != b.Generation {
+			f.joined = false
+			f.kinds.Store(uint32(f.projection.Kinds))
+		}
+		f.history = history.Mappings(f.projection.Name, f.replay)
+		f.controlHead, f.generation, f.known = history.Head, b.Generation, true
 	}
-	history, err := ReadHistory(ctx, b.Tx, f.projector.Controls)
-	if err != nil {
-		return err
-	}
-	f.mappings = history.Mappings(f.projection.Name, f.replay)
-	f.controlHead, f.generation, f.known = history.Head, b.Generation, true
+	f.mappings = f.history.UpTo(b.Range.UpTo)
 	return nil
 }

@@ -16,6 +16,10 @@ type Projection struct {
 	Parts   []string
 	NewFold func(parts []string) projections.Fold
 	Tables  Tables
+	// Late tells of the calls that the fold passes over as long as no mapping
+	// joins ids, and needs from the beginning on once one does; nil: there are
+	// none.
+	Late func(*segment.Call) bool
 	// Depends says what of a mapping each part depends on: where two specs give
 	// the same, they make the same rows.
 	Depends func(*mapping.Spec) map[string]string
@@ -25,6 +29,14 @@ type Projection struct {
 func (p Projection) Only(parts []string) Projection {
 	p.Parts = parts
 	p.Tables = p.Tables.Only(parts)
+	return p
+}
+
+// Under returns the projection as it is to be read under the mappings.
+func (p Projection) Under(m projections.Mappings) Projection {
+	if m.Joined {
+		p.Kinds |= projections.LinkKinds
+	}
 	return p
 }
 
@@ -45,6 +57,9 @@ type Tables interface {
 	// Complete drops what only loading needed: the generation is loaded and
 	// indexed.
 	Complete(ctx context.Context, tx Tx, generation int64) error
+	// Join makes what a generation needs whose mappings join ids, and is not
+	// there yet. It returns the parts that it made it for.
+	Join(ctx context.Context, tx Tx, generation int64) (parts []string, err error)
 	// Merge adds what was folded to an indexed generation.
 	Merge(ctx context.Context, tx Tx, generation int64, fold projections.Fold) error
 	// Load returns a loader for a generation without indexes; memory is about how

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,15 +16,22 @@ import (
 type RejectedEntry struct {
 	ID int64
 	RejectedBody
+	Bytes     int        // of the body
 	RetriedAt *time.Time // when a retry put it into the log
+}
+
+// RejectedFilter says which bodies people want. Zero fields want all.
+type RejectedFilter struct {
+	Source, Code string
+	Waiting      bool // only those that no retry put into the log
 }
 
 // RejectedReader reads the rejected store.
 type RejectedReader interface {
 	// Get returns ErrNotFound if there is no such body.
 	Get(ctx context.Context, id int64) (RejectedEntry, error)
-	// List returns the newest first.
-	List(ctx context.Context, limit int) ([]RejectedEntry, error)
+	// List returns the newest before the id first, without their bodies.
+	List(ctx context.Context, f RejectedFilter, before int64, limit int) ([]RejectedEntry, error)
 	// Retried notes that the body is in the log now.
 	Retried(ctx context.Context, id int64, at time.Time) error
 }
@@ -61,6 +70,25 @@ func (r *Retry) Run(ctx context.Context, id int64) (Receipt, error) {
 		return receipt, err
 	}
 	return receipt, r.Store.Retried(ctx, id, r.Now())
+}
+
+// Waiting returns the ids of the bodies that pass the filter and are not in the
+// log, the oldest first.
+func (r *Retry) Waiting(ctx context.Context, f RejectedFilter) (ids []int64, err error) {
+	f.Waiting = true
+	for before := int64(math.MaxInt64); ; before = ids[len(ids)-1] {
+		page, err := r.Store.List(ctx, f, before, 1000)
+		if err != nil {
+			return nil, err
+		}
+		if len(page) == 0 {
+			slices.Reverse(ids)
+			return ids, nil
+		}
+		for _, e := range page {
+			ids = append(ids, e.ID)
+		}
+	}
 }
 
 // stays is the rejected store of bodies that are in it already.

@@ -80,6 +80,9 @@ func (r *run) prepareAside(ctx context.Context, tx Tx, p Projection) (err error)
 		return err
 	}
 	r.head = served.Checkpoint
+	if r.history.Mappings(p.Name, nil).UpTo(r.head).Joined {
+		return ErrNoIdentity
+	}
 	rows, _, err := r.LogSize.Size(ctx, tx, p, eventlog.Range{UpTo: r.head})
 	if err != nil {
 		return err

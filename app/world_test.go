@@ -38,7 +38,8 @@ type world struct {
 	db       *sql.DB
 	database postgres.Database
 	all      []app.Projection
-	maxRows  int // of a live batch
+	maxRows  int          // of a live batch
+	failure  atomic.Value // the live projections' last
 	// meanwhile, if set, is told of the progress of re-projections and
 	// verifications.
 	meanwhile func(app.Progress)
@@ -62,7 +63,7 @@ func newWorld(t *testing.T) *world {
 
 func worldOf(db *sql.DB) *world {
 	return &world{db: db, database: postgres.Database{DB: db}, maxRows: 2000, all: []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend},
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
 		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
 	}}
 }
@@ -96,6 +97,9 @@ UPDATE relay_store.deletions SET checkpoint = 0;
 ALTER SEQUENCE relay.log_offset_seq RESTART;
 UPDATE relay_store.generations SET checkpoint = 0;
 DO $$ DECLARE g record; BEGIN
+    FOR g IN SELECT tablename FROM pg_tables WHERE schemaname = 'relay_store' AND tablename ~ '^(claims|aliases|anonymous_.*|joined_.*)_g[0-9]+$' LOOP
+        EXECUTE format('DROP TABLE relay_store.%I CASCADE', g.tablename);
+    END LOOP;
     FOR g IN SELECT id, projection FROM relay_store.generations LOOP
         IF g.projection = 'events' THEN
             EXECUTE format('TRUNCATE relay_store.events_g%s', g.id);
@@ -150,7 +154,7 @@ func (w *world) head(t tb) (head domain.Offset) {
 func (w *world) projector() *app.Projector {
 	return &app.Projector{
 		DB: w.database, Log: eventlog.Reader{}, Controls: eventlog.Controls{}, Generations: postgres.Generations{},
-		Consumer: eventlog.NewConsumers(w.db, eventlog.ConsumersConfig{MaxRows: w.maxRows, MaxIdle: 5 * time.Millisecond}),
+		Consumer: eventlog.NewConsumers(w.db, eventlog.ConsumersConfig{MaxRows: w.maxRows, MaxIdle: 5 * time.Millisecond, OnError: func(_ string, err error) { w.failure.Store(err.Error()) }}),
 	}
 }
 
@@ -183,7 +187,7 @@ func (w *world) settle(t tb) {
 	for behind := true; behind; {
 		err := w.db.QueryRow(`SELECT bool_or(checkpoint < (SELECT coalesce(max("offset"), 0) FROM relay.log)) FROM relay_store.generations WHERE status = 'serving'`).Scan(&behind)
 		if err != nil || time.Now().After(deadline) {
-			t.Fatalf("the projections do not catch up: %v", err)
+			t.Fatalf("the projections do not catch up: %v, last failure: %v", err, w.failure.Load())
 		}
 		if behind {
 			time.Sleep(2 * time.Millisecond)

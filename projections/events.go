@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"relay/domain/eventlog"
+	"relay/domain/identity"
 	"relay/domain/segment"
 )
 
@@ -20,7 +21,7 @@ type Event struct {
 	MessageID   string
 	Type        string
 	Name        string // with the mapping's prefix
-	DistinctID  string
+	DistinctID  string // the userId; the view says whom it stands for
 	AnonymousID string
 	Properties  []byte // JSON object that Postgres can keep
 	OccurredAt  segment.Instant
@@ -31,6 +32,7 @@ type Event struct {
 // EventsFold turns calls into events.
 type EventsFold struct {
 	Events []Event
+	Links  identity.State // where mappings join ids
 	issues Issues
 	size   int
 	arena  arena
@@ -57,6 +59,9 @@ func (f *EventsFold) Reject(e *eventlog.Entry, code string, n int) {
 
 // Call implements Fold.
 func (f *EventsFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
+	if m.Joined {
+		f.size += addLink(&f.Links, e, c, m)
+	}
 	if !m.Spec.Events.Has(c.Kind) {
 		return
 	}

@@ -6,6 +6,8 @@
 package projections
 
 import (
+	"slices"
+
 	"relay/domain/eventlog"
 	"relay/domain/mapping"
 	"relay/domain/segment"
@@ -30,6 +32,8 @@ func Names() []string { return []string{Profiles, Events} }
 type Mapping struct {
 	Version int
 	Spec    *mapping.Spec
+	// Joined tells whether any version joins ids, as Mappings.Joined does.
+	Joined bool
 }
 
 // Fold takes in calls, in any order, and holds what they amount to.
@@ -49,12 +53,23 @@ type Fold interface {
 type Mappings struct {
 	Timeline mapping.Timeline
 	Specs    map[int]*mapping.Spec
+	// Joined tells whether any version joins ids that begins to hold before the
+	// end of what is folded. Then calls of every offset count for more.
+	Joined bool
+}
+
+// UpTo returns the mappings for folding the log up to the offset.
+func (m Mappings) UpTo(o eventlog.Offset) Mappings {
+	m.Joined = slices.ContainsFunc(m.Timeline.Spans(), func(s mapping.Span) bool {
+		return s.From <= o && m.Specs[s.Version].Identity == mapping.Join
+	})
+	return m
 }
 
 // At returns the mapping that holds for the offset.
 func (m Mappings) At(o eventlog.Offset) Mapping {
 	version := m.Timeline.At(o)
-	return Mapping{Version: version, Spec: m.Specs[version]}
+	return Mapping{Version: version, Spec: m.Specs[version], Joined: m.Joined}
 }
 
 // Reader parses entries and hands their calls to a fold. It is reusable and not

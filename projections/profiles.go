@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"relay/domain/eventlog"
+	"relay/domain/identity"
 	"relay/domain/profile"
 	"relay/domain/segment"
 )
@@ -13,7 +14,13 @@ const ProfilesKinds = segment.Identify
 
 // ProfilesFold builds people's states from identify calls.
 type ProfilesFold struct {
-	People map[string]profile.State
+	People map[string]profile.State // by userId
+	// Where mappings join ids: what identifies without a userId say, by
+	// anonymousId, and which ids are one person's.
+	Joined    bool
+	Anonymous map[string]profile.State
+	Links     identity.State
+
 	parts  partSet
 	issues Issues
 	size   int
@@ -30,7 +37,10 @@ type member struct {
 
 // NewProfilesFold returns a fold that knows nobody and makes the given parts.
 func NewProfilesFold(parts []string) *ProfilesFold {
-	return &ProfilesFold{parts: partsOf(parts), People: map[string]profile.State{}, issues: Issues{}, keys: map[string]string{}}
+	return &ProfilesFold{
+		People: map[string]profile.State{}, Anonymous: map[string]profile.State{},
+		parts: partsOf(parts), issues: Issues{}, keys: map[string]string{},
+	}
 }
 
 // Ignored implements Fold.
@@ -44,7 +54,11 @@ func (f *ProfilesFold) Reject(*eventlog.Entry, string, int) {}
 
 // Call implements Fold.
 func (f *ProfilesFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
-	if c.Kind != segment.Identify || c.UserID == "" {
+	if m.Joined {
+		f.Joined = true
+		f.size += addLink(&f.Links, e, c, m)
+	}
+	if c.Kind != segment.Identify || c.UserID == "" && !m.Joined {
 		return
 	}
 	at, problems := c.ObservedAt(e.ReceivedAt)
@@ -64,8 +78,16 @@ func (f *ProfilesFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
 	if f.parts.channels {
 		s.Channels = f.channels(e, m, at)
 	}
-	f.add(c.UserID, s)
+	if c.UserID != "" {
+		f.add(f.People, c.UserID, s)
+	} else {
+		f.add(f.Anonymous, c.AnonymousID, s)
+	}
 }
+
+// LateForProfiles tells of the calls that make no difference as long as no
+// mapping joins ids, and do from the log's beginning on once one does.
+func LateForProfiles(c *segment.Call) bool { return c.Kind == segment.Identify && c.UserID == "" }
 
 const (
 	preferenceCount = profile.PreferenceCount
@@ -83,16 +105,16 @@ const (
 	channelSize = 56
 )
 
-func (f *ProfilesFold) add(id string, s profile.State) {
+func (f *ProfilesFold) add(people map[string]profile.State, id string, s profile.State) {
 	if s.IsEmpty() {
 		return
 	}
-	known, ok := f.People[id]
+	known, ok := people[id]
 	if !ok {
 		f.size += personSize + len(id)
 	}
 	f.size += len(s.Traits)*traitSize + len(s.Channels)*channelSize
-	f.People[id] = profile.Merge(known, s)
+	people[id] = profile.Merge(known, s)
 }
 
 // readMembers notes the top-level members of a call's traits. It tells whether

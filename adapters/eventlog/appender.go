@@ -9,7 +9,6 @@ import (
 	"time"
 
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
-	"github.com/ThreeDotsLabs/watermill/message"
 
 	"relay/app"
 )
@@ -48,6 +47,7 @@ type Appender struct {
 	config    AppenderConfig
 	publisher *watermillsql.Publisher
 	done      chan struct{}
+	spare     sync.Pool // of *pending
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -71,6 +71,7 @@ func NewAppender(db *sql.DB, config AppenderConfig) (*Appender, error) {
 		return nil, fmt.Errorf("make the log's publisher: %w", err)
 	}
 	a := &Appender{config: config.withDefaults(), publisher: publisher, done: make(chan struct{})}
+	a.spare.New = func() any { return &pending{result: make(chan error, 1)} }
 	a.changed = sync.NewCond(&a.mu)
 	go a.run()
 	return a, nil
@@ -78,12 +79,15 @@ func NewAppender(db *sql.DB, config AppenderConfig) (*Appender, error) {
 
 // Append implements app.Appender.
 func (a *Appender) Append(ctx context.Context, e app.NewEntry) error {
-	p := &pending{ctx: ctx, entry: e, result: make(chan error, 1)}
+	p := a.spare.Get().(*pending)
+	p.ctx, p.entry = ctx, e
 	if err := a.enqueue(p); err != nil {
 		return err
 	}
 	select {
 	case err := <-p.result:
+		*p = pending{result: p.result}
+		a.spare.Put(p)
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", app.ErrUnavailable, context.Cause(ctx))
@@ -142,8 +146,10 @@ func (a *Appender) next() []*pending {
 	return group
 }
 
-// publish commits the group and answers its members.
+// publish commits the group and answers its members, which are not touched after
+// that.
 func (a *Appender) publish(group []*pending) {
+	bytes := bytesOf(group)
 	live := withoutGivenUp(group)
 	err := a.publishAll(live)
 	if err != nil && len(live) > 1 && isRefusedData(err) {
@@ -152,10 +158,15 @@ func (a *Appender) publish(group []*pending) {
 		answer(live, err)
 	}
 	a.mu.Lock()
-	for _, p := range group {
-		a.bytes -= len(p.entry.Body)
-	}
+	a.bytes -= bytes
 	a.mu.Unlock()
+}
+
+func bytesOf(group []*pending) (n int) {
+	for _, p := range group {
+		n += len(p.entry.Body)
+	}
+	return n
 }
 
 func (a *Appender) publishEach(group []*pending) {
@@ -189,16 +200,10 @@ func (a *Appender) publishAll(group []*pending) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.Timeout)
 	defer cancel()
-	messages := make([]*message.Message, len(group))
-	bytes := 0
-	for i, p := range group {
-		messages[i] = messageOf(p.entry)
-		bytes += len(p.entry.Body)
-	}
-	messages[0].SetContext(ctx)
+	messages := newMessages(ctx, len(group), func(i int) *app.NewEntry { return &group[i].entry })
 	started := time.Now()
 	err := a.publisher.Publish(Topic, messages...)
-	a.config.OnCommitted(len(group), bytes, time.Since(started), err)
+	a.config.OnCommitted(len(group), bytesOf(group), time.Since(started), err)
 	if err != nil {
 		return errors.Join(app.ErrUnavailable, err)
 	}
@@ -232,10 +237,5 @@ func AppendAll(ctx context.Context, db *sql.DB, entries []app.NewEntry) error {
 	if err != nil {
 		return fmt.Errorf("make the log's publisher: %w", err)
 	}
-	messages := make([]*message.Message, len(entries))
-	for i, e := range entries {
-		messages[i] = messageOf(e)
-	}
-	messages[0].SetContext(ctx)
-	return publisher.Publish(Topic, messages...)
+	return publisher.Publish(Topic, newMessages(ctx, len(entries), func(i int) *app.NewEntry { return &entries[i] })...)
 }

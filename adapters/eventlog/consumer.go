@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -19,6 +20,7 @@ import (
 type ConsumersConfig struct {
 	MaxRows  int           // log rows; default 2000
 	MaxBytes int           // of payloads, but for a single larger one; default 8 MiB
+	Gather   time.Duration // pause after a range that reached the log's end; default 20 ms
 	MaxIdle  time.Duration // longest pause between two looks at an idle log; default 50 ms
 	OnError  func(projection string, err error)
 	Logger   *slog.Logger
@@ -27,6 +29,7 @@ type ConsumersConfig struct {
 func (c ConsumersConfig) withDefaults() ConsumersConfig {
 	setDefault(&c.MaxRows, 2000)
 	setDefault(&c.MaxBytes, 8<<20)
+	setDefault(&c.Gather, 20*time.Millisecond)
 	setDefault(&c.MaxIdle, 50*time.Millisecond)
 	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
 	if c.OnError == nil {
@@ -89,21 +92,25 @@ func (c *Consumers) handle(ctx context.Context, msg *message.Message, handle fun
 
 func (c *Consumers) subscriber(consumption app.Consumption) (*watermillsql.Subscriber, error) {
 	var noDeadline time.Duration // a range may take as long as it needs
+	pace := newPacer(c.config, consumption.Projection)
 	return watermillsql.NewSubscriber(newBeginner(c.db), watermillsql.SubscriberConfig{
 		ConsumerGroup:  fmt.Sprintf("%s/%d", consumption.Projection, consumption.Generation),
 		AckDeadline:    &noDeadline,
-		BackoffManager: newPacer(c.config, consumption.Projection),
-		SchemaAdapter:  rangeSchema{consumption: consumption, maxRows: c.config.MaxRows, maxBytes: c.config.MaxBytes},
+		BackoffManager: pace,
+		SchemaAdapter:  rangeSchema{consumption: consumption, maxRows: c.config.MaxRows, maxBytes: c.config.MaxBytes, more: pace.expect},
 		OffsetsAdapter: checkpoints{},
 	}, watermill.NopLogger{})
 }
 
 // pacer decides how long to wait before the next look at the log: not at all
-// after work, a little more each time the log is idle, and ever longer while
-// there are errors.
+// while the log holds more than a range, a moment after the end was reached,
+// since what a transaction costs is shared by all that it takes in, a little
+// more each time the log is idle, and ever longer while there are errors. The
+// subscriber's goroutine alone uses it.
 type pacer struct {
 	config     ConsumersConfig
 	projection string
+	more       bool // whether the last range left something
 	idle       time.Duration
 	errors     *backoff.ExponentialBackOff
 }
@@ -115,8 +122,13 @@ func newPacer(config ConsumersConfig, projection string) *pacer {
 	return p
 }
 
+func (p *pacer) expect(more bool) { p.more = more }
+
 // HandleError implements watermillsql.BackoffManager.
 func (p *pacer) HandleError(_ watermill.LoggerAdapter, idle bool, err error) time.Duration {
+	if errors.Is(err, app.ErrAgain) {
+		return 0
+	}
 	if err != nil {
 		wait := p.errors.NextBackOff()
 		p.config.Logger.Error("a projection cannot go on and will try again", "projection", p.projection, "error", err, "in", wait)
@@ -124,10 +136,13 @@ func (p *pacer) HandleError(_ watermill.LoggerAdapter, idle bool, err error) tim
 		return wait
 	}
 	p.errors.Reset()
-	if !idle {
+	switch {
+	case !idle && p.more:
 		p.idle = 0
-		return 0
+	case !idle:
+		p.idle = p.config.Gather
+	default:
+		p.idle = min(max(2*p.idle, time.Millisecond), p.config.MaxIdle)
 	}
-	p.idle = min(max(2*p.idle, time.Millisecond), p.config.MaxIdle)
 	return p.idle
 }

@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"relay/adapters/embeddedpg/pgtest"
 	"relay/adapters/postgres"
@@ -45,7 +48,12 @@ func checkpoint(t *testing.T, db *sql.DB, projection string) (offset eventlog.Of
 	return offset
 }
 
-var events = app.Consumption{Projection: "events", Kinds: segment.Track}
+var events = app.Consumption{Projection: "events", Kinds: only(segment.Track)}
+
+// only returns what a consumption asks for its kinds that never change.
+func only(kinds segment.Kinds) func() segment.Kinds {
+	return func() segment.Kinds { return kinds }
+}
 
 func TestRangesCoverTheLogOnceEach(t *testing.T) {
 	t.Parallel()
@@ -227,7 +235,7 @@ func TestABuildingGenerationStaysBehindTheServedOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	reached := make(chan app.Batch, 10)
-	building := app.Consumption{Projection: "events", Kinds: segment.Track, Generation: id}
+	building := app.Consumption{Projection: "events", Kinds: only(segment.Track), Generation: id}
 	consume(t, db, ConsumersConfig{}, building, func(_ context.Context, b app.Batch) error { reached <- b; return nil })
 	if b := <-reached; b.Generation != id || b.Range != (eventlog.Range{UpTo: 3}) {
 		t.Fatalf("generation %d took %v, want %d to take offsets 1 to 3", b.Generation, b.Range, id)
@@ -237,5 +245,64 @@ func TestABuildingGenerationStaysBehindTheServedOne(t *testing.T) {
 	}
 	if b := <-reached; b.Range != (eventlog.Range{After: 3, UpTo: 4}) {
 		t.Fatalf("then it took %v, want offset 4", b.Range)
+	}
+}
+
+// TestKindsThatChange: a handler that finds a range bounded by too few kinds gets
+// it again, bounded by more, at once and without an error to anybody.
+func TestKindsThatChange(t *testing.T) {
+	t.Parallel()
+	db := newLog(t)
+	for i := range 20 {
+		if err := AppendAll(t.Context(), db, []app.NewEntry{entry(fmt.Sprint(i), segment.Track<<(i%2))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var kinds atomic.Uint32
+	kinds.Store(uint32(segment.Identify))
+	consumption := app.Consumption{Projection: "events", Kinds: func() segment.Kinds { return segment.Kinds(kinds.Load()) }}
+	config := ConsumersConfig{MaxRows: 4, OnError: func(_ string, err error) { t.Error(err) }}
+	var ranges []eventlog.Range
+	reached := make(chan struct{})
+	stop := consume(t, db, config, consumption, func(_ context.Context, b app.Batch) error {
+		ranges = append(ranges, b.Range)
+		if kinds.CompareAndSwap(uint32(segment.Identify), uint32(segment.Track|segment.Page)) {
+			return app.ErrAgain
+		}
+		if b.Range.UpTo == 20 {
+			close(reached)
+		}
+		return nil
+	})
+	<-reached
+	stop()
+	want := []eventlog.Range{{After: 0, UpTo: 20}, {After: 0, UpTo: 4}, {After: 4, UpTo: 8}, {After: 8, UpTo: 12}, {After: 12, UpTo: 16}, {After: 16, UpTo: 20}}
+	if !slices.Equal(ranges, want) {
+		t.Errorf("ranges %v, want %v", ranges, want)
+	}
+}
+
+// TestPace: at once while the log holds more, a moment after its end was
+// reached, and longer and longer while it is idle.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	config := ConsumersConfig{Gather: 20 * time.Millisecond, MaxIdle: 50 * time.Millisecond}.withDefaults()
+	p := newPacer(config, "events")
+	after := func(idle, more bool) time.Duration {
+		p.expect(more)
+		return p.HandleError(nil, idle, nil)
+	}
+	for i, c := range []struct {
+		idle, more bool
+		want       time.Duration
+	}{
+		{true, false, time.Millisecond}, {true, false, 2 * time.Millisecond}, {true, false, 4 * time.Millisecond},
+		{false, true, 0}, {false, true, 0}, {false, false, 20 * time.Millisecond},
+		{true, false, 40 * time.Millisecond}, {true, false, 50 * time.Millisecond}, {true, false, 50 * time.Millisecond},
+		{false, false, 20 * time.Millisecond}, {false, true, 0}, {true, false, time.Millisecond},
+	} {
+		if got := after(c.idle, c.more); got != c.want {
+			t.Errorf("step %d: a pause of %s, want %s", i, got, c.want)
+		}
 	}
 }

@@ -40,12 +40,11 @@ func (Controls) Append(ctx context.Context, tx app.Tx, c eventlog.Control) (offs
 	if err != nil {
 		return 0, fmt.Errorf("make the log's publisher: %w", err)
 	}
-	entry := messageOf(app.NewEntry{
+	entry := &app.NewEntry{
 		Inbound: app.Inbound{RequestID: id.String(), Source: "relay", Route: "control", ReceivedAt: time.Now(), Body: body},
 		Kinds:   segment.Control, Calls: 1,
-	})
-	entry.SetContext(ctx)
-	if err := publisher.Publish(Topic, entry); err != nil {
+	}
+	if err := publisher.Publish(Topic, newMessages(ctx, 1, func(int) *app.NewEntry { return entry })...); err != nil {
 		return 0, fmt.Errorf("append a control entry: %w", err)
 	}
 	// The lane is ours, so the last offset drawn in this session is the entry's.

@@ -10,80 +10,86 @@
 package eventlog
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"relay/app"
-	"relay/domain/segment"
 )
 
 // Topic is the log's name in Watermill.
 const Topic = "log"
 
+// keep begins the text of statements that connections keep prepared, where they
+// can (see adapters/postgres): planning them costs more than running them.
+const keep = "/* keep */ "
+
 // lane is the advisory lock under which offsets are drawn.
 const lane = "pg_advisory_xact_lock(1919249779, 1)"
 
-// Names of what a message carries beside its payload. kinds and received_at
-// become columns of their own, the rest stays in the log's metadata.
-const (
-	metaKinds       = "kinds"
-	metaReceivedAt  = "received_at"
-	metaSource      = "source"
-	metaRoute       = "route"
-	metaContentType = "content_type"
-	metaCalls       = "calls"
-	metaErased      = "erased"
-)
+// draft is the context of a message that is to be published: that of the
+// append, with the entry that the message stands for. So the entry's columns
+// need not become texts and be read again.
+type draft struct {
+	context.Context
+	entry *app.NewEntry
+}
 
-// messageOf makes the Watermill message of an entry.
-func messageOf(e app.NewEntry) *message.Message {
-	m := message.NewMessage(e.RequestID, e.Body)
-	m.Metadata = message.Metadata{
-		metaKinds:      strconv.FormatUint(uint64(e.Kinds), 10),
-		metaReceivedAt: strconv.FormatInt(int64(segment.InstantOf(e.ReceivedAt)), 10),
-		metaSource:     e.Source,
-		metaRoute:      e.Route,
+// newMessages makes the Watermill messages of n entries.
+func newMessages(ctx context.Context, n int, entry func(i int) *app.NewEntry) []*message.Message {
+	list := make([]*message.Message, n)
+	messages, drafts := make([]message.Message, n), make([]draft, n)
+	for i := range list {
+		drafts[i] = draft{ctx, entry(i)}
+		list[i] = &messages[i]
+		list[i].UUID, list[i].Payload = drafts[i].entry.RequestID, drafts[i].entry.Body
+		list[i].SetContext(&drafts[i])
 	}
-	if e.ContentType != "" && e.ContentType != "application/json" {
-		m.Metadata[metaContentType] = e.ContentType
+	return list
+}
+
+var errNoDraft = errors.New("a message without its entry: messages for the log are made by newMessages")
+
+// entryOf returns the entry that a message stands for.
+func entryOf(m *message.Message) (*app.NewEntry, error) {
+	if d, ok := m.Context().(*draft); ok {
+		return d.entry, nil
 	}
-	if e.Calls != 1 {
-		m.Metadata[metaCalls] = strconv.Itoa(e.Calls)
-	}
+	return nil, errNoDraft
+}
+
+// provenance is what of an entry stands in the log's metadata.
+type provenance struct {
+	source, route, contentType string
+	calls                      int
+	erased                     string // the list as JSON; empty: none
+}
+
+func provenanceOf(e *app.NewEntry) provenance {
+	p := provenance{source: e.Source, route: e.Route, contentType: e.ContentType, calls: e.Calls}
 	if len(e.Erased) > 0 {
 		list, _ := json.Marshal(e.Erased) // numbers always marshal
-		m.Metadata[metaErased] = string(list)
+		p.erased = string(list)
 	}
-	return m
+	return p
 }
 
-// columns returns what of a message stands in columns of its own.
-func columns(m *message.Message) (kinds segment.Kinds, receivedAt segment.Instant, err error) {
-	k, err := strconv.ParseUint(m.Metadata[metaKinds], 10, 32)
-	if err != nil {
-		return 0, 0, fmt.Errorf("message %s has no kinds: %w", m.UUID, err)
+// json is the metadata as it stands in the log.
+func (p provenance) json() string {
+	metadata := map[string]string{"source": p.source, "route": p.route}
+	if p.contentType != "" && p.contentType != "application/json" {
+		metadata["content_type"] = p.contentType
 	}
-	at, err := strconv.ParseInt(m.Metadata[metaReceivedAt], 10, 64)
-	if err != nil {
-		return 0, 0, fmt.Errorf("message %s has no time of receipt: %w", m.UUID, err)
+	if p.calls != 1 {
+		metadata["calls"] = strconv.Itoa(p.calls)
 	}
-	return segment.Kinds(k), segment.Instant(at), nil
-}
-
-// metadataOf returns the rest of a message's metadata as it stands in the log.
-func metadataOf(m *message.Message) string {
-	rest := make(map[string]string, len(m.Metadata))
-	for key, value := range m.Metadata {
-		if key != metaKinds && key != metaReceivedAt && key != metaErased {
-			rest[key] = value
-		}
-	}
-	text, _ := json.Marshal(rest) // a map of strings always marshals
-	if erased := m.Metadata[metaErased]; erased != "" {
-		text = fmt.Appendf(text[:len(text)-1], `,"%s":%s}`, metaErased, erased) // a list, as Rewrite leaves it
+	text, _ := json.Marshal(metadata) // a map of strings always marshals
+	if p.erased != "" {
+		text = fmt.Appendf(text[:len(text)-1], `,"erased":%s}`, p.erased) // a list, as Rewrite leaves it
 	}
 	return string(text)
 }

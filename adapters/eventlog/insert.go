@@ -3,25 +3,27 @@ package eventlog
 import (
 	"database/sql"
 	"errors"
-	"strconv"
+	"fmt"
 	"strings"
 
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
 
 	"relay/domain/segment"
 )
 
 // insertSQL appends all messages of a publish. Their bodies come as one bytea
 // that the server cuts apart, which costs less than as many parameters or an
-// array; distinct metadata come once each. The lane is taken before the first
-// row draws its offset and held until the commit.
-const insertSQL = `WITH lane AS MATERIALIZED (SELECT ` + lane + `)
+// array; other columns come as arrays in binary form, distinct metadata once
+// each. The lane is taken before the first row draws its offset and held until
+// the commit.
+const insertSQL = keep + `WITH lane AS MATERIALIZED (SELECT ` + lane + `)
 INSERT INTO relay.log (uuid, received_at, kinds, identity, payload, metadata)
-SELECT m.uuid, relay_store.instant(m.received), m.kinds,
+SELECT m.uuid, m.received_at, m.kinds,
        (m.kinds & ` + identityMask + `) <> 0, substring($1::bytea FROM m.start FOR m.length), ($8::jsonb[])[m.metadata]
-FROM lane, unnest($2::uuid[], $3::bigint[], $4::int[], $5::int[], $6::int[], $7::int[])
-     AS m(uuid, received, kinds, start, length, metadata)`
+FROM lane, unnest($2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::int[], $7::int[])
+     AS m(uuid, received_at, kinds, start, length, metadata)`
 
 const identityMask = "225" // segment.IdentityKinds, as a constant for the SQL above
 
@@ -34,7 +36,7 @@ var _ watermillsql.SchemaAdapter = publishSchema{}
 
 // InsertQuery implements watermillsql.SchemaAdapter.
 func (publishSchema) InsertQuery(params watermillsql.InsertQueryParams) (watermillsql.Query, error) {
-	var b insertBatch
+	b := newInsertBatch(params.Msgs)
 	for _, m := range params.Msgs {
 		if err := b.add(m); err != nil {
 			return watermillsql.Query{}, err
@@ -43,61 +45,60 @@ func (publishSchema) InsertQuery(params watermillsql.InsertQueryParams) (watermi
 	return watermillsql.Query{Query: insertSQL, Args: b.args()}, nil
 }
 
-// insertBatch collects the parameters of insertSQL, arrays as Postgres texts.
+// insertBatch collects the parameters of insertSQL.
 type insertBatch struct {
-	bodies                                          []byte
-	uuids, received, kinds, starts, lengths, places []byte
-	metadata                                        []string
-	known                                           map[string]int
+	bodies                                           []byte
+	uuids, received, kinds, starts, lengths, origins array
+	metadata                                         []string
+	known                                            map[provenance]int // places in metadata, from 1
+}
+
+func newInsertBatch(messages message.Messages) *insertBatch {
+	n, bytes := len(messages), 0
+	for _, m := range messages {
+		bytes += len(m.Payload)
+	}
+	return &insertBatch{
+		bodies: make([]byte, 0, bytes), known: map[provenance]int{},
+		uuids: newArray(oidUUID, n, 16), received: newArray(oidTimestamptz, n, 8), kinds: newArray(oidInt4, n, 4),
+		starts: newArray(oidInt4, n, 4), lengths: newArray(oidInt4, n, 4), origins: newArray(oidInt4, n, 4),
+	}
 }
 
 func (b *insertBatch) add(m *message.Message) error {
-	kinds, receivedAt, err := columns(m)
+	e, err := entryOf(m)
 	if err != nil {
 		return err
 	}
-	b.uuids = append(appendComma(b.uuids), m.UUID...)
-	b.received = strconv.AppendInt(appendComma(b.received), int64(receivedAt), 10)
-	b.kinds = strconv.AppendUint(appendComma(b.kinds), uint64(kinds), 10)
-	b.starts = strconv.AppendInt(appendComma(b.starts), int64(len(b.bodies))+1, 10)
-	b.lengths = strconv.AppendInt(appendComma(b.lengths), int64(len(m.Payload)), 10)
-	b.places = strconv.AppendInt(appendComma(b.places), int64(b.place(metadataOf(m))), 10)
+	id, err := uuid.Parse(m.UUID)
+	if err != nil {
+		return fmt.Errorf("the id of an entry for the log: %w", err)
+	}
+	b.uuids.uuid(id)
+	b.received.instant(segment.InstantOf(e.ReceivedAt))
+	b.kinds.int4(int(e.Kinds))
+	b.starts.int4(len(b.bodies) + 1)
+	b.lengths.int4(len(m.Payload))
+	b.origins.int4(b.place(provenanceOf(e)))
 	b.bodies = append(b.bodies, m.Payload...)
 	return nil
 }
 
-// place returns the metadata's index in the array of distinct ones, from 1.
-func (b *insertBatch) place(metadata string) int {
-	if i, ok := b.known[metadata]; ok {
-		return i
+func (b *insertBatch) place(p provenance) int {
+	if place, ok := b.known[p]; ok {
+		return place
 	}
-	if b.known == nil {
-		b.known = map[string]int{}
-	}
-	b.metadata = append(b.metadata, metadata)
-	b.known[metadata] = len(b.metadata)
+	b.metadata = append(b.metadata, p.json())
+	b.known[p] = len(b.metadata)
 	return len(b.metadata)
 }
 
 func (b *insertBatch) args() []any {
-	bodies := b.bodies
-	if bodies == nil {
-		bodies = []byte{}
-	}
 	return []any{
-		bodies, array(b.uuids), array(b.received), array(b.kinds), array(b.starts),
-		array(b.lengths), array(b.places), textArray(b.metadata),
+		b.bodies, b.uuids.bytes(), b.received.bytes(), b.kinds.bytes(), b.starts.bytes(),
+		b.lengths.bytes(), b.origins.bytes(), textArray(b.metadata),
 	}
 }
-
-func appendComma(list []byte) []byte {
-	if len(list) > 0 {
-		return append(list, ',')
-	}
-	return list
-}
-
-func array(list []byte) string { return "{" + string(list) + "}" }
 
 var arrayEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 

@@ -5,7 +5,7 @@ import (
 )
 
 // moveCheckpointSQL is the acknowledgement of a range.
-const moveCheckpointSQL = `UPDATE relay_store.generations SET checkpoint = $2, checkpoint_at = now() WHERE id = $1`
+const moveCheckpointSQL = keep + `UPDATE relay_store.generations SET checkpoint = $2, checkpoint_at = now() WHERE id = $1`
 
 // checkpoints is the offsets adapter: a consumer's offset is the checkpoint of
 // its generation.

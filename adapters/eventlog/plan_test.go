@@ -2,8 +2,11 @@ package eventlog
 
 import (
 	"database/sql"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/lib/pq"
 
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 
@@ -18,20 +21,24 @@ func TestPlans(t *testing.T) {
 	db := newLog(t)
 	fill(t, db, 100_000)
 	all := segment.Identify | segment.Track
-	for _, consumption := range []app.Consumption{{Projection: "profiles", Kinds: segment.Identify}, {Projection: "events", Kinds: segment.Track}, {Projection: "events", Kinds: all}} {
+	for _, kinds := range []segment.Kinds{segment.Identify, segment.Track, all} {
+		consumption := app.Consumption{Projection: "profiles", Kinds: only(kinds)}
 		for _, at := range []int{0, 50_000, 99_990, 100_000} {
 			if _, err := db.Exec(`UPDATE relay_store.generations SET checkpoint = $1`, at); err != nil {
 				t.Fatal(err)
 			}
-			schema := rangeSchema{consumption: consumption, maxRows: 2000, maxBytes: 8 << 20}
+			schema := rangeSchema{consumption: consumption, maxRows: 2000, maxBytes: 8 << 20, more: func(bool) {}}
 			q, err := schema.SelectQuery(watermillsql.SelectQueryParams{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkPlan(t, db, q.Query, q.Args...)
 		}
-		checkPlan(t, db, readFrom(consumption.Kinds), int64(0), int64(10_000), int64(consumption.Kinds))
-		checkPlan(t, db, readFrom(consumption.Kinds), int64(99_000), int64(100_000), int64(consumption.Kinds))
+		for _, after := range []int64{0, 99_000} {
+			read := readFrom(kinds)
+			checkPlan(t, db, read.frames, after, after+piece, int64(kinds), largePayload)
+			checkPlan(t, db, read.rows, after, after+piece, int64(kinds))
+		}
 	}
 	checkPlan(t, db, headOfLog)
 	checkPlan(t, db, allControlsSQL)
@@ -57,12 +64,43 @@ func fill(t *testing.T, db *sql.DB, n int) {
 	}
 }
 
+// checkPlan looks at the plan for these values, and at the one for any that the
+// server may come to use for a statement that is kept.
 func checkPlan(t *testing.T, db *sql.DB, query string, args ...any) {
 	t.Helper()
 	rows, err := db.Query(`EXPLAIN `+query, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkRows(t, rows, query, args)
+	if len(args) == 0 {
+		return
+	}
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	values := make([]string, len(args))
+	for i, arg := range args {
+		values[i] = pq.QuoteLiteral(fmt.Sprint(arg))
+	}
+	for _, statement := range []string{`SET plan_cache_mode = force_generic_plan`, `PREPARE checked AS ` + query} {
+		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rows, err = conn.QueryContext(t.Context(), `EXPLAIN EXECUTE checked (`+strings.Join(values, ",")+`)`); err != nil {
+		t.Fatal(err)
+	}
+	checkRows(t, rows, query, args)
+	if _, err := conn.ExecContext(t.Context(), `DEALLOCATE checked; RESET plan_cache_mode`); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkRows(t *testing.T, rows *sql.Rows, query string, args []any) {
+	t.Helper()
 	defer rows.Close()
 	var plan []string
 	for rows.Next() {

@@ -27,12 +27,12 @@ import (
 //
 // Plan: one backward index scan a partition for the head; a merge of the
 // partitions' primary keys from the checkpoint on for the rows. No sort.
-const nextRangeSQL = `WITH head AS MATERIALIZED (<head>),
+const nextRangeSQL = keep + `WITH head AS MATERIALIZED (<head>),
 generation AS MATERIALIZED (
     SELECT id, checkpoint FROM relay_store.generations
     WHERE <generation> AND checkpoint < (SELECT "offset" FROM head) FOR UPDATE
 )
-SELECT g.id, g.checkpoint, r.up_to,
+SELECT g.id, g.checkpoint, r.up_to, r.up_to < (SELECT "offset" FROM head) AS more,
        coalesce((SELECT "offset" FROM relay.log_identity WHERE (kinds & 128) <> 0 ORDER BY "offset" DESC LIMIT 1), 0) AS controls
 FROM generation g, LATERAL (
     SELECT CASE WHEN count(*) < $2 AND count(*) = count(*) FILTER (WHERE fits)
@@ -64,6 +64,7 @@ type rangeSchema struct {
 	consumption app.Consumption
 	maxRows     int
 	maxBytes    int
+	more        func(bool) // told of each range whether the log holds more
 }
 
 var _ watermillsql.SchemaAdapter = rangeSchema{}
@@ -74,8 +75,9 @@ func (s rangeSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Q
 	if s.consumption.Generation != 0 {
 		head, generation, id = headOfServing, `id = $1`, s.consumption.Generation
 	}
-	query := strings.NewReplacer("<head>", head, "<generation>", generation, "<log>", logOf(s.consumption.Kinds)).Replace(nextRangeSQL)
-	return watermillsql.Query{Query: query, Args: []any{id, s.maxRows, s.maxBytes, int64(s.consumption.Kinds)}}, nil
+	kinds := s.consumption.Kinds()
+	query := strings.NewReplacer("<head>", head, "<generation>", generation, "<log>", logOf(kinds)).Replace(nextRangeSQL)
+	return watermillsql.Query{Query: query, Args: []any{id, s.maxRows, s.maxBytes, int64(kinds)}}, nil
 }
 
 // rangeRow is what a message announces: in its metadata for the handler, and as
@@ -113,9 +115,11 @@ func rangeOf(m *message.Message) (rangeRow, error) {
 // UnmarshalMessage implements watermillsql.SchemaAdapter.
 func (s rangeSchema) UnmarshalMessage(params watermillsql.UnmarshalMessageParams) (watermillsql.Row, error) {
 	var row rangeRow
-	if err := params.Row.Scan(&row.generation, &row.r.After, &row.r.UpTo, &row.controlHead); err != nil {
+	var more bool
+	if err := params.Row.Scan(&row.generation, &row.r.After, &row.r.UpTo, &more, &row.controlHead); err != nil {
 		return watermillsql.Row{}, fmt.Errorf("read the next range of the log: %w", err)
 	}
+	s.more(more)
 	id := fmt.Sprintf("%s/%d/%d-%d", s.consumption.Projection, row.generation, row.r.After, row.r.UpTo)
 	msg := message.NewMessage(id, nil)
 	msg.Metadata = row.metadata()

@@ -86,29 +86,29 @@ func (c *column) int4(n int32) {
 	c.data = binary.BigEndian.AppendUint32(c.data, uint32(n))
 }
 
-func (c *column) int2(n int16) {
-	c.length(2)
-	c.data = binary.BigEndian.AppendUint16(c.data, uint16(n))
-}
-
 func (c *column) instant(i segment.Instant) { c.int8(int64(i) - epoch2000) }
 
 // BinaryValue is what lib/pq sends.
 func (c *column) BinaryValue() ([]byte, error) {
-	header := c.data[:0]
+	return withArrayHeader(c.data, c.element, c.count), nil
+}
+
+// withArrayHeader fills in the header that data was left free for.
+func withArrayHeader(data []byte, element uint32, count int) []byte {
+	header := data[:0]
 	dimensions := uint32(1)
-	if c.count == 0 {
+	if count == 0 {
 		dimensions = 0
 	}
 	header = binary.BigEndian.AppendUint32(header, dimensions)
 	header = binary.BigEndian.AppendUint32(header, 1) // may hold nulls
-	header = binary.BigEndian.AppendUint32(header, c.element)
-	if c.count == 0 {
-		return header, nil
+	header = binary.BigEndian.AppendUint32(header, element)
+	if count == 0 {
+		return header
 	}
-	header = binary.BigEndian.AppendUint32(header, uint32(c.count))
+	header = binary.BigEndian.AppendUint32(header, uint32(count))
 	binary.BigEndian.AppendUint32(header, 1) // the first index
-	return c.data, nil
+	return data
 }
 
 // arguments makes query arguments of columns.
@@ -118,4 +118,13 @@ func arguments(columns []*column) []any {
 		args[i] = c
 	}
 	return args
+}
+
+// textColumn makes a column of a map's keys.
+func textColumn[V any](of map[string]V) *column {
+	c := newColumn(oidText)
+	for key := range of {
+		c.text(key)
+	}
+	return c
 }

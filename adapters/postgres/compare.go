@@ -34,26 +34,84 @@ func compareRelations(ctx context.Context, tx *sql.Tx, name, key, served, rebuil
 	return differences, total, rows.Err()
 }
 
-func compareTables(ctx context.Context, tx *sql.Tx, name, key string, served, rebuilt int64, limit int) ([]app.Difference, int, error) {
-	table := func(generation int64) string { return fmt.Sprintf("relay_store.%s_g%d", name, generation) }
-	return compareRelations(ctx, tx, name, key, table(served), table(rebuilt), limit)
+// comparison compares two generations, one table after the other.
+type comparison struct {
+	tx              *sql.Tx
+	served, rebuilt int64
+	limit           int
+
+	found []app.Difference
+	total int
+	err   error
 }
 
-// Compare implements app.Tables.
-func (Profiles) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) (all []app.Difference, total int, err error) {
-	for _, name := range []string{"profiles", "preferences", "channels"} {
-		differences, n, err := compareTables(ctx, tx, name, "distinct_id", served, rebuilt, limit)
-		if err != nil {
-			return nil, 0, err
-		}
-		all, total = append(all, differences...), total+n
+// joins tells which of the generations has mappings that join ids.
+func (c *comparison) joins(ctx context.Context) (served, rebuilt bool, err error) {
+	if served, err = joinsIDs(ctx, c.tx, c.served); err != nil {
+		return false, false, err
 	}
-	return all[:min(len(all), limit)], total, nil
+	rebuilt, err = joinsIDs(ctx, c.tx, c.rebuilt)
+	return served, rebuilt, err
+}
+
+// tables compares tables of both generations.
+func (c *comparison) tables(ctx context.Context, key string, tables ...string) {
+	for _, table := range tables {
+		of := "relay_store." + table + "_g%[1]d"
+		c.relations(ctx, table, key, of, of)
+	}
+}
+
+// relations compares a relation of each generation, with its number filled in.
+func (c *comparison) relations(ctx context.Context, name, key, served, rebuilt string) {
+	if c.err != nil {
+		return
+	}
+	differences, n, err := compareRelations(ctx, c.tx, name, key, fmt.Sprintf(served, c.served), fmt.Sprintf(rebuilt, c.rebuilt), c.limit)
+	c.found, c.total, c.err = append(c.found, differences...), c.total+n, err
+}
+
+func (c *comparison) result() ([]app.Difference, int, error) {
+	return c.found[:min(len(c.found), c.limit)], c.total, c.err
+}
+
+// Compare implements app.Tables. Where one of the two joins ids and the other
+// does not, what people query is compared, and otherwise every table.
+func (Profiles) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Difference, int, error) {
+	c := comparison{tx: tx, served: served, rebuilt: rebuilt, limit: limit}
+	joinServed, joinRebuilt, err := c.joins(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	sets := []stateSet{ownStates}
+	if joinServed && joinRebuilt {
+		sets = []stateSet{ownStates, anonymousStates, joinedStates}
+		c.tables(ctx, "id", claimsTable, aliasesTable)
+	}
+	for _, part := range profileParts {
+		if joinServed != joinRebuilt {
+			c.relations(ctx, part.table, "distinct_id", shownStates(part.table, joinServed), shownStates(part.table, joinRebuilt))
+			continue
+		}
+		for _, set := range sets {
+			c.tables(ctx, "distinct_id", string(set)+part.table)
+		}
+	}
+	return c.result()
 }
 
 // Compare implements app.Tables.
 func (Events) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Difference, int, error) {
-	return compareTables(ctx, tx, "events", "message_key", served, rebuilt, limit)
+	c := comparison{tx: tx, served: served, rebuilt: rebuilt, limit: limit}
+	joinServed, joinRebuilt, err := c.joins(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	if joinServed && joinRebuilt {
+		c.tables(ctx, "id", claimsTable, aliasesTable)
+	}
+	c.tables(ctx, "message_key", "events")
+	return c.result()
 }
 
 // CompareIssues implements app.Generations.

@@ -21,6 +21,9 @@ type Events struct {
 
 var _ app.Tables = Events{}
 
+// eventsColumns is how many columns eventsDDL has; addEvent fills them.
+const eventsColumns = 12
+
 const eventsDDL = `
 CREATE TABLE relay_store.events_g%[1]d (
     log_offset      bigint           NOT NULL,
@@ -45,16 +48,7 @@ CREATE INDEX IF NOT EXISTS events_g%[1]d_person ON relay_store.events_g%[1]d (di
 CREATE INDEX IF NOT EXISTS events_g%[1]d_log ON relay_store.events_g%[1]d USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on);
 ANALYZE relay_store.events_g%[1]d`
 
-const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d;` + loadedDrop
-
-// eventsViews: which version made a row follows from where its payload stands.
-// So a change that alters no event needs no new rows.
-const eventsViews = `
-CREATE OR REPLACE VIEW relay.events AS
-SELECT log_offset, log_index, message_id, type, event_name, distinct_id, anonymous_id, properties, occurred_at, received_at, source,
-       (SELECT t.version FROM relay_store.timeline t WHERE t.projection = 'events' AND t.from_offset <= e.log_offset
-        ORDER BY t.from_offset DESC LIMIT 1) AS mapping_version
-FROM relay_store.events_g%[1]d e`
+const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d; ` + loadedDrop + `; ` + linksDrop
 
 const eventsComments = `
 COMMENT ON VIEW relay.events IS 'A row for each call that the mapping makes an event';
@@ -63,7 +57,7 @@ COMMENT ON COLUMN relay.events.log_index IS 'the call''s place in its payload, f
 COMMENT ON COLUMN relay.events.message_id IS 'the call''s messageId, or log:OFFSET:INDEX where it has none; unique';
 COMMENT ON COLUMN relay.events.type IS 'track, page or screen';
 COMMENT ON COLUMN relay.events.event_name IS 'the mapping''s prefix and the event''s name';
-COMMENT ON COLUMN relay.events.distinct_id IS 'the userId; null without one';
+COMMENT ON COLUMN relay.events.distinct_id IS 'the userId, null without one; where the mapping joins ids, the id of the person that it stands for, or of the one who owns the anonymous_id';
 COMMENT ON COLUMN relay.events.anonymous_id IS 'the anonymousId; null without one';
 COMMENT ON COLUMN relay.events.properties IS 'the call''s properties as they came';
 COMMENT ON COLUMN relay.events.occurred_at IS 'when it happened: the call''s time, corrected for clock skew, never later than received_at';
@@ -88,14 +82,6 @@ func (Events) Index(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, eventsIndexes, generation)
 }
 
-// Serve implements app.Tables.
-func (Events) Serve(ctx context.Context, tx app.Tx, generation int64) error {
-	if err := setLockTimeout(ctx, tx, readersPatience); err != nil {
-		return err
-	}
-	return execFor(ctx, tx, eventsViews, generation)
-}
-
 // Describe implements app.Tables.
 func (Events) Describe(ctx context.Context, tx app.Tx) error {
 	_, err := tx.ExecContext(ctx, eventsComments)
@@ -110,53 +96,53 @@ func (Events) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, eventsDrop, generation)
 }
 
-const writeEventsSQL = `INSERT INTO relay_store.events_g%[1]d (log_offset, log_index, message_key, occurred_at, received_at,
-    message_id, type, event_name, distinct_id, anonymous_id, source, properties)
-SELECT * FROM unnest($1::bigint[], $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[],
-    $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[])`
-
 // Merge implements app.Tables. The fold's events stand in order of position, so
 // of several with one message id the lowest comes first and stays.
 func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
-	return writeEvents(ctx, tx, fmt.Sprintf(writeEventsSQL, generation)+` ON CONFLICT (message_key) DO NOTHING`, fold.(*projections.EventsFold).Events, nil)
+	f := fold.(*projections.EventsFold)
+	if err := writeEvents(ctx, tx, generation, f.Events, "ON CONFLICT (message_key) DO NOTHING", nil); err != nil {
+		return err
+	}
+	links := linkTables{tx: tx, generation: generation, contributes: "false"}
+	return links.merge(ctx, f.Links)
 }
 
-// writeEvents runs the statement on the events, in as many parts as it takes.
-// note, if any, is told of every event's message key.
-func writeEvents(ctx context.Context, tx *sql.Tx, statement string, events []projections.Event, note func(messageKey)) error {
-	for len(events) > 0 {
-		columns := newColumns(oidInt8, oidInt4, oidUUID, oidTimestamptz, oidTimestamptz,
-			oidText, oidText, oidText, oidText, oidText, oidText, oidJSONB)
-		n := 0
-		for n < len(events) && len(columns[11].data) < maxStatement {
-			key := keyOf(events[n].MessageID)
-			if note != nil {
-				note(key)
-			}
-			addEvent(columns, &events[n], key)
-			n++
+// writeEvents inserts the events, in as many statements as it takes. note, if
+// any, is told of every event's message key.
+func writeEvents(ctx context.Context, tx *sql.Tx, generation int64, events []projections.Event, conflict string, note func(messageKey)) error {
+	rows := newRowWriter(tx, fmt.Sprintf("events_g%d", generation), eventsColumns, conflict)
+	defer rows.close()
+	for i := range events {
+		key := keyOf(events[i].MessageID)
+		if note != nil {
+			note(key)
 		}
-		if _, err := tx.ExecContext(ctx, statement, arguments(columns)...); err != nil {
-			return fmt.Errorf("write events from log offset %d on: %w", events[0].Offset, err)
+		addEvent(rows, &events[i], key)
+		if !rows.full() && i+1 < len(events) {
+			continue
 		}
-		events = events[n:]
+		if err := rows.insert(ctx); err != nil {
+			return fmt.Errorf("write events up to log offset %d: %w", events[i].Offset, err)
+		}
 	}
 	return nil
 }
 
-func addEvent(c []*column, e *projections.Event, key messageKey) {
-	c[0].int8(int64(e.Offset))
-	c[1].int4(e.Index)
-	c[2].bytes(key[:])
-	c[3].instant(e.OccurredAt)
-	c[4].instant(e.ReceivedAt)
-	c[5].text(e.MessageID)
-	c[6].text(e.Type)
-	c[7].text(e.Name)
-	c[8].orNull(e.DistinctID)
-	c[9].orNull(e.AnonymousID)
-	c[10].text(e.Source)
-	c[11].json(e.Properties)
+func addEvent(r *rowWriter, e *projections.Event, key messageKey) {
+	r.begin()
+	r.int8(int64(e.Offset))
+	r.int4(e.Index)
+	r.uuid(key)
+	r.instant(e.OccurredAt)
+	r.instant(e.ReceivedAt)
+	r.text(e.MessageID)
+	r.text(e.Type)
+	r.text(e.Name)
+	r.orNull(e.DistinctID)
+	r.orNull(e.AnonymousID)
+	r.text(e.Source)
+	r.json(e.Properties)
+	r.end()
 }
 
 // messageKey stands for a message id where rows must be unique.

@@ -37,7 +37,7 @@ func (l *eventsLoader) Add(ctx context.Context, fold projections.Fold, of []even
 	}
 	f := fold.(*projections.EventsFold)
 	keys := make([]messageKey, 0, len(f.Events))
-	err := inTx(ctx, l.db, func(tx *sql.Tx) error {
+	err := inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
 		err := l.write(ctx, tx, f, &keys)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (l *eventsLoader) write(ctx context.Context, tx *sql.Tx, f *projections.Eve
 func (l *eventsLoader) tryWrite(ctx context.Context, tx *sql.Tx, events []projections.Event, keys *[]messageKey) error {
 	before := len(*keys)
 	err := try(ctx, tx, func() error {
-		return writeEvents(ctx, tx, fmt.Sprintf(writeEventsSQL, l.generation), events, func(key messageKey) { *keys = append(*keys, key) })
+		return writeEvents(ctx, tx, l.generation, events, "", func(key messageKey) { *keys = append(*keys, key) })
 	})
 	if err != nil {
 		*keys = (*keys)[:before]

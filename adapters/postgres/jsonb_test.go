@@ -19,7 +19,12 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 func open(t *testing.T) *sql.DB {
 	t.Helper()
-	db, err := Open(t.Context(), pgtest.URL(t), 4)
+	return openURL(t, pgtest.URL(t))
+}
+
+func openURL(t *testing.T, url string) *sql.DB {
+	t.Helper()
+	db, err := Open(t.Context(), url, 4)
 	if err != nil {
 		t.Fatal(err)
 	}

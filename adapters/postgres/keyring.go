@@ -6,7 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"relay/app"
@@ -14,41 +15,60 @@ import (
 
 // KeyRing implements app.KeyRing from memory. It reads the keys again every
 // second, so that a revoked key is refused a second later, and at once when it
-// is shown a secret that it does not know.
+// is shown a secret that it does not know. It writes down every few seconds when
+// each key was used last.
 type KeyRing struct {
-	db  *sql.DB
-	env []byte // hash of the key from the environment, nil for none
+	db      *sql.DB
+	logger  *slog.Logger
+	env     []byte // hash of the key from the environment, nil for none
+	uses    keyUses
+	envUse  *use
+	keys    atomic.Pointer[map[string]ringKey] // by hash
+	reading chan struct{}                      // holds one value while somebody reads the keys
+	began   time.Time                          // the last reading that succeeded; belongs to whoever is reading
+}
 
-	mu   sync.RWMutex
-	keys map[string]app.Key // by hash
-	read time.Time
+// ringKey is a key and where its use is noted.
+type ringKey struct {
+	app.Key
+	use *use
 }
 
 var _ app.KeyRing = (*KeyRing)(nil)
 
 const (
-	keysAge        = time.Second
-	unknownKeysAge = 100 * time.Millisecond // bounds what a flood of wrong keys costs
+	keysAge     = time.Second
+	keysPause   = 100 * time.Millisecond // between readings; bounds what a flood of wrong keys costs
+	keysTimeout = 3 * time.Second
 )
 
 // NewKeyRing returns a ring of the keys in db and, if envSecret is not empty,
 // the key named env. Run keeps it up to date.
-func NewKeyRing(db *sql.DB, envSecret string) *KeyRing {
-	r := &KeyRing{db: db}
+func NewKeyRing(db *sql.DB, envSecret string, logger *slog.Logger) *KeyRing {
+	r := &KeyRing{db: db, logger: logger, reading: make(chan struct{}, 1)}
+	r.keys.Store(&map[string]ringKey{})
 	if envSecret != "" {
 		r.env = hashOf(envSecret)
+		r.envUse = r.uses.ofKey(r.env, app.EnvKeyName)
 	}
 	return r
 }
 
-// Run reads the keys every second until ctx ends.
+// Run reads the keys every second, and writes down their use every few, until
+// ctx ends.
 func (r *KeyRing) Run(ctx context.Context) {
 	tick := time.NewTicker(keysAge)
 	defer tick.Stop()
+	written := time.Now()
 	for {
-		_ = r.refresh(ctx, keysAge/2) // while the database is away the old keys hold
+		_ = r.readSince(ctx, time.Now().Add(-keysAge/2)) // while the database is away the old keys hold
+		if time.Since(written) >= usesAge {
+			r.writeUses(ctx)
+			written = time.Now()
+		}
 		select {
 		case <-ctx.Done():
+			r.writeUses(context.WithoutCancel(ctx))
 			return
 		case <-tick.C:
 		}
@@ -57,66 +77,93 @@ func (r *KeyRing) Run(ctx context.Context) {
 
 // Find implements app.KeyRing.
 func (r *KeyRing) Find(ctx context.Context, secret string) (app.Key, error) {
-	hash := hashOf(secret)
-	if r.env != nil && subtle.ConstantTimeCompare(hash, r.env) == 1 {
-		return app.Key{Name: app.EnvKeyName}, nil
-	}
-	if key, ok := r.lookUp(hash); ok {
+	if key, ok := r.lookUp(hashOf(secret)); ok {
 		return key, nil
 	}
-	if err := r.refresh(ctx, unknownKeysAge); err != nil {
+	return r.FindNow(ctx, secret)
+}
+
+// FindNow implements app.KeyRing.
+func (r *KeyRing) FindNow(ctx context.Context, secret string) (app.Key, error) {
+	if err := r.readSince(ctx, time.Now()); err != nil {
 		return app.Key{}, errors.Join(app.ErrUnavailable, err)
 	}
-	if key, ok := r.lookUp(hash); ok {
+	if key, ok := r.lookUp(hashOf(secret)); ok {
 		return key, nil
 	}
 	return app.Key{}, app.ErrUnknownKey
 }
 
-// lookUp finds a key by its secret's hash: what it compares is not the secret,
-// so its timing tells nothing of it.
+// Signed implements app.KeyRing.
+func (r *KeyRing) Signed(id int64) { r.uses.ofSecret(id).now() }
+
+// lookUp finds a key by its secret's hash, and notes its use. What it compares
+// is not the secret, so its timing tells nothing of it.
 func (r *KeyRing) lookUp(hash []byte) (app.Key, bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	key, ok := r.keys[string(hash)]
-	return key, ok
+	if r.env != nil && subtle.ConstantTimeCompare(hash, r.env) == 1 {
+		r.envUse.now()
+		return app.Key{Name: app.EnvKeyName}, true
+	}
+	key, ok := (*r.keys.Load())[string(hash)]
+	if ok {
+		key.use.now()
+	}
+	return key.Key, ok
 }
 
-// refresh reads the keys unless they were read within the given age.
-func (r *KeyRing) refresh(ctx context.Context, age time.Duration) error {
-	r.mu.RLock()
-	fresh := time.Since(r.read) < age
-	r.mu.RUnlock()
-	if fresh {
+// readSince reads the keys unless a reading began after the moment. Readings
+// come one after the other, with a pause between them; whoever waited for one
+// has no need of another.
+func (r *KeyRing) readSince(ctx context.Context, moment time.Time) error {
+	select {
+	case r.reading <- struct{}{}:
+		defer func() { <-r.reading }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if r.began.After(moment) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	select {
+	case <-time.After(keysPause - time.Since(r.began)):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
 	defer cancel()
 	keys, err := r.readKeys(ctx)
 	if err != nil {
 		return fmt.Errorf("read the API keys: %w", err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.keys, r.read = keys, time.Now()
+	r.keys.Store(&keys)
+	r.began = began
 	return nil
 }
 
-func (r *KeyRing) readKeys(ctx context.Context) (map[string]app.Key, error) {
-	rows, err := r.db.QueryContext(ctx, `SELECT name, hash, signing_secret FROM relay_store.api_keys WHERE revoked_at IS NULL`)
+// readKeys reads keys and signing secrets in one statement, so that they belong
+// together.
+func (r *KeyRing) readKeys(ctx context.Context) (map[string]ringKey, error) {
+	rows, err := r.db.QueryContext(ctx, `SELECT k.name, k.hash, s.id, s.secret
+FROM relay_store.api_keys k LEFT JOIN relay_store.signing_secrets s USING (name) WHERE k.revoked_at IS NULL ORDER BY s.id`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	keys := map[string]app.Key{}
+	keys := map[string]ringKey{}
 	for rows.Next() {
-		var key app.Key
+		var name string
 		var hash, signing []byte
-		if err := rows.Scan(&key.Name, &hash, &signing); err != nil {
+		var id sql.NullInt64
+		if err := rows.Scan(&name, &hash, &id, &signing); err != nil {
 			return nil, err
 		}
-		if signing != nil {
-			key.SigningSecrets = [][]byte{signing}
+		key, ok := keys[string(hash)]
+		if !ok {
+			key = ringKey{Key: app.Key{Name: name}, use: r.uses.ofKey(hash, name)}
+		}
+		if id.Valid {
+			key.SigningSecrets = append(key.SigningSecrets, app.SigningSecret{ID: id.Int64, Secret: signing})
 		}
 		keys[string(hash)] = key
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"relay/app"
 )
@@ -24,13 +25,38 @@ func hashOf(secret string) []byte {
 
 // Create implements app.KeyStore.
 func (k Keys) Create(ctx context.Context, name, secret string, signingSecret []byte) error {
-	_, err := k.DB.ExecContext(ctx, `INSERT INTO relay_store.api_keys (name, hash, signing_secret) VALUES ($1, $2, $3)`,
-		name, hashOf(secret), signingSecret)
+	err := inTx(ctx, k.DB, func(tx *sql.Tx) error {
+		if err := insertKey(ctx, tx, name, secret); err != nil || signingSecret == nil {
+			return err
+		}
+		return insertSigningSecret(ctx, tx, name, signingSecret)
+	})
 	if hasCode(err, codeUniqueViolation) {
-		return fmt.Errorf("key %q %w; revoke it first or choose another name", name, app.ErrExists)
+		return fmt.Errorf("key %q %w; rotate it, revoke it first, or choose another name", name, app.ErrExists)
 	}
 	if err != nil {
 		return fmt.Errorf("store the key %q: %w", name, err)
+	}
+	return nil
+}
+
+func insertKey(ctx context.Context, tx *sql.Tx, name, secret string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO relay_store.api_keys (name, hash) VALUES ($1, $2)`, name, hashOf(secret))
+	return err
+}
+
+// Replace implements app.KeyStore.
+func (k Keys) Replace(ctx context.Context, name, secret string) error {
+	err := inTx(ctx, k.DB, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `UPDATE relay_store.api_keys SET replaced_at = now()
+WHERE name = $1 AND revoked_at IS NULL AND replaced_at IS NULL`, name)
+		if err := wantRows(result, err); err != nil {
+			return err
+		}
+		return insertKey(ctx, tx, name, secret)
+	})
+	if err != nil {
+		return fmt.Errorf("replace the key %q: %w", name, err)
 	}
 	return nil
 }
@@ -58,7 +84,12 @@ SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM relay_store.api_keys)`, name, hashOf
 
 // List implements app.KeyStore.
 func (k Keys) List(ctx context.Context) ([]app.KeyInfo, error) {
-	rows, err := k.DB.QueryContext(ctx, `SELECT name, signing_secret IS NOT NULL, created_at, revoked_at FROM relay_store.api_keys ORDER BY created_at, name`)
+	rows, err := k.DB.QueryContext(ctx, `SELECT name, revoked_at IS NULL AND EXISTS (SELECT FROM relay_store.signing_secrets s WHERE s.name = k.name),
+       created_at, (SELECT last_used_at FROM relay_store.key_uses u WHERE u.hash = k.hash), replaced_at, revoked_at
+FROM relay_store.api_keys k
+UNION ALL
+SELECT name, false, NULL, max(last_used_at), NULL, NULL FROM relay_store.key_uses WHERE name = $1 GROUP BY name
+ORDER BY 3, 1`, app.EnvKeyName)
 	if err != nil {
 		return nil, fmt.Errorf("list the keys: %w", err)
 	}
@@ -66,22 +97,48 @@ func (k Keys) List(ctx context.Context) ([]app.KeyInfo, error) {
 	list := []app.KeyInfo{}
 	for rows.Next() {
 		var i app.KeyInfo
-		if err := rows.Scan(&i.Name, &i.Signed, &i.CreatedAt, &i.RevokedAt); err != nil {
+		var created sql.NullTime
+		if err := rows.Scan(&i.Name, &i.Signed, &created, &i.LastUsedAt, &i.ReplacedAt, &i.RevokedAt); err != nil {
 			return nil, fmt.Errorf("list the keys: %w", err)
 		}
+		i.CreatedAt = created.Time
 		list = append(list, i)
 	}
 	return list, rows.Err()
 }
 
 // Revoke implements app.KeyStore.
-func (k Keys) Revoke(ctx context.Context, name string) error {
-	result, err := k.DB.ExecContext(ctx, `UPDATE relay_store.api_keys SET revoked_at = now() WHERE name = $1 AND revoked_at IS NULL`, name)
+func (k Keys) Revoke(ctx context.Context, name string, replacedOnly bool) (lastUsed *time.Time, err error) {
+	err = inTx(ctx, k.DB, func(tx *sql.Tx) error {
+		var revoked int
+		err := tx.QueryRowContext(ctx, `WITH revoked AS (
+    UPDATE relay_store.api_keys SET revoked_at = now()
+    WHERE name = $1 AND revoked_at IS NULL AND (replaced_at IS NOT NULL OR NOT $2) RETURNING hash)
+SELECT count(*), max(last_used_at) FROM revoked LEFT JOIN relay_store.key_uses USING (hash)`, name, replacedOnly).Scan(&revoked, &lastUsed)
+		if err == nil && revoked == 0 {
+			return fmt.Errorf("%w among those that can be", app.ErrNotFound)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM relay_store.signing_secrets s WHERE name = $1
+AND NOT EXISTS (SELECT FROM relay_store.api_keys k WHERE k.name = s.name AND revoked_at IS NULL)`, name)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("revoke the key %q: %w", name, err)
+		return nil, fmt.Errorf("revoke the key %q: %w", name, err)
 	}
-	if n, err := result.RowsAffected(); err == nil && n == 0 {
-		return fmt.Errorf("key %q %w among those that are not revoked", name, app.ErrNotFound)
+	return lastUsed, nil
+}
+
+// wantRows makes an error of a statement that found nothing to change.
+func wantRows(result sql.Result, err error) error {
+	if err != nil {
+		return err
 	}
-	return nil
+	n, err := result.RowsAffected()
+	if err == nil && n == 0 {
+		return app.ErrNotFound
+	}
+	return err
 }

@@ -21,6 +21,19 @@ const (
 	readLoadedSQL     = `SELECT after_offset, up_to FROM relay_store.loaded_g%[1]d`
 )
 
+// inLoadTx is inTx for what a loader keeps. It does not wait for the disk: rows
+// and the ranges that they stand for would be lost together in a crash of the
+// server, and a generation is served by a transaction that waits for all before
+// it.
+func inLoadTx(ctx context.Context, db *sql.DB, do func(tx *sql.Tx) error) error {
+	return inTx(ctx, db, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
+			return err
+		}
+		return do(tx)
+	})
+}
+
 // noteLoaded notes ranges and what was ignored in them, in the transaction that
 // keeps their rows.
 func noteLoaded(ctx context.Context, tx *sql.Tx, generation int64, ranges []eventlog.Range, ignored projections.Issues) error {

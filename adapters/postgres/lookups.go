@@ -20,10 +20,20 @@ type Person struct {
 	Events   []json.RawMessage `json:"last_events"`
 }
 
-// Show returns a person's rows, and their last 20 events.
+// personSQL finds whom an id stands for: a person of that distinct id, or else
+// whomever the id was joined to.
+const personSQL = `SELECT distinct_id FROM (
+    SELECT 1 AS place, distinct_id FROM relay.profiles WHERE distinct_id = $1
+    UNION ALL SELECT CASE kind WHEN 'user' THEN 2 ELSE 3 END, distinct_id FROM relay.identities WHERE id = $1
+) found ORDER BY place LIMIT 1`
+
+// Show returns the rows of the person who has the id, and their last 20 events.
 func (p People) Show(ctx context.Context, id string) (person Person, err error) {
 	err = Database(p).InSnapshot(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT to_jsonb(p) FROM relay.profiles p WHERE distinct_id = $1`, id).Scan(&person.Profile)
+		err := tx.QueryRowContext(ctx, personSQL, id).Scan(&id)
+		if err == nil {
+			err = tx.QueryRowContext(ctx, `SELECT to_jsonb(p) FROM relay.profiles p WHERE distinct_id = $1`, id).Scan(&person.Profile)
+		}
 		if err != nil {
 			return fmt.Errorf("profile %q: %w", id, translate(err))
 		}
@@ -54,50 +64,6 @@ func readJSON(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]jso
 		list = append(list, row)
 	}
 	return list, rows.Err()
-}
-
-// LogTail reads entries of the log for people.
-type LogTail struct {
-	DB *sql.DB
-}
-
-const selectEntry = `SELECT l."offset", jsonb_build_object('log_offset', l."offset", 'received_at', l.received_at,
-    'source', l.metadata ->> 'source', 'route', l.metadata ->> 'route', 'body', relay_store.body_json(l.payload))::text FROM relay.log l `
-
-// Before returns the offset after which the last n entries stand.
-func (t LogTail) Before(ctx context.Context, n int) (after int64, err error) {
-	err = t.DB.QueryRowContext(ctx, `SELECT coalesce(min("offset") - 1, 0) FROM (SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT $1) l`, n).Scan(&after)
-	if err != nil {
-		return 0, fmt.Errorf("find the log's end: %w", err)
-	}
-	return after, nil
-}
-
-// Next returns the entries after the offset as JSON, and the last one's offset.
-func (t LogTail) Next(ctx context.Context, after int64) (lines []string, last int64, err error) {
-	rows, err := t.DB.QueryContext(ctx, selectEntry+`WHERE l."offset" > $1 ORDER BY l."offset" LIMIT 100`, after)
-	if err != nil {
-		return nil, after, fmt.Errorf("read the log: %w", err)
-	}
-	defer rows.Close()
-	last = after
-	for rows.Next() {
-		var line string
-		if err := rows.Scan(&last, &line); err != nil {
-			return nil, after, fmt.Errorf("read the log: %w", err)
-		}
-		lines = append(lines, line)
-	}
-	return lines, last, rows.Err()
-}
-
-// Show returns one entry as JSON.
-func (t LogTail) Show(ctx context.Context, offset int64) (line string, err error) {
-	err = t.DB.QueryRowContext(ctx, selectEntry+`WHERE l."offset" = $1`, offset).Scan(&offset, &line)
-	if err != nil {
-		return "", fmt.Errorf("log offset %d: %w", offset, translate(err))
-	}
-	return line, nil
 }
 
 // IgnoredIssue is a row of relay.issues.

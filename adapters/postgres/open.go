@@ -30,7 +30,7 @@ func Open(ctx context.Context, url string, connections int) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the database URL: %w", err)
 	}
-	db := sql.OpenDB(connector)
+	db := sql.OpenDB(keeper{connector})
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(5 * time.Minute)

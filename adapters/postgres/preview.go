@@ -4,24 +4,25 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"relay/app"
 )
 
 // previewProfilesSQL counts what differs between two generations of profiles.
 const previewProfilesSQL = `WITH served AS MATERIALIZED (
-    SELECT c.distinct_id, e.channel, v.value FROM relay_store.channels_g%[1]d c, jsonb_each(c.channels) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
+    SELECT c.distinct_id, e.channel, v.value FROM <channels served> c, jsonb_each(c.channels) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
 ), rebuilt AS MATERIALIZED (
-    SELECT c.distinct_id, e.channel, v.value FROM relay_store.channels_g%[2]d c, jsonb_each(c.channels) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
+    SELECT c.distinct_id, e.channel, v.value FROM <channels rebuilt> c, jsonb_each(c.channels) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
 ), people AS MATERIALIZED (
     SELECT a.distinct_id IS NULL AS added, b.distinct_id IS NULL AS removed, a.properties IS DISTINCT FROM b.properties AS properties,
            fa.preferred_language IS DISTINCT FROM fb.preferred_language AS language, fa.locale IS DISTINCT FROM fb.locale AS locale,
            fa.timezone IS DISTINCT FROM fb.timezone AS timezone, ca.channels IS DISTINCT FROM cb.channels AS channels
-    FROM relay_store.profiles_g%[1]d a FULL JOIN relay_store.profiles_g%[2]d b ON b.distinct_id = a.distinct_id
-    LEFT JOIN relay_store.preferences_g%[1]d fa ON fa.distinct_id = coalesce(a.distinct_id, b.distinct_id)
-    LEFT JOIN relay_store.preferences_g%[2]d fb ON fb.distinct_id = coalesce(a.distinct_id, b.distinct_id)
-    LEFT JOIN relay_store.channels_g%[1]d ca ON ca.distinct_id = coalesce(a.distinct_id, b.distinct_id)
-    LEFT JOIN relay_store.channels_g%[2]d cb ON cb.distinct_id = coalesce(a.distinct_id, b.distinct_id)
+    FROM <profiles served> a FULL JOIN <profiles rebuilt> b ON b.distinct_id = a.distinct_id
+    LEFT JOIN <preferences served> fa ON fa.distinct_id = coalesce(a.distinct_id, b.distinct_id)
+    LEFT JOIN <preferences rebuilt> fb ON fb.distinct_id = coalesce(a.distinct_id, b.distinct_id)
+    LEFT JOIN <channels served> ca ON ca.distinct_id = coalesce(a.distinct_id, b.distinct_id)
+    LEFT JOIN <channels rebuilt> cb ON cb.distinct_id = coalesce(a.distinct_id, b.distinct_id)
 )
 SELECT what, n FROM (
     SELECT 1 AS place, 'people changed' AS what, count(*) FILTER (WHERE added OR removed OR properties OR language OR locale OR timezone OR channels) AS n FROM people
@@ -45,7 +46,17 @@ SELECT what, n FROM (
 
 // Preview implements app.Tables.
 func (Profiles) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64) ([]app.Count, error) {
-	return counts(ctx, tx, fmt.Sprintf(previewProfilesSQL, served, rebuilt))
+	query := previewProfilesSQL
+	for side, generation := range map[string]int64{"served": served, "rebuilt": rebuilt} {
+		joins, err := joinsIDs(ctx, tx, generation)
+		if err != nil {
+			return nil, err
+		}
+		for _, part := range profileParts {
+			query = strings.ReplaceAll(query, "<"+part.table+" "+side+">", fmt.Sprintf(shownStates(part.table, joins), generation))
+		}
+	}
+	return counts(ctx, tx, query)
 }
 
 // Preview implements app.Tables.

@@ -7,15 +7,25 @@ import (
 	"relay/projections"
 )
 
-// profilePart is one table of the profiles projection. In its SQL %[1]d is the
-// generation's number.
+// stateSet says whose states a set of the parts' tables holds: it is what the
+// tables' names begin with.
+type stateSet string
+
+const (
+	ownStates       stateSet = ""           // of each user id
+	anonymousStates stateSet = "anonymous_" // of each anonymous id
+	joinedStates    stateSet = "joined_"    // of canonical ids that others contribute to
+)
+
+// profilePart is one table of the profiles projection, in each set of states. In
+// its SQL %[1]d is the generation's number.
 type profilePart struct {
 	part    string
-	table   string // without the generation
+	table   string // without the set and the generation
 	columns string // the table's definition
 	read    string // the columns that a person's state is read from, of alias a
 	absent  string // what stands for them where the table is not there
-	insert  string // from arrays of the columns
+	width   int    // how many columns
 	replace string // where rows may be there already
 }
 
@@ -29,11 +39,10 @@ var profileParts = []profilePart{
     first_identified_at timestamptz      NOT NULL,
     last_identified_at  timestamptz      NOT NULL
 ) WITH (fillfactor = 90)`,
+		width:  5,
 		read:   `a.properties, a.stamps, a.first_identified_at, a.last_identified_at`,
 		absent: `NULL::jsonb, NULL::bytea, NULL::timestamptz, NULL::timestamptz`,
-		insert: `(distinct_id, properties, stamps, first_identified_at, last_identified_at)
-SELECT * FROM unnest($1::text[], $2::jsonb[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])`,
-		replace: ` ON CONFLICT (distinct_id) DO UPDATE SET properties = excluded.properties, stamps = excluded.stamps,
+		replace: `ON CONFLICT (distinct_id) DO UPDATE SET properties = excluded.properties, stamps = excluded.stamps,
 first_identified_at = excluded.first_identified_at, last_identified_at = excluded.last_identified_at`,
 	},
 	{
@@ -45,11 +54,10 @@ first_identified_at = excluded.first_identified_at, last_identified_at = exclude
     timezone           text,
     stamps             bytea            NOT NULL
 )`,
+		width:  5,
 		read:   `coalesce(a.preferred_language, ''), coalesce(a.locale, ''), coalesce(a.timezone, ''), a.stamps`,
 		absent: `'', '', '', NULL::bytea`,
-		insert: `(distinct_id, preferred_language, locale, timezone, stamps)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[])`,
-		replace: ` ON CONFLICT (distinct_id) DO UPDATE SET preferred_language = excluded.preferred_language,
+		replace: `ON CONFLICT (distinct_id) DO UPDATE SET preferred_language = excluded.preferred_language,
 locale = excluded.locale, timezone = excluded.timezone, stamps = excluded.stamps`,
 	},
 	{
@@ -59,20 +67,20 @@ locale = excluded.locale, timezone = excluded.timezone, stamps = excluded.stamps
     channels    jsonb            NOT NULL,
     seen        jsonb            NOT NULL
 ) WITH (fillfactor = 90)`,
-		read:   `a.channels, a.seen`,
-		absent: `NULL::jsonb, NULL::jsonb`,
-		insert: `(distinct_id, channels, seen)
-SELECT * FROM unnest($1::text[], $2::jsonb[], $3::jsonb[])`,
-		replace: ` ON CONFLICT (distinct_id) DO UPDATE SET channels = excluded.channels, seen = excluded.seen`,
+		width:   3,
+		read:    `a.channels, a.seen`,
+		absent:  `NULL::jsonb, NULL::jsonb`,
+		replace: `ON CONFLICT (distinct_id) DO UPDATE SET channels = excluded.channels, seen = excluded.seen`,
 	},
 }
 
-// statements makes one statement of each part's.
-func (p Profiles) statements(statement func(profilePart) string) string {
+// statements makes one statement of each part's, given its table in the set,
+// without the generation.
+func (p Profiles) statements(statement func(part profilePart, table string) string) string {
 	var all []string
 	for _, part := range profileParts {
 		if p.has(part.part) {
-			all = append(all, statement(part))
+			all = append(all, statement(part, string(p.set)+part.table))
 		}
 	}
 	return strings.Join(all, ";\n")
@@ -82,8 +90,8 @@ func (p Profiles) has(part string) bool { return slices.Contains(p.parts, part) 
 
 // adopted makes one statement of each part's that the generation was not built
 // with.
-func (p Profiles) adopted(statement func(profilePart) string) string {
-	others := Profiles{}
+func (p Profiles) adopted(statement func(part profilePart, table string) string) string {
+	others := Profiles{set: p.set}
 	for _, part := range projections.ProfilesParts() {
 		if !p.has(part) {
 			others.parts = append(others.parts, part)
@@ -94,14 +102,14 @@ func (p Profiles) adopted(statement func(profilePart) string) string {
 
 // readSQL reads people's states from the tables of the parts.
 func (p Profiles) readSQL() string {
-	columns, joins := "SELECT i.id", "\nFROM unnest($1::text[]) AS i(id)"
+	columns, joins := keep+"SELECT i.id", "\nFROM unnest($1::text[]) AS i(id)"
 	for _, part := range profileParts {
 		if !p.has(part.part) {
 			columns += ", " + part.absent
 			continue
 		}
 		columns += ", " + strings.ReplaceAll(part.read, "a.", part.table+".")
-		joins += "\nLEFT JOIN relay_store." + part.table + "_g%[1]d " + part.table + " ON " + part.table + ".distinct_id = i.id"
+		joins += "\nLEFT JOIN relay_store." + string(p.set) + part.table + "_g%[1]d " + part.table + " ON " + part.table + ".distinct_id = i.id"
 	}
 	return columns + joins
 }

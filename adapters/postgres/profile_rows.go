@@ -9,18 +9,14 @@ import (
 	"relay/domain/segment"
 )
 
-// readStates returns the states of those of the people who have rows.
-func (p Profiles) readStates(ctx context.Context, tx *sql.Tx, generation int64, people map[string]profile.State) (map[string]profile.State, error) {
-	ids := newColumn(oidText)
-	for id := range people {
-		ids.text(id)
-	}
+// readStates returns the states of the ids, those without rows among them.
+func (p Profiles) readStates(ctx context.Context, tx *sql.Tx, generation int64, ids *column) (map[string]profile.State, error) {
 	rows, err := tx.QueryContext(ctx, fmt.Sprintf(p.readSQL(), generation), ids)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	states := make(map[string]profile.State, len(people))
+	states := make(map[string]profile.State, ids.count)
 	for rows.Next() {
 		var r stateRow
 		if err := rows.Scan(r.targets()...); err != nil {
@@ -86,101 +82,115 @@ func (r *stateRow) traits() ([]profile.Trait, error) {
 	return profile.SortTraits(traits), nil
 }
 
-// stateColumns are people's states on their way into the tables.
-type stateColumns struct {
-	profiles, preferences, channels []*column
-	buffer, seen                    []byte
+// person is somebody whose state is to be written.
+type person struct {
+	id    string
+	state profile.State
 }
 
-func newStateColumns() *stateColumns {
-	return &stateColumns{
-		profiles:    newColumns(oidText, oidJSONB, oidBytea, oidTimestamptz, oidTimestamptz),
-		preferences: newColumns(oidText, oidText, oidText, oidText, oidBytea),
-		channels:    newColumns(oidText, oidJSONB, oidJSONB),
+func personsOf(states map[string]profile.State) []person {
+	people := make([]person, 0, len(states))
+	for id, s := range states {
+		people = append(people, person{id, s})
+	}
+	return people
+}
+
+// stateWriter writes people's states.
+type stateWriter struct {
+	of           []*rowWriter // in the order of profileParts
+	buffer, seen []byte
+}
+
+// newStateWriter returns a writer; replace is for tables that may hold the
+// people.
+func (p Profiles) newStateWriter(tx *sql.Tx, generation int64, replace bool) *stateWriter {
+	w := &stateWriter{}
+	for _, part := range profileParts {
+		conflict := ""
+		if replace {
+			conflict = part.replace
+		}
+		w.of = append(w.of, newRowWriter(tx, fmt.Sprintf("%s%s_g%d", p.set, part.table, generation), part.width, conflict))
+	}
+	return w
+}
+
+func (w *stateWriter) close() {
+	for _, rows := range w.of {
+		rows.close()
 	}
 }
 
-func (c *stateColumns) add(id string, s profile.State) {
-	c.addProperties(id, s)
-	c.addSettings(id, s.Settings)
-	c.addChannels(id, s.Channels)
+func (w *stateWriter) add(p *person) {
+	w.addProperties(w.of[0], p)
+	w.addSettings(w.of[1], p)
+	w.addChannels(w.of[2], p)
 }
 
-func (c *stateColumns) addProperties(id string, s profile.State) {
-	if !s.Identified {
+func (w *stateWriter) addProperties(rows *rowWriter, p *person) {
+	if !p.state.Identified {
 		return
 	}
-	c.profiles[0].text(id)
-	c.buffer = profile.AppendProperties(c.buffer[:0], s.Traits)
-	c.profiles[1].json(c.buffer)
-	c.buffer = profile.AppendTraitStamps(c.buffer[:0], s.Traits)
-	c.profiles[2].bytes(c.buffer)
-	c.profiles[3].instant(s.First)
-	c.profiles[4].instant(s.Last)
+	rows.begin()
+	rows.text(p.id)
+	w.buffer = profile.AppendProperties(w.buffer[:0], p.state.Traits)
+	rows.json(w.buffer)
+	w.buffer = profile.AppendTraitStamps(w.buffer[:0], p.state.Traits)
+	rows.bytes(w.buffer)
+	rows.instant(p.state.First)
+	rows.instant(p.state.Last)
+	rows.end()
 }
 
-func (c *stateColumns) addSettings(id string, settings [profile.PreferenceCount]profile.Setting) {
-	if settings == [profile.PreferenceCount]profile.Setting{} {
+func (w *stateWriter) addSettings(rows *rowWriter, p *person) {
+	if p.state.Settings == [profile.PreferenceCount]profile.Setting{} {
 		return
 	}
-	c.preferences[0].text(id)
-	for i, s := range settings {
-		c.preferences[1+i].orNull(s.Value)
+	rows.begin()
+	rows.text(p.id)
+	for _, s := range p.state.Settings {
+		rows.orNull(s.Value)
 	}
-	c.buffer = profile.AppendSettingStamps(c.buffer[:0], settings)
-	c.preferences[1+profile.PreferenceCount].bytes(c.buffer)
+	w.buffer = profile.AppendSettingStamps(w.buffer[:0], p.state.Settings)
+	rows.bytes(w.buffer)
+	rows.end()
 }
 
-func (c *stateColumns) addChannels(id string, channels []profile.ChannelValue) {
-	if len(channels) == 0 {
+func (w *stateWriter) addChannels(rows *rowWriter, p *person) {
+	if len(p.state.Channels) == 0 {
 		return
 	}
-	c.channels[0].text(id)
-	c.buffer, c.seen = profile.AppendChannels(c.buffer[:0], c.seen[:0], channels)
-	c.channels[1].json(c.buffer)
-	c.channels[2].json(c.seen)
+	rows.begin()
+	rows.text(p.id)
+	w.buffer, w.seen = profile.AppendChannels(w.buffer[:0], w.seen[:0], p.state.Channels)
+	rows.json(w.buffer)
+	rows.json(w.seen)
+	rows.end()
 }
 
-// size is about how many bytes wait to be written.
-func (c *stateColumns) size() int {
-	return len(c.profiles[1].data) + len(c.channels[1].data) + len(c.profiles[2].data)
-}
-
-// writeTo writes the rows; replace is for tables that may hold the people.
-func (c *stateColumns) writeTo(ctx context.Context, tx *sql.Tx, generation int64, replace bool) error {
-	for i, columns := range [][]*column{c.profiles, c.preferences, c.channels} {
-		if columns[0].count == 0 {
+// insert writes what waits in the tables; all of it, or only where it is much.
+func (w *stateWriter) insert(ctx context.Context, all bool) error {
+	for _, rows := range w.of {
+		if !all && !rows.full() {
 			continue
 		}
-		part := profileParts[i]
-		query := fmt.Sprintf("INSERT INTO relay_store.%s_g%d %s", part.table, generation, part.insert)
-		if replace {
-			query += part.replace
-		}
-		if _, err := tx.ExecContext(ctx, query, arguments(columns)...); err != nil {
-			return err
+		if err := rows.insert(ctx); err != nil {
+			return fmt.Errorf("write people's states: %w", err)
 		}
 	}
 	return nil
 }
 
 // writeStates writes the people's rows.
-func (p Profiles) writeStates(ctx context.Context, tx *sql.Tx, generation int64, people map[string]profile.State, replace bool) error {
-	columns := newStateColumns()
-	for id, s := range people {
-		columns.add(id, s)
-		if columns.size() > maxStatement {
-			if err := columns.writeTo(ctx, tx, generation, replace); err != nil {
-				return fmt.Errorf("write people's states: %w", err)
-			}
-			columns = newStateColumns()
+func (p Profiles) writeStates(ctx context.Context, tx *sql.Tx, generation int64, people []person, replace bool) error {
+	w := p.newStateWriter(tx, generation, replace)
+	defer w.close()
+	for i := range people {
+		w.add(&people[i])
+		if err := w.insert(ctx, false); err != nil {
+			return err
 		}
 	}
-	if err := columns.writeTo(ctx, tx, generation, replace); err != nil {
-		return fmt.Errorf("write people's states: %w", err)
-	}
-	return nil
+	return w.insert(ctx, true)
 }
-
-// maxStatement bounds the bytes that one statement carries.
-const maxStatement = 4 << 20

@@ -18,9 +18,19 @@ import (
 //	profiles_gN     properties, with the stamp of each, and first and last seen
 //	preferences_gN  the settings, of people who have any
 //	channels_gN     channel values, of people who have any
+//
+// Where mappings join ids (see links.go), these hold what each user id
+// contributes itself, and there are two more of each table: anonymous_… for what
+// anonymous ids contribute, joined_… for canonical ids that other ids contribute
+// to. A joined row merges what all contribute, so when one comes it is merged
+// in; when one goes, because an earlier claim or alias came late, the row is
+// merged anew. The views show joined rows, and the rows of user ids that stand
+// for themselves and have none. Ids that nobody else contributes to, most
+// people's, cost no more than without joining.
 type Profiles struct {
 	db    *sql.DB // for loading
 	parts []string
+	set   stateSet
 }
 
 var _ app.Tables = Profiles{}
@@ -33,60 +43,40 @@ func NewProfiles(db *sql.DB) Profiles {
 // Only implements app.Tables.
 func (p Profiles) Only(parts []string) app.Tables { return Profiles{db: p.db, parts: parts} }
 
-// profilesViews must keep names, types and order of the columns: a view can
-// only be replaced by one that has the same, and more after them.
-const profilesViews = `
-CREATE OR REPLACE VIEW relay.profiles AS
-SELECT p.distinct_id, p.properties, f.preferred_language, f.locale, f.timezone,
-       coalesce(c.channels, '{}'::jsonb) AS channels, p.first_identified_at, p.last_identified_at
-FROM relay_store.profiles_g%[1]d p
-LEFT JOIN relay_store.preferences_g%[1]d f ON f.distinct_id = p.distinct_id
-LEFT JOIN relay_store.channels_g%[1]d c ON c.distinct_id = p.distinct_id;
-CREATE OR REPLACE VIEW relay.profile_channels AS
-SELECT c.distinct_id, e.channel, v.value,
-       relay_store.instant((c.seen -> e.channel -> (v.place - 1)::integer ->> 0)::bigint) AS first_seen_at,
-       relay_store.instant((c.seen -> e.channel -> (v.place - 1)::integer ->> 1)::bigint) AS last_seen_at
-FROM relay_store.channels_g%[1]d c,
-     jsonb_each(c.channels) AS e(channel, list),
-     jsonb_array_elements_text(e.list) WITH ORDINALITY AS v(value, place)`
-
-const profilesComments = `
-COMMENT ON VIEW relay.profiles IS 'A row for each person who was identified: a userId that was in at least one identify call';
-COMMENT ON COLUMN relay.profiles.distinct_id IS 'the userId';
-COMMENT ON COLUMN relay.profiles.properties IS 'all traits; of each the value that was observed last';
-COMMENT ON COLUMN relay.profiles.preferred_language IS 'the last valid language, ISO 639-1, where the mapping names a trait for it';
-COMMENT ON COLUMN relay.profiles.locale IS 'the last valid locale, such as en_GB, where the mapping names a trait for it';
-COMMENT ON COLUMN relay.profiles.timezone IS 'the last valid IANA time zone name, where the mapping names a trait for it';
-COMMENT ON COLUMN relay.profiles.channels IS 'all valid values of each channel, oldest first; channels without a value are absent';
-COMMENT ON COLUMN relay.profiles.first_identified_at IS 'the least observed-at of the identify calls';
-COMMENT ON COLUMN relay.profiles.last_identified_at IS 'the greatest observed-at of the identify calls';
-COMMENT ON VIEW relay.profile_channels IS 'A row for each value of each channel of a person';
-COMMENT ON COLUMN relay.profile_channels.distinct_id IS 'the userId';
-COMMENT ON COLUMN relay.profile_channels.channel IS 'email, sms, whatsapp, slack_email, slack_user_id, androidpush_fcm, androidpush_xiaomi or iospush_apns';
-COMMENT ON COLUMN relay.profile_channels.value IS 'the address, number, token or id';
-COMMENT ON COLUMN relay.profile_channels.first_seen_at IS 'the least observed-at of the calls that held the value';
-COMMENT ON COLUMN relay.profile_channels.last_seen_at IS 'the greatest observed-at of the calls that held the value'`
+// of returns the tables of a set of states.
+func (p Profiles) of(set stateSet) Profiles {
+	p.set = set
+	return p
+}
 
 // Create implements app.Tables.
 func (p Profiles) Create(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, p.statements(func(part profilePart) string {
-		return "CREATE TABLE relay_store." + part.table + "_g%[1]d " + part.columns
-	})+";"+loadedUnloggedDDL, generation)
+	return execFor(ctx, tx, p.tablesDDL()+";"+loadedUnloggedDDL, generation)
+}
+
+// tablesDDL creates the tables of the parts.
+func (p Profiles) tablesDDL() string {
+	return p.statements(func(part profilePart, table string) string {
+		return "CREATE TABLE relay_store." + table + "_g%[1]d " + part.columns
+	})
 }
 
 // Index implements app.Tables.
 func (p Profiles) Index(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, p.statements(func(part profilePart) string {
-		table := part.table + "_g%[1]d"
+	return execFor(ctx, tx, p.statements(func(_ profilePart, table string) string {
+		table += "_g%[1]d"
 		return "ALTER TABLE relay_store." + table + " DROP CONSTRAINT IF EXISTS " + table + "_pkey, ADD CONSTRAINT " + table + "_pkey PRIMARY KEY (distinct_id); ANALYZE relay_store." + table
 	}), generation)
 }
 
 // Adopt implements app.Tables: tables change their names, not their rows.
 func (p Profiles) Adopt(ctx context.Context, tx app.Tx, from, to int64) error {
-	rename := p.adopted(func(part profilePart) string {
-		return fmt.Sprintf("ALTER TABLE relay_store.%[1]s_g%[2]d RENAME TO %[1]s_g%[3]d", part.table, from, to)
-	})
+	var rename string
+	for _, set := range []stateSet{ownStates, anonymousStates, joinedStates} {
+		rename += p.of(set).adopted(func(_ profilePart, table string) string {
+			return fmt.Sprintf("ALTER TABLE IF EXISTS relay_store.%[1]s_g%[2]d RENAME TO %[1]s_g%[3]d;\n", table, from, to)
+		})
+	}
 	if rename == "" {
 		return nil
 	}
@@ -104,29 +94,19 @@ func (p Profiles) Adopt(ctx context.Context, tx app.Tx, from, to int64) error {
 	return err
 }
 
-// Serve implements app.Tables.
-func (Profiles) Serve(ctx context.Context, tx app.Tx, generation int64) error {
-	if err := setLockTimeout(ctx, tx, readersPatience); err != nil {
-		return err
-	}
-	return execFor(ctx, tx, profilesViews, generation)
-}
-
-// Describe implements app.Tables.
-func (Profiles) Describe(ctx context.Context, tx app.Tx) error {
-	_, err := tx.ExecContext(ctx, profilesComments)
-	return err
-}
-
 // Drop implements app.Tables.
 func (Profiles) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 	if err := setLockTimeout(ctx, tx, readersPatience); err != nil {
 		return err
 	}
-	all := Profiles{parts: projections.ProfilesParts()}
-	return execFor(ctx, tx, all.statements(func(part profilePart) string {
-		return "DROP TABLE IF EXISTS relay_store." + part.table + "_g%[1]d"
-	})+"; DROP TABLE IF EXISTS relay_store.partials_g%[1]d; "+loadedDrop, generation)
+	drop := linksDrop + "; DROP TABLE IF EXISTS relay_store.partials_g%[1]d; " + loadedDrop
+	for _, set := range []stateSet{ownStates, anonymousStates, joinedStates} {
+		all := Profiles{parts: projections.ProfilesParts(), set: set}
+		drop += ";\n" + all.statements(func(_ profilePart, table string) string {
+			return "DROP TABLE IF EXISTS relay_store." + table + "_g%[1]d"
+		})
+	}
+	return execFor(ctx, tx, drop, generation)
 }
 
 // execFor runs statements on a generation's tables.
@@ -137,17 +117,26 @@ func execFor(ctx context.Context, tx *sql.Tx, statements string, generation int6
 
 // Merge implements app.Tables.
 func (p Profiles) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
-	people := fold.(*projections.ProfilesFold).People
-	if len(people) == 0 {
-		return nil
+	f := fold.(*projections.ProfilesFold)
+	own, err := p.mergeStates(ctx, tx, generation, f.People)
+	if err != nil || !f.Joined {
+		return err
 	}
-	known, err := p.readStates(ctx, tx, generation, people)
+	return p.mergeJoined(ctx, tx, generation, f, own)
+}
+
+// mergeStates adds to people's states, and returns what they are then.
+func (p Profiles) mergeStates(ctx context.Context, tx *sql.Tx, generation int64, people map[string]profile.State) (map[string]profile.State, error) {
+	if len(people) == 0 {
+		return map[string]profile.State{}, nil
+	}
+	known, err := p.readStates(ctx, tx, generation, textColumn(people))
 	if err != nil {
-		return fmt.Errorf("read %d people's states: %w", len(people), err)
+		return nil, fmt.Errorf("read %d people's states: %w", len(people), err)
 	}
 	merged := make(map[string]profile.State, len(people))
 	for id, delta := range people {
 		merged[id] = profile.Merge(known[id], delta)
 	}
-	return p.writeStates(ctx, tx, generation, merged, true)
+	return merged, p.writeStates(ctx, tx, generation, personsOf(merged), true)
 }

@@ -17,6 +17,7 @@ type Rejected struct {
 var (
 	_ app.RejectedStore  = Rejected{}
 	_ app.RejectedReader = Rejected{}
+	_ app.Expiring       = Rejected{}
 )
 
 // Keep implements app.RejectedStore.
@@ -33,28 +34,31 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)`, b.RequestID, b.ReceivedAt, b.Source, b.Rou
 	return nil
 }
 
-const selectRejected = `SELECT id, request_id::text, received_at, source, route, code, message, body, retried_at FROM relay_store.rejected `
+const rejectedColumns = `id, request_id::text, received_at, source, route, code, message, octet_length(body), retried_at`
 
 // Get implements app.RejectedReader.
 func (r Rejected) Get(ctx context.Context, id int64) (app.RejectedEntry, error) {
-	e, err := scanRejected(r.DB.QueryRowContext(ctx, selectRejected+`WHERE id = $1`, id))
-	if err != nil {
+	var e app.RejectedEntry
+	row := r.DB.QueryRowContext(ctx, `SELECT `+rejectedColumns+`, body FROM relay_store.rejected WHERE id = $1`, id)
+	if err := scanRejected(row, &e, &e.Body); err != nil {
 		return e, fmt.Errorf("rejected body %d: %w", id, translate(err))
 	}
 	return e, nil
 }
 
 // List implements app.RejectedReader.
-func (r Rejected) List(ctx context.Context, limit int) ([]app.RejectedEntry, error) {
-	rows, err := r.DB.QueryContext(ctx, selectRejected+`ORDER BY id DESC LIMIT $1`, limit)
+func (r Rejected) List(ctx context.Context, f app.RejectedFilter, before int64, limit int) ([]app.RejectedEntry, error) {
+	rows, err := r.DB.QueryContext(ctx, `SELECT `+rejectedColumns+` FROM relay_store.rejected
+WHERE id < $1 AND ($2 = '' OR source = $2) AND ($3 = '' OR code = $3) AND (retried_at IS NULL OR NOT $4) ORDER BY id DESC LIMIT $5`,
+		before, f.Source, f.Code, f.Waiting, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list rejected bodies: %w", err)
 	}
 	defer rows.Close()
 	list := []app.RejectedEntry{}
 	for rows.Next() {
-		e, err := scanRejected(rows)
-		if err != nil {
+		var e app.RejectedEntry
+		if err := scanRejected(rows, &e); err != nil {
 			return nil, fmt.Errorf("list rejected bodies: %w", err)
 		}
 		list = append(list, e)
@@ -62,13 +66,8 @@ func (r Rejected) List(ctx context.Context, limit int) ([]app.RejectedEntry, err
 	return list, rows.Err()
 }
 
-func scanRejected(row interface{ Scan(...any) error }) (e app.RejectedEntry, err error) {
-	var retried sql.NullTime
-	err = row.Scan(&e.ID, &e.RequestID, &e.ReceivedAt, &e.Source, &e.Route, &e.Code, &e.Message, &e.Body, &retried)
-	if retried.Valid {
-		e.RetriedAt = &retried.Time
-	}
-	return e, err
+func scanRejected(row interface{ Scan(...any) error }, e *app.RejectedEntry, more ...any) error {
+	return row.Scan(append([]any{&e.ID, &e.RequestID, &e.ReceivedAt, &e.Source, &e.Route, &e.Code, &e.Message, &e.Bytes, &e.RetriedAt}, more...)...)
 }
 
 // Retried implements app.RejectedReader.
@@ -78,4 +77,9 @@ func (r Rejected) Retried(ctx context.Context, id int64, at time.Time) error {
 		return fmt.Errorf("note the retry of rejected body %d: %w", id, err)
 	}
 	return nil
+}
+
+// DeleteBefore implements app.Expiring.
+func (r Rejected) DeleteBefore(ctx context.Context, t time.Time, limit int) (int, error) {
+	return deleteBefore(ctx, r.DB, "relay_store.rejected", t, limit)
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -27,7 +28,10 @@ type Requests struct {
 	lost    int
 }
 
-var _ app.RequestLog = (*Requests)(nil)
+var (
+	_ app.RequestLog = (*Requests)(nil)
+	_ app.Expiring   = (*Requests)(nil)
+)
 
 const (
 	maxRecords      = 50_000
@@ -126,6 +130,23 @@ func (r *Requests) write(ctx context.Context, records []app.RequestRecord) error
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::int[], $5::text[], $6::int[], $7::int[])
 ON CONFLICT (request_id) DO NOTHING`, arguments(c)...)
 	return err
+}
+
+// DeleteBefore implements app.Expiring.
+func (r *Requests) DeleteBefore(ctx context.Context, t time.Time, limit int) (int, error) {
+	return deleteBefore(ctx, r.db, "relay_store.refused_requests", t, limit)
+}
+
+// deleteBefore deletes rows of the table by their time of receipt, which has an
+// index. Rows that another process is deleting are left to it.
+func deleteBefore(ctx context.Context, db *sql.DB, table string, t time.Time, limit int) (int, error) {
+	result, err := db.ExecContext(ctx, `DELETE FROM `+table+` WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM `+table+` WHERE received_at < $1 ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED))`, t, limit)
+	if err != nil {
+		return 0, fmt.Errorf("delete from %s: %w", table, err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
 }
 
 // storable makes any text one that Postgres can keep.

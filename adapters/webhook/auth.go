@@ -45,7 +45,18 @@ func noKey() *reply {
 
 // find looks the key up.
 func (x *exchange) find(ctx context.Context, secret string) error {
+	x.secret = secret
 	key, err := x.Keys.Find(ctx, secret)
+	return x.found(key, err)
+}
+
+// findNow looks the key up again, for what was changed a moment ago.
+func (x *exchange) findNow(ctx context.Context) error {
+	key, err := x.Keys.FindNow(ctx, x.secret)
+	return x.found(key, err)
+}
+
+func (x *exchange) found(key app.Key, err error) error {
 	if errors.Is(err, app.ErrUnknownKey) {
 		return unauthorized("no API key is like this one; relay keys list shows the names of those there are")
 	}

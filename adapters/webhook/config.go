@@ -86,8 +86,9 @@ func (unobserved) InFlight(int64)                               {}
 // door is the handler.
 type door struct {
 	Config
-	flight *flight
-	desks  sync.Pool // of *desk
+	flight    *flight
+	deadlines *deadlines
+	desks     sync.Pool // of *desk
 }
 
 // New returns the ingest listener's handler, or an error that names the field
@@ -97,7 +98,10 @@ func New(config Config) (http.Handler, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	d := &door{Config: config, flight: &flight{limit: config.MaxInFlight, observe: config.Metrics.InFlight}}
+	d := &door{
+		Config: config, deadlines: newDeadlines(config.WriteTimeout),
+		flight: &flight{limit: config.MaxInFlight, observe: config.Metrics.InFlight},
+	}
 	d.desks.New = func() any { return new(desk) }
 	return d, nil
 }

@@ -28,7 +28,8 @@ type memory struct {
 	entries  []app.NewEntry
 	rejected []app.RejectedBody
 	requests []app.RequestRecord
-	answered []int // statuses, as the observer was told
+	answered []int   // statuses, as the observer was told
+	signed   []int64 // ids of the signing secrets that were used
 	inFlight int64
 	changed  *sync.Cond
 
@@ -37,6 +38,8 @@ type memory struct {
 	find     func(ctx context.Context) error                 // in Find, if set
 	block    func(ctx context.Context, e app.NewEntry) error // in Append, if set
 	keys     map[string]app.Key
+	// meanwhile is what happens to the keys before they are asked for again.
+	meanwhile func()
 }
 
 const signingSecret = "shared"
@@ -44,7 +47,7 @@ const signingSecret = "shared"
 func newMemory() *memory {
 	m := &memory{keys: map[string]app.Key{
 		"good":   {Name: "web"},
-		"signed": {Name: "signed", SigningSecrets: [][]byte{[]byte("older"), []byte(signingSecret)}},
+		"signed": {Name: "signed", SigningSecrets: []app.SigningSecret{{ID: 1, Secret: []byte("older")}, {ID: 2, Secret: []byte(signingSecret)}}},
 	}}
 	m.changed = sync.NewCond(&m.mu)
 	return m
@@ -94,6 +97,19 @@ func (m *memory) Find(ctx context.Context, secret string) (app.Key, error) {
 		return key, app.ErrUnknownKey
 	}
 	return key, nil
+}
+
+func (m *memory) FindNow(ctx context.Context, secret string) (app.Key, error) {
+	if m.meanwhile != nil {
+		m.meanwhile()
+	}
+	return m.Find(ctx, secret)
+}
+
+func (m *memory) Signed(id int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.signed = append(m.signed, id)
 }
 
 func (m *memory) Request(_ string, status, _, _ int, _ time.Duration) {

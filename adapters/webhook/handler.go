@@ -29,6 +29,7 @@ type exchange struct {
 	started time.Time
 	left    time.Duration // of WriteTimeout
 
+	secret  string // the key as it was shown
 	key     app.Key
 	known   bool // whether the key was found
 	gzipped bool
@@ -119,11 +120,7 @@ func (x *exchange) checkBody(ctx context.Context) error {
 // still reads the answer.
 func (x *exchange) work() (ctx context.Context, done func()) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), x.left)
-	return ctx, func() {
-		cancel()
-		x.left -= time.Since(began)
-	}
+	return x.deadlines.in(x.left), func() { x.left -= time.Since(began) }
 }
 
 // inbound is the request as the use case takes it.

@@ -54,6 +54,28 @@ func TestFlight(t *testing.T) {
 	})
 }
 
+// TestDefaultLimit: 32 MiB are taken, as they are and compressed; a byte more is
+// not.
+func TestDefaultLimit(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	server := newDoor(t, m, func(c *Config) { c.MaxBody = 0 })
+	fits := call + strings.Repeat(" ", 32<<20-len(call))
+	for _, c := range []struct {
+		body   string
+		status int
+	}{{fits, 200}, {fits + " ", 413}} {
+		for _, r := range []request{{body: c.body}, {body: gzipped(c.body), header: gzipHeader}} {
+			if reply, a := do(t, server, r); reply.StatusCode != c.status {
+				t.Errorf("%d bytes, sent as %d: status %d, %+v", len(c.body), len(r.body), reply.StatusCode, a)
+			}
+		}
+	}
+	if len(m.entries) != 2 || len(m.entries[0].Body) != 32<<20 || len(m.entries[1].Body) != 32<<20 {
+		t.Errorf("%d entries", len(m.entries))
+	}
+}
+
 // TestBytesInFlightAreBounded fills the limit with requests that wait for the
 // log.
 func TestBytesInFlightAreBounded(t *testing.T) {

@@ -12,17 +12,40 @@ import (
 
 // checkSignature looks at X-Signature where the key asks for one. A wrong one is
 // often a secret that was mistyped here, and the answer makes Segment drop the
-// payload, so the body is kept.
+// payload, so the body is kept. The secrets are asked for once more before, in
+// case the right one was added a moment ago.
 func (x *exchange) checkSignature(ctx context.Context) error {
 	if len(x.key.SigningSecrets) == 0 {
 		return nil
 	}
 	header := strings.TrimSpace(x.r.Header.Get("X-Signature"))
 	given, err := hex.DecodeString(header)
-	if err == nil && isSigned(given, signedText(x.body), x.key.SigningSecrets) {
+	if err != nil {
+		given = nil // no signature at all
+	}
+	if x.isSigned(given) {
+		return nil
+	}
+	if err := x.findNow(ctx); err != nil {
+		return err
+	}
+	if len(x.key.SigningSecrets) == 0 || x.isSigned(given) {
 		return nil
 	}
 	return x.keep(ctx, badSignature(header))
+}
+
+// isSigned tells whether any of the key's secrets gives the signature, and notes
+// which.
+func (x *exchange) isSigned(given []byte) bool {
+	text := signedText(x.body)
+	for _, s := range x.key.SigningSecrets {
+		if isSignature(given, text, s.Secret) {
+			x.Keys.Signed(s.ID)
+			return true
+		}
+	}
+	return false
 }
 
 // signedText is what Segment signs of a body: all of it, or, of an array, its
@@ -34,15 +57,10 @@ func signedText(body []byte) []byte {
 	return body
 }
 
-// isSigned tells whether any of the secrets gives the signature of the text.
-func isSigned(given, text []byte, secrets [][]byte) bool {
+// isSignature tells whether the secret gives the signature of the text.
+func isSignature(given, text, secret []byte) bool {
 	var sum [sha1.Size]byte
-	for _, secret := range secrets {
-		mac := hmac.New(sha1.New, secret)
-		mac.Write(text)
-		if hmac.Equal(mac.Sum(sum[:0]), given) {
-			return true
-		}
-	}
-	return false
+	mac := hmac.New(sha1.New, secret)
+	mac.Write(text)
+	return hmac.Equal(mac.Sum(sum[:0]), given)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 
@@ -88,11 +87,6 @@ func inCommits(entries []app.NewEntry, commit func([]app.NewEntry) error) error 
 	return nil
 }
 
-func (b *bench) exec(ctx context.Context, statement string) error {
-	_, err := b.db.ExecContext(ctx, statement)
-	return err
-}
-
 // copyIn writes the same rows as relay does, by lib/pq's COPY.
 func (b *bench) copyIn(ctx context.Context, entries []app.NewEntry) error {
 	tx, err := b.db.BeginTx(ctx, nil)
@@ -123,31 +117,12 @@ func (b *bench) copyIn(ctx context.Context, entries []app.NewEntry) error {
 	return tx.Commit()
 }
 
-// peerTopic is the topic of Watermill's default adapters.
+// peerTopic is the topic of Watermill's default publisher.
 const peerTopic = "peer"
 
 func (b *bench) defaultPublisher(ctx context.Context) (*watermillsql.Publisher, error) {
-	schema := watermillsql.DefaultPostgreSQLSchema{}
-	queries, err := schema.SchemaInitializingQueries(watermillsql.SchemaInitializingQueriesParams{Topic: peerTopic})
-	if err != nil {
+	if err := b.makeTopic(ctx, peerTopic); err != nil {
 		return nil, err
 	}
-	for _, q := range queries {
-		if _, err := b.db.ExecContext(ctx, q.Query, q.Args...); err != nil {
-			return nil, fmt.Errorf("make Watermill's default table: %w", err)
-		}
-	}
-	return watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(b.plainDB()), watermillsql.PublisherConfig{SchemaAdapter: schema}, nil)
-}
-
-// plainDB is a connection as Watermill's users open it.
-func (b *bench) plainDB() *sql.DB {
-	if b.plain == nil {
-		db, err := sql.Open("postgres", b.url)
-		if err != nil {
-			panic(err) // the same URL was read before
-		}
-		b.plain = db
-	}
-	return b.plain
+	return watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(b.plain), watermillsql.PublisherConfig{SchemaAdapter: watermillsql.DefaultPostgreSQLSchema{}}, nil)
 }

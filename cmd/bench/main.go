@@ -1,115 +1,134 @@
 // Command bench measures relay beside its peers on one machine, in one run:
-// Watermill's default Postgres adapter, lib/pq's COPY and psql's COPY. It prints
-// one table, with ratios, since absolute figures differ from machine to machine
-// and from hour to hour.
+// Watermill's default Postgres adapters, lib/pq's COPY, psql's COPY, and an HTTP
+// handler that discards what it is sent. It prints tables with ratios, since
+// absolute figures differ from machine to machine and from hour to hour.
 package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
-	"net/url"
 	"os"
-	"runtime"
+	"os/signal"
+	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
-
-	"github.com/lib/pq"
-
-	"relay/adapters/embeddedpg"
-	"relay/adapters/postgres"
-	"relay/migrations"
 )
 
+// options say what to measure, and how long.
+type options struct {
+	relay    string        // path of the relay binary
+	measures []string      // by name, in order
+	lasting  time.Duration // of each ingest case
+	soak     time.Duration
+	backlog  time.Duration  // of Watermill's default subscriber on a backlog
+	pace     float64        // single calls a second of the paced case; 0: half of what was reached
+	cases    *regexp.Regexp // ingest cases, such as "64 connections, relay"
+}
+
 func main() {
-	calls := flag.Int("calls", envInt("CALLS", 1_000_000), "calls in the log (CALLS)")
-	measures := flag.String("measures", "append,read,live,rebuild", "what to measure, in this order")
-	keep := flag.String("keep", "", "name of a database to measure in that stays; a log that is there already is not written again")
+	var o options
+	calls := flag.String("calls", env("CALLS", "1000000"), "calls in the log (CALLS); several sizes, separated by commas, are measured one after the other")
+	keep := flag.String("keep", "", "names of databases to measure in that stay, one for each size; a log that is there already is not written again")
+	measures := flag.String("measures", env("MEASURES", "append,read,live,reproject,ingest"), "what to measure, in this order (MEASURES); there are also overload and soak")
+	flag.StringVar(&o.relay, "relay", "bin/relay", "the relay binary")
+	flag.DurationVar(&o.lasting, "for", 10*time.Second, "how long each ingest case lasts")
+	flag.DurationVar(&o.soak, "soak", envDuration("SOAK", 10*time.Minute), "how long the soak lasts (SOAK)")
+	flag.DurationVar(&o.backlog, "backlog", time.Minute, "how long Watermill's default subscriber is given")
+	flag.Float64Var(&o.pace, "pace", 0, "single calls a second of the paced ingest case; default: half of what 64 connections reached")
+	cases := flag.String("cases", "", "which ingest cases, by a regular expression such as '64 connections, (relay|discard)'; default: all")
+	target := flag.String("target", "", "serve as this peer instead of measuring: discard or watermill")
 	flag.Parse()
-	if err := run(context.Background(), *calls, *keep, strings.Split(*measures, ",")); err != nil {
+	o.measures = strings.Split(*measures, ",")
+	o.cases = regexp.MustCompile(*cases)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := serveTarget(ctx, *target)
+	if *target == "" {
+		err = run(ctx, o, *calls, *keep)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func envInt(name string, otherwise int) int {
-	var n int
-	if _, err := fmt.Sscan(os.Getenv(name), &n); err != nil || n < 1 {
-		return otherwise
+func env(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
 	}
-	return n
+	return otherwise
 }
 
-// bench is one run.
+func envDuration(name string, otherwise time.Duration) time.Duration {
+	if d, err := time.ParseDuration(os.Getenv(name)); err == nil {
+		return d
+	}
+	return otherwise
+}
+
+// run measures each size in a database of its own and prints what it found,
+// also when it could not finish.
+func run(ctx context.Context, o options, calls, keep string) error {
+	sizes, names, err := sizesAndNames(calls, keep)
+	if err != nil {
+		return err
+	}
+	server, err := openServer(ctx)
+	if err != nil {
+		return err
+	}
+	r := &report{}
+	for i, size := range sizes {
+		b := &bench{options: o, report: r, calls: size, keep: names[i]}
+		if err = server.with(ctx, b.keep, b.run); err != nil {
+			break
+		}
+	}
+	r.print(server.version)
+	return errors.Join(err, server.stop())
+}
+
+// sizesAndNames reads the lists of sizes and of databases that stay.
+func sizesAndNames(calls, keep string) (sizes []int, names []string, err error) {
+	for _, text := range strings.Split(calls, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, nil, fmt.Errorf("-calls takes numbers from 1, separated by commas; got %q", calls)
+		}
+		sizes = append(sizes, n)
+	}
+	if keep == "" {
+		return sizes, make([]string, len(sizes)), nil
+	}
+	if names = strings.Split(keep, ","); len(names) != len(sizes) {
+		return nil, nil, fmt.Errorf("-keep takes a name for each of %d sizes; got %q", len(sizes), keep)
+	}
+	return sizes, names, nil
+}
+
+// bench measures one size.
 type bench struct {
-	url     string
-	db      *sql.DB
-	calls   int
-	keep    string // name of the database that stays; empty: one that is dropped
-	results []result
-	plain   *sql.DB // as Watermill's users open it
-	copied  int64   // rows that COPY wrote
+	options
+	*report
+	*place
+	calls  int
+	keep   string // name of the database that stays; empty: one that is dropped
+	copied int64  // rows that COPY wrote
+
+	copyRate float64 // of psql's COPY OUT of the log, in calls a second; 0: not measured yet
 }
 
-func run(ctx context.Context, calls int, keep string, measures []string) error {
-	url, stop, err := database(ctx)
-	if err != nil {
-		return err
+func (b *bench) run(ctx context.Context, p *place) error {
+	b.place = p
+	known := map[string]func(context.Context) error{
+		"append": b.appending, "read": b.reading, "live": b.projecting, "reproject": b.reprojecting,
+		"ingest": b.ingesting, "overload": b.overloading, "soak": b.soaking,
 	}
-	b := &bench{calls: calls, keep: keep}
-	err = b.run(ctx, url, measures)
-	return errors.Join(err, stop())
-}
-
-// database returns the server to measure on: RELAY_DATABASE_URL, or an embedded
-// one in a folder that is removed afterwards.
-func database(ctx context.Context) (url string, stop func() error, err error) {
-	if url := os.Getenv("RELAY_DATABASE_URL"); url != "" {
-		return url, func() error { return nil }, nil
-	}
-	dir, err := os.MkdirTemp("", "relay-bench-")
-	if err != nil {
-		return "", nil, err
-	}
-	server, err := embeddedpg.Open(ctx, embeddedpg.Config{DataDir: dir, BinDir: os.Getenv("RELAY_POSTGRES_BIN"), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return "", nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return server.URL(), func() error { return errors.Join(server.Close(), os.RemoveAll(dir)) }, nil
-}
-
-// run measures in a database of its own.
-func (b *bench) run(ctx context.Context, serverURL string, measures []string) error {
-	server, err := postgres.Open(ctx, serverURL, 2)
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	name := b.keep
-	if name == "" {
-		name = fmt.Sprintf("relay_bench_%d", os.Getpid())
-		defer func() {
-			_, _ = server.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") // its name tells what it is
-		}()
-	}
-	if err := createDatabase(ctx, server, name); err != nil {
-		return err
-	}
-	if b.url, err = otherDatabase(serverURL, name); err != nil {
-		return err
-	}
-	if b.db, err = postgres.Open(ctx, b.url, 16); err != nil {
-		return err
-	}
-	defer b.db.Close()
-	if _, err := postgres.Migrate(ctx, b.db, migrations.FS); err != nil {
-		return err
-	}
-	known := map[string]func(context.Context) error{"append": b.appending, "read": b.reading, "live": b.projecting, "rebuild": b.rebuilding}
-	for _, name := range measures {
+	for _, name := range b.measures {
 		measure, ok := known[name]
 		if !ok {
 			return fmt.Errorf("nothing is measured under the name %q", name)
@@ -118,89 +137,5 @@ func (b *bench) run(ctx context.Context, serverURL string, measures []string) er
 			return err
 		}
 	}
-	b.print(ctx)
 	return nil
-}
-
-// createDatabase creates the database unless it is there.
-func createDatabase(ctx context.Context, server *sql.DB, name string) error {
-	var there bool
-	if err := server.QueryRowContext(ctx, "SELECT count(*) > 0 FROM pg_database WHERE datname = $1", name).Scan(&there); err != nil {
-		return fmt.Errorf("look for the database to measure in: %w", err)
-	}
-	if there {
-		return nil
-	}
-	if _, err := server.ExecContext(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(name)); err != nil {
-		return fmt.Errorf("create a database to measure in: %w", err)
-	}
-	return nil
-}
-
-func otherDatabase(serverURL, name string) (string, error) {
-	u, err := url.Parse(serverURL)
-	if err != nil {
-		return "", fmt.Errorf("read the database URL: %w", err)
-	}
-	u.Path = "/" + name
-	return u.String(), nil
-}
-
-// print prints the table, as it stands in the README.
-func (b *bench) print(ctx context.Context) {
-	var version string
-	if err := b.db.QueryRowContext(ctx, "SHOW server_version").Scan(&version); err != nil {
-		version = "?"
-	}
-	fmt.Printf("\n%d cores shared by load, relay and PostgreSQL %s; %s; %d calls, %s\n\n",
-		runtime.NumCPU(), version, runtime.Version(), b.calls, time.Now().UTC().Format("2006-01-02"))
-	fmt.Println("| what | way | rate | ratio |")
-	fmt.Println("| --- | --- | ---: | ---: |")
-	for _, r := range b.results {
-		fmt.Printf("| %s | %s | %s | %.2f |\n", r.what, r.way, r.rateText(), r.ratio(b.results))
-	}
-}
-
-// result is one measured way of doing something.
-type result struct {
-	what, way string
-	n         int
-	unit      string
-	took      time.Duration
-}
-
-func (r result) rate() float64 { return float64(r.n) / r.took.Seconds() }
-
-func (r result) rateText() string { return fmt.Sprintf("%.0f %s/s", r.rate(), r.unit) }
-
-// ratio compares with the first way of the same thing, which is relay's.
-func (r result) ratio(all []result) float64 {
-	for _, other := range all {
-		if other.what == r.what {
-			return r.rate() / other.rate()
-		}
-	}
-	return 1
-}
-
-// measure times one way and notes the result.
-func (b *bench) measure(what, way, unit string, n int, do func() error) error {
-	runtime.GC()
-	took, err := timed(do)
-	if err != nil {
-		return fmt.Errorf("%s, %s: %w", what, way, err)
-	}
-	b.note(result{what, way, n, unit, took})
-	return nil
-}
-
-func timed(do func() error) (time.Duration, error) {
-	started := time.Now()
-	err := do()
-	return time.Since(started), err
-}
-
-func (b *bench) note(r result) {
-	b.results = append(b.results, r)
-	fmt.Fprintf(os.Stderr, "%s, %s: %s in %.1f s\n", r.what, r.way, r.rateText(), r.took.Seconds())
 }

@@ -1,9 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"os"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
@@ -18,14 +17,19 @@ func keysCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "create", Usage: "make a key and print it; it cannot be read again", ArgsUsage: "NAME",
-				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "signing-secret-file", Usage: "file with the secret that Segment signs with; requests without a right X-Signature are then refused"},
-					jsonFlag,
-				},
+				Flags:  []cli.Flag{signingSecretFlag("file with the secret that Segment signs with; requests without a right X-Signature are then refused"), jsonFlag},
 				Action: with(keysCreate),
 			},
-			{Name: "list", Usage: "all keys", Flags: []cli.Flag{jsonFlag}, Action: with(keysList)},
-			{Name: "revoke", Usage: "refuse a key from now on (within a second)", ArgsUsage: "NAME", Action: with(keysRevoke)},
+			{Name: "list", Usage: "all keys, and when each was used last", Flags: []cli.Flag{jsonFlag}, Action: with(keysList)},
+			{
+				Name: "rotate", Usage: "make another key of that name and print it; the former is accepted too until it is revoked", ArgsUsage: "NAME",
+				Flags: []cli.Flag{jsonFlag}, Action: with(keysRotate),
+			},
+			{
+				Name: "revoke", Usage: "refuse the keys of that name from now on (within a second)", ArgsUsage: "NAME",
+				Flags: []cli.Flag{&cli.BoolFlag{Name: "replaced", Usage: "only those that relay keys rotate replaced"}}, Action: with(keysRevoke),
+			},
+			secretsCommand(),
 		},
 	}
 }
@@ -37,13 +41,10 @@ func keysCreate(c *cli.Context, s *system) error {
 		return err
 	}
 	var signing []byte
-	if name := c.String("signing-secret-file"); name != "" {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return fmt.Errorf("read the signing secret: %w", err)
-		}
-		if signing = bytes.TrimSpace(data); len(signing) == 0 {
-			return fmt.Errorf("the signing secret file %s is empty", name)
+	if c.IsSet("signing-secret-file") {
+		var err error
+		if signing, err = readSigningSecret(c); err != nil {
+			return err
 		}
 	}
 	name := c.Args().First()
@@ -51,15 +52,44 @@ func keysCreate(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return printJSON(c, map[string]string{"name": name, "key": secret})
+	if err := printKey(c, name, secret); err != nil {
+		return err
 	}
-	printText(c, "%s", secret)
 	say(c, "This is the key %q. Keep it: only its hash is stored. Segment sends it as: Authorization: Bearer KEY", name)
 	return nil
 }
 
+func keysRotate(c *cli.Context, s *system) error {
+	if err := wantArgs(c, 1, 1); err != nil {
+		return err
+	}
+	name := c.Args().First()
+	if name == app.EnvKeyName {
+		return fmt.Errorf("the key %q is the one in RELAY_API_KEY: make a key with relay keys create NAME, and leave RELAY_API_KEY out when all senders have it", name)
+	}
+	secret, err := s.keys().Rotate(c.Context, name)
+	if err != nil {
+		return err
+	}
+	if err := printKey(c, name, secret); err != nil {
+		return err
+	}
+	say(c, "This is the new key %q; the former is accepted too. When relay keys list shows that nobody uses it any more: relay keys revoke %s --replaced", name, name)
+	return nil
+}
+
+func printKey(c *cli.Context, name, secret string) error {
+	if c.Bool("json") {
+		return printJSON(c, map[string]string{"name": name, "key": secret})
+	}
+	printText(c, "%s", secret)
+	return nil
+}
+
 func keysList(c *cli.Context, s *system) error {
+	if err := wantArgs(c, 0, 0); err != nil {
+		return err
+	}
 	list, err := s.keys().Store.List(c.Context)
 	if err != nil {
 		return err
@@ -69,16 +99,16 @@ func keysList(c *cli.Context, s *system) error {
 	}
 	var rows []table.Row
 	for _, k := range list {
-		revoked, signed := "", "no"
-		if k.RevokedAt != nil {
-			revoked = when(*k.RevokedAt)
+		created, signed := "by RELAY_API_KEY", "no"
+		if !k.CreatedAt.IsZero() {
+			created = when(k.CreatedAt)
 		}
 		if k.Signed {
 			signed = "yes"
 		}
-		rows = append(rows, table.Row{k.Name, when(k.CreatedAt), signed, revoked})
+		rows = append(rows, table.Row{k.Name, created, signed, whenOr(k.LastUsedAt, "never"), whenOr(k.ReplacedAt, ""), whenOr(k.RevokedAt, "")})
 	}
-	printTable(c, table.Row{"name", "created", "signed", "revoked"}, rows)
+	printTable(c, table.Row{"name", "created", "signed", "last used", "replaced", "revoked"}, rows)
 	return nil
 }
 
@@ -86,9 +116,23 @@ func keysRevoke(c *cli.Context, s *system) error {
 	if err := wantArgs(c, 1, 1); err != nil {
 		return err
 	}
-	if err := s.keys().Store.Revoke(c.Context, c.Args().First()); err != nil {
+	name, replaced := c.Args().First(), c.Bool("replaced")
+	lastUsed, err := s.keys().Store.Revoke(c.Context, name, replaced)
+	if err != nil {
 		return err
 	}
-	say(c, "Revoked %q.", c.Args().First())
+	what := fmt.Sprintf("%q", name)
+	if replaced {
+		what = fmt.Sprintf("the replaced key of %q", name)
+	}
+	say(c, "Revoked %s, last used: %s.", what, whenOr(lastUsed, "never"))
 	return nil
+}
+
+// whenOr formats a time that may be missing.
+func whenOr(t *time.Time, missing string) string {
+	if t == nil {
+		return missing
+	}
+	return when(*t)
 }

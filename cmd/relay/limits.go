@@ -2,28 +2,46 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
+	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/urfave/cli/v2"
 )
 
-// leastMemory is the smallest budget with which a rebuild makes progress.
-const leastMemory = 32 << 20
+// limits are what relay serve is told to take, and to keep.
+type limits struct {
+	maxBody, maxInFlight       int64         // bytes
+	keepRequests, keepRejected time.Duration // 0: for ever
+}
 
-var memoryFlag = &cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "for partial results; the process as a whole takes up to twice as much"}
-
-// limit takes from the command line how much a rebuild may take of the machine.
-func (s *system) limit(c *cli.Context) error {
-	memory, err := parseSize(c.String("memory"))
-	if err == nil && memory < leastMemory {
-		err = fmt.Errorf("%q is too little; give at least 32MiB", c.String("memory"))
+func limitFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "max-body", EnvVars: []string{"RELAY_MAX_BODY"}, Value: "32MiB", Usage: "largest request body, decompressed"},
+		&cli.StringFlag{Name: "max-in-flight", EnvVars: []string{"RELAY_MAX_IN_FLIGHT"}, Value: "256MiB", Usage: "bytes of bodies held at once; more is answered with 429"},
+		&cli.StringFlag{Name: "keep-requests", EnvVars: []string{"RELAY_KEEP_REQUESTS"}, Value: "30d", Usage: "how long relay.requests shows refused requests (accepted ones are in the log); 0: for ever"},
+		&cli.StringFlag{Name: "keep-rejected", EnvVars: []string{"RELAY_KEEP_REJECTED"}, Value: "30d", Usage: "how long bodies that could not go into the log are kept; 0: for ever"},
 	}
+}
+
+func readLimits(c *cli.Context) (l limits, err error) {
+	for flag, size := range map[string]*int64{"max-body": &l.maxBody, "max-in-flight": &l.maxInFlight} {
+		if *size, err = parseSize(c.String(flag)); err != nil {
+			return l, usageError{fmt.Errorf("--%s: %w", flag, err)}
+		}
+	}
+	for flag, time := range map[string]*time.Duration{"keep-requests": &l.keepRequests, "keep-rejected": &l.keepRejected} {
+		if *time, err = parseAge(c.String(flag)); err != nil {
+			return l, usageError{fmt.Errorf("--%s: %w", flag, err)}
+		}
+	}
+	return l, nil
+}
+
+// parseAge reads a time such as 30d, 12h or 1w2d.
+func parseAge(text string) (time.Duration, error) {
+	d, err := model.ParseDuration(text)
 	if err != nil {
-		return usageError{fmt.Errorf("--memory: %w", err)}
+		return 0, fmt.Errorf("%q is neither a time such as 30d, 12h or 1w2d, nor 0 for ever", text)
 	}
-	s.memory, s.maxLoad = memory, c.Int("max-load")
-	// What is collected late counts too, so the collector works harder as memory
-	// nears the double of the budget.
-	debug.SetMemoryLimit(memory + memory/2)
-	return nil
+	return time.Duration(d), nil
 }

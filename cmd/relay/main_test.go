@@ -88,6 +88,14 @@ func (i *instance) must(args ...string) string {
 	return out
 }
 
+// json runs a command that has to succeed, and reads what it printed.
+func (i *instance) json(value any, args ...string) {
+	i.t.Helper()
+	if out := i.must(args...); json.Unmarshal([]byte(out), value) != nil {
+		i.t.Fatalf("relay %s printed no JSON of that kind: %s", strings.Join(args, " "), out)
+	}
+}
+
 // serving is a relay serve at work.
 type serving struct {
 	*instance

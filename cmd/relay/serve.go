@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -26,13 +27,11 @@ import (
 func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name: "serve", Usage: "take payloads in and project them",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "listen", EnvVars: []string{"RELAY_LISTEN"}, Value: "127.0.0.1:8080", Usage: "address for Segment"},
 			&cli.StringFlag{Name: "admin-listen", EnvVars: []string{"RELAY_ADMIN_LISTEN"}, Value: "127.0.0.1:8081", Usage: "address for operators: /metrics, /healthz, /readyz"},
-			&cli.StringFlag{Name: "max-body", EnvVars: []string{"RELAY_MAX_BODY"}, Value: "32MiB", Usage: "largest request body, decompressed"},
-			&cli.StringFlag{Name: "max-in-flight", EnvVars: []string{"RELAY_MAX_IN_FLIGHT"}, Value: "256MiB", Usage: "bytes of bodies held at once; more is answered with 429"},
 			&cli.BoolFlag{Name: "erase-on-delete", EnvVars: []string{"RELAY_ERASE_ON_DELETE"}, Value: true, Usage: "whether Segment's delete calls erase their person"},
-		},
+		}, limitFlags()...),
 		Action: with(serve),
 	}
 }
@@ -41,6 +40,7 @@ func serveCommand() *cli.Command {
 type server struct {
 	*system
 	c          *cli.Context
+	limits     limits
 	metrics    *metrics.Metrics
 	appender   *eventlog.Appender
 	ring       *postgres.KeyRing
@@ -54,15 +54,19 @@ func serve(c *cli.Context, s *system) error {
 	if err := wantArgs(c, 0, 0); err != nil {
 		return err
 	}
-	srv := &server{system: s, c: c, metrics: metrics.New(postgres.Statuses{DB: s.db})}
-	firstKey, err := srv.firstKey()
+	limits, err := readLimits(c)
 	if err != nil {
 		return err
 	}
+	srv := &server{system: s, c: c, limits: limits, metrics: metrics.New(postgres.Statuses{DB: s.db})}
 	if err := srv.listen(); err != nil {
 		return err
 	}
 	if err := srv.start(); err != nil {
+		return err
+	}
+	firstKey, err := srv.firstKey() // when nothing can go wrong before it is printed
+	if err != nil {
 		return err
 	}
 	return srv.run(firstKey)
@@ -89,7 +93,7 @@ func (s *server) listen() (err error) {
 
 func (s *server) start() (err error) {
 	s.appender, err = eventlog.NewAppender(s.db, eventlog.AppenderConfig{OnCommitted: s.metrics.Committed})
-	s.ring = postgres.NewKeyRing(s.db, os.Getenv("RELAY_API_KEY"))
+	s.ring = postgres.NewKeyRing(s.db, os.Getenv("RELAY_API_KEY"), s.logger)
 	s.requests = postgres.NewRequests(s.db, s.logger)
 	if err != nil {
 		return err
@@ -121,6 +125,7 @@ func (s *server) run(firstKey string) error {
 	if s.c.Bool("erase-on-delete") {
 		wg.Go(func() { s.deleteFollower().Run(background) })
 	}
+	wg.Go(func() { s.retention().Run(background) })
 	wg.Go(func() {
 		if err := s.projector(s.metrics.Projected, s.metrics.ProjectionFailed).Run(background, s.projections); err != nil {
 			failed <- err
@@ -162,17 +167,10 @@ func (s *server) waitFor(wg *sync.WaitGroup) {
 }
 
 func (s *server) handlers(reprojections console.Reprojections) (ingest, admin *http.Server, err error) {
-	maxBody, err := parseSize(s.c.String("max-body"))
-	if err != nil {
-		return nil, nil, usageError{fmt.Errorf("--max-body: %w", err)}
-	}
-	maxInFlight, err := parseSize(s.c.String("max-in-flight"))
-	if err != nil {
-		return nil, nil, usageError{fmt.Errorf("--max-in-flight: %w", err)}
-	}
+	letGarbageGather(s.limits.maxInFlight)
 	handler, err := webhook.New(webhook.Config{
 		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}, Suppressed: s.suppressed},
-		Keys:   s.ring, Requests: s.requests, MaxBody: maxBody, MaxInFlight: maxInFlight, Metrics: s.metrics, Logger: s.logger,
+		Keys:   s.ring, Requests: s.requests, MaxBody: s.limits.maxBody, MaxInFlight: s.limits.maxInFlight, Metrics: s.metrics, Logger: s.logger,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -180,6 +178,27 @@ func (s *server) handlers(reprojections console.Reprojections) (ingest, admin *h
 	adminHandler := console.New(console.Config{Status: postgres.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: reprojections})
 	admin = &http.Server{Handler: adminHandler, ReadHeaderTimeout: 5 * time.Second}
 	return webhook.NewServer(handler), admin, nil
+}
+
+// retention deletes what is to be kept for some time only.
+func (s *server) retention() *app.Retention {
+	return &app.Retention{Now: time.Now, Logger: s.logger, Stores: []app.Kept{
+		{Name: "refused requests", Store: s.requests, For: s.limits.keepRequests},
+		{Name: "rejected bodies", Store: postgres.Rejected{DB: s.db}, For: s.limits.keepRejected},
+	}}
+}
+
+// letGarbageGather makes the garbage collector's runs fewer. Requests leave much
+// garbage and relay holds little else, so that by default it would run hundreds
+// of times a second; the limit keeps memory small when bodies fill it. What the
+// environment says counts more.
+func letGarbageGather(maxInFlight int64) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(2*maxInFlight + 256<<20)
+	}
 }
 
 func (s *server) addressFile() string { return filepath.Join(s.c.String("data-dir"), "relay.json") }

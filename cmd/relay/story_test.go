@@ -91,13 +91,42 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// TestIdentityIsRefused: what is not done yet is not taken silently.
-func TestIdentityIsRefused(t *testing.T) {
+// TestStoryOfAVisitor: somebody looks round, leaves an address, signs up and
+// changes their id; with identity: join all of it is one person's.
+func TestStoryOfAVisitor(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)
-	_, errOut, status := relay.run("mapping", "apply", relay.writeFile("mapping.yaml", "identity: join\n"))
-	if status != 1 || !strings.Contains(errOut, "not supported yet") {
-		t.Errorf("status %d: %s", status, errOut)
+	server := relay.serve()
+	db := relay.open()
+	check := func(when, query, want string) {
+		t.Helper()
+		settled(t, db)
+		if got := text(t, db, query); got != want {
+			t.Errorf("%s: %s\n got %s\nwant %s", when, query, got, want)
+		}
+	}
+	const (
+		people = `SELECT coalesce(string_agg(distinct_id || ' ' || properties || ' ' || channels, ', ' ORDER BY distinct_id), '') FROM relay.profiles`
+		events = `SELECT string_agg(event_name || ' ' || coalesce(distinct_id, '-'), ', ' ORDER BY log_offset) FROM relay.events`
+		ids    = `SELECT coalesce(string_agg(kind || ' ' || id || ' ' || distinct_id, ', ' ORDER BY kind, id), '') FROM relay.identities`
+	)
+	server.send(`{"type":"track","anonymousId":"device","event":"Looked"}`)
+	server.send(`{"type":"identify","anonymousId":"device","traits":{"email":"v@example.com"}}`)
+	check("before anything is joined", people, "")
+	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", "identity: join\n"))
+	check("before anybody signs up", events, "Looked -")
+	server.send(`{"type":"identify","userId":"visitor@example.com","anonymousId":"device","traits":{"plan":"pro"}}`)
+	check("signed up", people, `visitor@example.com {"plan": "pro", "email": "v@example.com"} {"email": ["v@example.com"]}`)
+	check("signed up", events, "Looked visitor@example.com")
+	server.send(`{"type":"alias","previousId":"visitor@example.com","userId":"1"}`)
+	server.send(`{"type":"track","userId":"1","event":"Ordered"}`)
+	check("with a new id", people, `1 {"plan": "pro", "email": "v@example.com"} {"email": ["v@example.com"]}`)
+	check("with a new id", events, "Looked 1, Ordered 1")
+	check("with a new id", ids, "anonymous device 1, anonymous visitor@example.com 1, user visitor@example.com 1")
+	for _, id := range []string{"1", "visitor@example.com", "device"} {
+		if out := relay.must("profiles", "show", id); !strings.Contains(out, "v@example.com") || !strings.Contains(out, "Looked") {
+			t.Errorf("profiles show %s printed %q", id, out)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 var ErrCorrupt = errors.New("corrupt profile state")
 
 // AppendBinary appends the whole state in a compact form, for partial results
-// of a rebuild that do not fit into memory. DecodeState reads it.
+// of a rebuild. Decoder reads it.
 func (s State) AppendBinary(dst []byte) []byte {
 	dst = appendBool(dst, s.Identified)
 	dst = binary.AppendVarint(dst, int64(s.First))
@@ -37,15 +37,24 @@ func (s State) AppendBinary(dst []byte) []byte {
 	return dst
 }
 
-// DecodeState reads what AppendBinary wrote. The result does not keep data.
-func DecodeState(data []byte) (State, error) {
+// Decoder reads states. It keeps one copy of each trait key, up to a number. It
+// is not for concurrent use.
+type Decoder struct {
+	keys map[string]string
+}
+
+// knownKeys bounds how many keys a decoder keeps.
+const knownKeys = 10_000
+
+// State reads what AppendBinary wrote. The values of traits share data's memory.
+func (d *Decoder) State(data []byte) (State, error) {
 	r := reader{data: data}
 	s := State{Identified: r.bool(), First: segment.Instant(r.varint()), Last: segment.Instant(r.varint())}
 	if n := r.count(4); n > 0 {
 		s.Traits = make([]Trait, n)
 	}
 	for i := range s.Traits {
-		s.Traits[i] = Trait{Key: r.string(), Value: []byte(r.string()), Stamp: r.stamp()}
+		s.Traits[i] = Trait{Key: d.key(r.bytes()), Value: r.bytes(), Stamp: r.stamp()}
 	}
 	for i := range s.Settings {
 		s.Settings[i] = Setting{Value: r.string(), Stamp: r.stamp()}
@@ -57,6 +66,20 @@ func DecodeState(data []byte) (State, error) {
 		s.Channels[i] = r.channelValue()
 	}
 	return s, r.end()
+}
+
+func (d *Decoder) key(text []byte) string {
+	if known, ok := d.keys[string(text)]; ok {
+		return known
+	}
+	key := string(text)
+	if d.keys == nil {
+		d.keys = map[string]string{}
+	}
+	if len(d.keys) < knownKeys {
+		d.keys[key] = key
+	}
+	return key
 }
 
 func (r *reader) channelValue() ChannelValue {
@@ -125,11 +148,14 @@ func (r *reader) count(size int) int {
 	return int(n)
 }
 
-func (r *reader) string() string {
+func (r *reader) string() string { return string(r.bytes()) }
+
+// bytes shares the memory of data.
+func (r *reader) bytes() []byte {
 	n := r.count(1)
-	s := string(r.data[:n])
+	b := r.data[:n:n]
 	r.data = r.data[n:]
-	return s
+	return b
 }
 
 func (r *reader) byte() byte {

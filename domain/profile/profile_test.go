@@ -82,7 +82,7 @@ func TestStateRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := stateGen().Draw(t, "state")
-		got, err := DecodeState(s.AppendBinary(nil))
+		got, err := new(Decoder).State(s.AppendBinary(nil))
 		if err != nil || !same(got, s) {
 			t.Fatalf("got %+v, %v; want %+v", got, err, s)
 		}
@@ -109,8 +109,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(State{}.AppendBinary(nil))
 	f.Add(AppendTraitStamps(nil, []Trait{{Key: "a"}, {Key: "b", Stamp: eventlog.Stamp{At: 1}}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if s, err := DecodeState(data); err == nil {
-			if again, err := DecodeState(s.AppendBinary(nil)); err != nil || !same(again, s) {
+		if s, err := new(Decoder).State(data); err == nil {
+			if again, err := new(Decoder).State(s.AppendBinary(nil)); err != nil || !same(again, s) {
 				t.Fatalf("%+v does not survive: %+v, %v", s, again, err)
 			}
 		}

@@ -19,9 +19,15 @@ type Call struct {
 	times                                      callTimes
 }
 
+// Claims tells whether the call names an anonymous id together with a userId, in
+// a way that says that both are one person's.
+func (c *Call) Claims() bool {
+	return c.UserID != "" && c.AnonymousID != "" && !c.Kind.Has(Alias|Delete)
+}
+
 // kinds returns the call's kind, and Claims if it names both ids.
 func (c *Call) kinds() Kinds {
-	if c.UserID != "" && c.AnonymousID != "" && !c.Kind.Has(Alias|Delete) {
+	if c.Claims() {
 		return c.Kind | Claims
 	}
 	return c.Kind

@@ -17,6 +17,7 @@ type Mapping struct {
 	Preferences map[string]string   `json:"preferences"` // trait by language, locale, timezone
 	Channels    map[string][]string `json:"channels"`    // traits by channel
 	Events      []string            `json:"events"`
+	Identity    string              `json:"identity"` // join; anything else: off
 }
 
 // Default is version 1.
@@ -115,19 +116,21 @@ type Rows struct {
 	Profiles        []Profile
 	ProfileChannels []ProfileChannel
 	Events          []Event
+	Identities      []Identity
 }
 
 // call is a usable call with everything that the rules ask of it.
 type call struct {
-	entry   Entry
-	index   int
-	kind    string
-	fields  map[string]any
-	userID  string
-	anonID  string
-	at      time.Time
-	version int
-	mapping Mapping
+	entry    Entry
+	index    int
+	kind     string
+	fields   map[string]any
+	userID   string
+	anonID   string
+	previous string // an alias's
+	at       time.Time
+	version  int
+	mapping  Mapping
 }
 
 // Fold gives the rows of a world.
@@ -156,16 +159,18 @@ func Fold(w World) Rows {
 		return a.index < b.index
 	})
 	var rows Rows
+	links := linksOf(byTime)
 	people := map[string][]call{}
 	for _, c := range byTime {
-		if c.kind == "identify" && c.userID != "" {
-			people[c.userID] = append(people[c.userID], c)
+		if id := links.personOf(c); c.kind == "identify" && id != "" {
+			people[id] = append(people[id], c)
 		}
 	}
 	for id, identifies := range people {
 		rows.addPerson(id, identifies)
 	}
-	rows.addEvents(calls)
+	rows.addEvents(calls, links)
+	rows.addIdentities(links)
 	sort.Slice(rows.Profiles, func(i, j int) bool { return rows.Profiles[i].DistinctID < rows.Profiles[j].DistinctID })
 	sort.Slice(rows.ProfileChannels, func(i, j int) bool {
 		a, b := rows.ProfileChannels[i], rows.ProfileChannels[j]
@@ -247,7 +252,7 @@ next:
 }
 
 // addEvents makes the rows of the calls, which stand in order of position.
-func (rows *Rows) addEvents(calls []call) {
+func (rows *Rows) addEvents(calls []call, links links) {
 	taken := map[string]bool{}
 	for _, c := range calls {
 		name := c.eventName()
@@ -261,7 +266,7 @@ func (rows *Rows) addEvents(calls []call) {
 		}
 		rows.Events = append(rows.Events, Event{
 			LogOffset: c.entry.Offset, LogIndex: c.index, MessageID: c.messageID(), Type: c.kind, Name: c.mapping.EventPrefix + name,
-			DistinctID: orNil(c.userID), AnonymousID: orNil(c.anonID), Properties: properties,
+			DistinctID: orNil(links.personOf(c)), AnonymousID: orNil(c.anonID), Properties: properties,
 			OccurredAt: c.at, ReceivedAt: c.entry.ReceivedAt, Source: c.entry.Source, Version: c.version,
 		})
 	}

@@ -121,14 +121,13 @@ func callsOf(e Entry) (calls []call) {
 
 func (c *call) readIDs() bool {
 	c.userID, c.anonID = id(c.fields["userId"]), id(c.fields["anonymousId"])
-	previous := ""
 	if c.kind == "alias" {
-		previous = id(c.fields["previousId"])
-		if c.userID == "" || previous == "" {
+		c.previous = id(c.fields["previousId"])
+		if c.userID == "" || c.previous == "" {
 			return false
 		}
 	}
-	for _, text := range []string{c.userID, c.anonID, previous} {
+	for _, text := range []string{c.userID, c.anonID, c.previous} {
 		if utf8.RuneCountInString(text) > 255 {
 			return false
 		}

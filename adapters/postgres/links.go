@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// A generation whose mappings join ids has two tables of links, the others have
+// none:
+//
+//	claims_gN   the claim that counts for each anonymous id
+//	aliases_gN  the alias that counts for each user id
+//
+// Each row names, with the user that its id leads to, the id that stands for
+// that user in the end. A new link changes that for the ids that lead through
+// it, and for no others.
+
+const linksDDL = `
+CREATE TABLE relay_store.claims_g%[1]d (
+    id          text COLLATE "C" NOT NULL,
+    user_id     text COLLATE "C" NOT NULL,
+    since       timestamptz      NOT NULL,
+    log_offset  bigint           NOT NULL,
+    log_index   integer          NOT NULL,
+    distinct_id text COLLATE "C" NOT NULL,
+    CONSTRAINT claims_g%[1]d_pkey PRIMARY KEY (id)
+);
+CREATE INDEX claims_g%[1]d_person ON relay_store.claims_g%[1]d (distinct_id, user_id);
+CREATE TABLE relay_store.aliases_g%[1]d (
+    id          text COLLATE "C" NOT NULL,
+    user_id     text COLLATE "C" NOT NULL,
+    since       timestamptz      NOT NULL,
+    log_offset  bigint           NOT NULL,
+    log_index   integer          NOT NULL,
+    distinct_id text COLLATE "C" NOT NULL,
+    CONSTRAINT aliases_g%[1]d_pkey PRIMARY KEY (id)
+);
+CREATE INDEX aliases_g%[1]d_user ON relay_store.aliases_g%[1]d (user_id);
+CREATE INDEX aliases_g%[1]d_person ON relay_store.aliases_g%[1]d (distinct_id)`
+
+const linksDrop = `DROP TABLE IF EXISTS relay_store.claims_g%[1]d, relay_store.aliases_g%[1]d`
+
+// The tables of links, without the generation.
+const (
+	claimsTable  = "claims"
+	aliasesTable = "aliases"
+)
+
+// hasTable tells whether a generation has a table of that name.
+func hasTable(ctx context.Context, tx *sql.Tx, table string, generation int64) (has bool, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, fmt.Sprintf("relay_store.%s_g%d", table, generation)).Scan(&has)
+	if err != nil {
+		return false, fmt.Errorf("look for the table %s of generation %d: %w", table, generation, err)
+	}
+	return has, nil
+}
+
+// joinsIDs tells whether a generation's mappings join ids.
+func joinsIDs(ctx context.Context, tx *sql.Tx, generation int64) (bool, error) {
+	return hasTable(ctx, tx, claimsTable, generation)
+}
+
+// createLinks makes a generation's tables of links, and tells whether they were
+// missing.
+func createLinks(ctx context.Context, tx *sql.Tx, generation int64) (created bool, err error) {
+	there, err := joinsIDs(ctx, tx, generation)
+	if err != nil || there {
+		return false, err
+	}
+	return true, execFor(ctx, tx, linksDDL, generation)
+}

@@ -1,0 +1,118 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"relay/domain/eventlog"
+	"relay/domain/segment"
+	"relay/projections"
+)
+
+// Where a mapping begins to join ids, a generation that follows the log needs
+// more than it had: tables of links and of what they join, what calls said that
+// counted for nothing until then, and views that show it. The follower sees to
+// that before the first batch that reaches such a mapping. A generation whose
+// mappings join no ids has none of it, and reads no entries for it.
+
+// ErrNoIdentity is returned for a rebuild under a mapping that joins ids: bulk
+// loading does not do it yet.
+var ErrNoIdentity = errors.New("rebuilding under identity: join is not supported yet")
+
+// bounding returns the kinds of the entries that bound a follower's ranges.
+func (f *follower) bounding() segment.Kinds { return segment.Kinds(f.kinds.Load()) }
+
+// bound returns ErrAgain for a range that was bounded by fewer kinds of entries
+// than are to be read for it, and so may hold any number of them.
+func (f *follower) bound(ctx context.Context, b Batch) error {
+	if err := f.readMappings(ctx, b); err != nil {
+		return err
+	}
+	needed := f.projection.Under(f.mappings).Kinds
+	if needed&^f.bounding() == 0 {
+		return nil
+	}
+	f.kinds.Store(uint32(needed))
+	return ErrAgain
+}
+
+// reads returns the kinds of the entries that a follower reads.
+func (f *follower) reads() segment.Kinds {
+	if f.late {
+		return f.projection.Kinds
+	}
+	return f.projection.Under(f.mappings).Kinds
+}
+
+// join makes the batch's generation ready for mappings that join ids, if they
+// do. It works in transactions of its own: readers of the views must not wait
+// for a batch, and the batch keeps everybody else from moving or replacing the
+// generation meanwhile.
+func (f *follower) join(ctx context.Context, b Batch) error {
+	if !f.mappings.Joined || f.joined {
+		return nil
+	}
+	err := f.projector.DB.InTx(ctx, func(tx Tx) error {
+		parts, err := f.projection.Tables.Join(ctx, tx, b.Generation)
+		if err != nil || len(parts) == 0 || f.projection.Late == nil {
+			return err
+		}
+		return f.mergeLate(ctx, tx, b, parts)
+	})
+	if err == nil && f.served {
+		err = f.projector.DB.InTx(ctx, func(tx Tx) error { return f.projection.Tables.Serve(ctx, tx, b.Generation) })
+		if errors.Is(err, ErrLocked) {
+			return nil // readers are in the way; the next batch tries again
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("make generation %d of %s ready to join ids: %w", b.Generation, f.projection.Name, err)
+	}
+	f.joined = true
+	return nil
+}
+
+// lateStep is how many offsets are read and merged at once.
+const lateStep = 2_000
+
+// mergeLate merges what stands in the log before the batch and counts from now
+// on, into the given parts.
+func (f *follower) mergeLate(ctx context.Context, tx Tx, b Batch, parts []string) error {
+	past := follower{projector: f.projector, projection: f.projection.Only(parts), mappings: f.mappings, late: true}
+	for after := eventlog.Offset(0); after < b.Range.After; after += lateStep {
+		step := Batch{Tx: tx, Generation: b.Generation, Range: eventlog.Range{After: after, UpTo: min(after+lateStep, b.Range.After)}}
+		if _, _, err := past.mergeAll(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filtered returns what a follower hands calls to so that they reach the fold.
+func (f *follower) filtered(fold projections.Fold) projections.Fold {
+	if !f.late {
+		return fold
+	}
+	return lateFold{fold, f.projection.Late}
+}
+
+// lateFold lets only calls through that counted for nothing before. Whatever
+// else is in the payloads was folded, and noted where it had to be ignored.
+type lateFold struct {
+	projections.Fold
+	late func(*segment.Call) bool
+}
+
+// Call implements projections.Fold.
+func (l lateFold) Call(e *eventlog.Entry, c *segment.Call, m projections.Mapping) {
+	if l.late(c) {
+		l.Fold.Call(e, c, m)
+	}
+}
+
+// Reject implements projections.Fold.
+func (lateFold) Reject(*eventlog.Entry, string, int) {}
+
+// Ignored implements projections.Fold.
+func (lateFold) Ignored() projections.Issues { return projections.Issues{} }

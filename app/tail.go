@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"relay/domain/eventlog"
+	"relay/domain/segment"
+)
+
+// Tail reads entries of the log for people.
+type Tail struct {
+	DB  Database
+	Log LogReader
+}
+
+// TailFilter says which entries people want to see. Zero fields want all.
+type TailFilter struct {
+	Source string
+	Kinds  segment.Kinds // of Identify to Delete, or Control
+	Person string        // an id that a call names
+}
+
+// TailEntry is an entry with the calls in it that pass the filter; a control
+// entry has none. Its payload's memory is reused.
+type TailEntry struct {
+	*eventlog.Entry
+	Calls []segment.Call
+}
+
+// everything are all kinds that an entry may have: what the log's column holds.
+const everything = segment.Kinds(math.MaxInt32)
+
+// tailStretch is how many offsets are read in one transaction, since people may
+// take their time.
+const tailStretch = 1000
+
+// Find returns where the last n entries that pass the filter begin: no others
+// pass after the returned offset.
+func (t *Tail) Find(ctx context.Context, n int, f TailFilter) (after eventlog.Offset, err error) {
+	err = t.DB.InSnapshot(ctx, func(tx Tx) error {
+		head, err := t.Log.Head(ctx, tx)
+		if err != nil {
+			return err
+		}
+		after = head
+		for stretch := eventlog.Offset(n); n > 0 && after > 0; stretch = min(2*stretch, tailStretch) {
+			var found []eventlog.Offset
+			r := eventlog.Range{After: max(after-stretch, 0), UpTo: after}
+			if err := t.read(ctx, tx, r, f, func(e TailEntry) error {
+				found = append(found, e.Offset)
+				return nil
+			}); err != nil {
+				return err
+			}
+			after = r.After
+			if len(found) >= n {
+				after = found[len(found)-n] - 1
+			}
+			n -= len(found)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("find the log's last entries: %w", err)
+	}
+	return after, nil
+}
+
+// Next calls each for entries after the offset that pass the filter, and returns
+// the offset up to which it looked: the same one where there is nothing new.
+func (t *Tail) Next(ctx context.Context, after eventlog.Offset, f TailFilter, each func(TailEntry) error) (upTo eventlog.Offset, err error) {
+	err = t.DB.InSnapshot(ctx, func(tx Tx) error {
+		head, err := t.Log.Head(ctx, tx)
+		if err != nil {
+			return err
+		}
+		upTo = min(head, after+tailStretch)
+		r := eventlog.Range{After: after, UpTo: upTo}
+		if r.Empty() {
+			return nil
+		}
+		return t.read(ctx, tx, r, f, each)
+	})
+	if err != nil {
+		return after, fmt.Errorf("read the log's last entries: %w", err)
+	}
+	return max(upTo, after), nil
+}
+
+// Show calls each for the entry at the offset; ErrNotFound: there is none.
+func (t *Tail) Show(ctx context.Context, at eventlog.Offset, each func(TailEntry) error) error {
+	found := false
+	err := t.DB.InSnapshot(ctx, func(tx Tx) error {
+		return t.read(ctx, tx, eventlog.Range{After: at - 1, UpTo: at}, TailFilter{}, func(e TailEntry) error {
+			found = true
+			return each(e)
+		})
+	})
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("log offset %d: %w", at, err)
+	}
+	return nil
+}
+
+func (t *Tail) read(ctx context.Context, tx Tx, r eventlog.Range, f TailFilter, each func(TailEntry) error) error {
+	parser, kinds := new(segment.Parser), f.Kinds
+	if kinds == 0 {
+		kinds = everything
+	}
+	return t.Log.Read(ctx, tx, r, kinds, func(e *eventlog.Entry) error {
+		entry := TailEntry{Entry: e}
+		if !entry.filter(parser, f) {
+			return nil
+		}
+		return each(entry)
+	})
+}
+
+// filter fills in the calls and tells whether the entry passes.
+func (e *TailEntry) filter(parser *segment.Parser, f TailFilter) bool {
+	if f.Source != "" && e.Source != f.Source {
+		return false
+	}
+	if e.Kinds.Has(segment.Control) {
+		return f.Person == "" && (f.Kinds == 0 || f.Kinds.Has(segment.Control))
+	}
+	payload, err := parser.Parse(e.Payload, segment.KindOfRoute(e.Route))
+	if err != nil {
+		payload.Calls = nil // people still want to see it
+	}
+	for _, call := range payload.Calls {
+		if f.passes(&call) {
+			e.Calls = append(e.Calls, call)
+		}
+	}
+	return len(e.Calls) > 0 || f.Kinds == 0 && f.Person == ""
+}
+
+func (f TailFilter) passes(c *segment.Call) bool {
+	return (f.Kinds == 0 || f.Kinds.Has(c.Kind)) &&
+		(f.Person == "" || c.UserID == f.Person || c.AnonymousID == f.Person || c.PreviousID == f.Person)
+}

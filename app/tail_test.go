@@ -1,0 +1,96 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"relay/app"
+	domain "relay/domain/eventlog"
+	"relay/domain/segment"
+)
+
+// shelf is a log in memory, for use cases that only read.
+type shelf []domain.Entry
+
+func (shelf) InTx(context.Context, func(app.Tx) error) error            { panic("reads only") }
+func (shelf) Try(context.Context, app.Tx, func() error) error           { panic("reads only") }
+func (shelf) InSnapshot(_ context.Context, do func(app.Tx) error) error { return do(nil) }
+
+func (s shelf) Head(context.Context, app.Tx) (domain.Offset, error) {
+	if len(s) == 0 {
+		return 0, nil
+	}
+	return s[len(s)-1].Offset, nil
+}
+
+func (s shelf) Read(_ context.Context, _ app.Tx, r domain.Range, kinds segment.Kinds, each func(*domain.Entry) error) error {
+	for _, e := range s {
+		if e.Offset > r.After && e.Offset <= r.UpTo && e.Kinds.Has(kinds) {
+			if err := each(&e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// drawShelf makes a log with gaps, of three people and two sources.
+func drawShelf(t *rapid.T) (s shelf) {
+	var offset domain.Offset
+	for range rapid.IntRange(0, 40).Draw(t, "entries") {
+		offset += domain.Offset(rapid.SampledFrom([]int{1, 1, 1, 2, 700, 3000}).Draw(t, "gap"))
+		kind := rapid.SampledFrom([]segment.Kinds{segment.Track, segment.Identify}).Draw(t, "kind")
+		person := rapid.SampledFrom([]string{"ann", "bob", "eve"}).Draw(t, "person")
+		s = append(s, domain.Entry{
+			Offset: offset, Kinds: kind, Source: rapid.SampledFrom([]string{"web", "app"}).Draw(t, "source"), Route: "/v1/batch",
+			Payload: fmt.Appendf(nil, `{"batch":[{"type":"%s","userId":"%s"}]}`, kind, person),
+		})
+	}
+	return s
+}
+
+// TestTailShowsTheLast: of what passes the filter, the last n are shown, and
+// everything that comes after them.
+func TestTailShowsTheLast(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawShelf(t)
+		f := app.TailFilter{
+			Source: rapid.SampledFrom([]string{"", "web"}).Draw(t, "of source"), Person: rapid.SampledFrom([]string{"", "bob"}).Draw(t, "of person"),
+			Kinds: rapid.SampledFrom([]segment.Kinds{0, segment.Track}).Draw(t, "of kind"),
+		}
+		var want []domain.Offset
+		for _, e := range s {
+			if (f.Source == "" || f.Source == e.Source) && (f.Kinds == 0 || f.Kinds == e.Kinds) && (f.Person == "" || slices.Contains([]string{
+				`{"batch":[{"type":"track","userId":"bob"}]}`, `{"batch":[{"type":"identify","userId":"bob"}]}`,
+			}, string(e.Payload))) {
+				want = append(want, e.Offset)
+			}
+		}
+		n := rapid.IntRange(0, 12).Draw(t, "n")
+		want = want[max(0, len(want)-n):]
+		tail := app.Tail{DB: s, Log: s}
+		after, err := tail.Find(t.Context(), n, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []domain.Offset
+		for former := domain.Offset(-1); after != former; {
+			former = after
+			after, err = tail.Next(t.Context(), after, f, func(e app.TailEntry) error {
+				got = append(got, e.Offset)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("the last %d: %v, want %v", n, got, want)
+		}
+	})
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ingestCase is a way of sending.
+type ingestCase struct {
+	what        string
+	connections int
+	calls       int // in a request
+}
+
+var ingestCases = []ingestCase{
+	{"single calls, 1 connection", 1, 1},
+	{"single calls, 64 connections", 64, 1},
+	{"single calls, 256 connections", 256, 1},
+	{"batches of 50, 64 connections", 64, 50},
+}
+
+// inBatches are the calls a second, in batches, with which live projections are
+// to keep up.
+const inBatches = 20_000
+
+// mail is the requests of the ingest cases, by calls in each.
+type mail map[int]*requests
+
+func (b *bench) newMail() mail {
+	return mail{1: newRequests(50_000, 1, b.calls), 50: newRequests(1000, 50, b.calls)}
+}
+
+// ingesting measures what relay serve takes in, and its peers, case by case side
+// by side.
+func (b *bench) ingesting(ctx context.Context) error {
+	if err := b.setUp(ctx); err != nil {
+		return err
+	}
+	if err := b.makeTopic(ctx, peerTopic); err != nil {
+		return err
+	}
+	m := b.newMail()
+	if err := b.bareCommits(ctx, m[1]); err != nil {
+		return err
+	}
+	for _, c := range ingestCases {
+		for _, target := range []string{discard, "relay", watermillDefault} {
+			if _, err := b.closedLoop(ctx, target, c, m); err != nil {
+				return fmt.Errorf("%s, %s: %w", c.what, target, err)
+			}
+		}
+	}
+	if err := b.copyIngest(ctx, m[50]); err != nil {
+		return err
+	}
+	return b.paced(ctx, m)
+}
+
+// closedLoop measures how fast a target answers over so many connections.
+func (b *bench) closedLoop(ctx context.Context, target string, c ingestCase, m mail) (load, error) {
+	d := drive{requests: m[c.calls], connections: c.connections, warmup: 2 * time.Second, lasting: b.lasting}
+	return b.drive(ctx, c.what, target, d)
+}
+
+// paced are the open loops: half of what single calls reached, and batches.
+func (b *bench) paced(ctx context.Context, m mail) error {
+	half := b.pace
+	if half == 0 {
+		half = b.fastest("single calls, 64 connections") / 2
+	}
+	d := drive{requests: m[1], connections: 64, perSecond: half, warmup: 2 * time.Second, lasting: b.lasting}
+	if _, err := b.drive(ctx, fmt.Sprintf("single calls, %.0f/s", half), "relay", d); err != nil {
+		return err
+	}
+	d.requests, d.perSecond = m[50], inBatches/50
+	_, err := b.drive(ctx, fmt.Sprintf("batches of 50, %d calls/s", inBatches), "relay", d)
+	return err
+}
+
+// fastest is relay's rate in a case that was measured.
+func (b *bench) fastest(what string) (rate float64) {
+	for _, l := range b.loads {
+		if l.what == what && l.target == "relay" && l.inLog == b.calls {
+			rate = l.rate()
+		}
+	}
+	return rate
+}
+
+// drive starts a target, drives it and notes what came of it.
+func (b *bench) drive(ctx context.Context, what, target string, d drive) (l load, err error) {
+	if !b.cases.MatchString(what + ", " + target) {
+		return l, nil
+	}
+	s, err := b.start(ctx, target)
+	if err != nil {
+		return l, err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	if l, err = b.driveServed(ctx, s, target, d); err != nil {
+		return l, err
+	}
+	if err := l.check(); err != nil {
+		return l, err
+	}
+	l.what = what
+	b.noteLoad(l)
+	return l, nil
+}
+
+func (b *bench) noteLoad(l load) {
+	b.loads = append(b.loads, l)
+	say("%v", l.row(b.loads))
+}
+
+func (b *bench) start(ctx context.Context, target string) (*served, error) {
+	if target != "relay" {
+		return b.startTarget(ctx, target)
+	}
+	s, err := b.serve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.waitForProjections(ctx); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+// driveServed drives a target that runs, and watches it meanwhile.
+func (b *bench) driveServed(ctx context.Context, s *served, target string, d drive) (l load, err error) {
+	d.address = s.Listen
+	l = load{target: target, inLog: b.calls, calls: d.requests.calls}
+	lag := newWatch(ctx, 20*time.Millisecond)
+	if target == "relay" {
+		lag = b.watchLag(ctx, 20*time.Millisecond)
+	}
+	memory := watchMemory(s.pid())
+	before := b.cores(ctx, s)
+	l.outcome, err = d.run(ctx)
+	l.spent = b.cores(ctx, s).minus(before)
+	l.peak = memory.stop()
+	lag.stop()
+	l.lag = lag.values
+	return l, err
+}
+
+// cores is how long the target, the server and the load have run on cores.
+type cores struct{ target, postgres, self time.Duration }
+
+func (b *bench) cores(ctx context.Context, s *served) cores {
+	return cores{cpuOf(s.pid()), cpuOf(b.backends(ctx)...), cpuOf(selfPID)}
+}
+
+func (c cores) minus(other cores) cores {
+	return cores{c.target - other.target, c.postgres - other.postgres, c.self - other.self}
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"relay/adapters/eventlog"
+	"relay/adapters/postgres"
+	"relay/app"
+	"relay/projections"
+)
+
+func (b *bench) allProjections() []app.Projection {
+	return []app.Projection{
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(b.db), Depends: projections.ProfilesDepend},
+		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: b.db}, Depends: projections.EventsDepend},
+	}
+}
+
+// setUp makes the first generations.
+func (b *bench) setUp(ctx context.Context) error {
+	setup := app.Setup{DB: postgres.Database{DB: b.db}, Controls: eventlog.Controls{}, Generations: postgres.Generations{}, Timelines: postgres.Timelines{}}
+	return setup.Ensure(ctx, b.allProjections(), false)
+}
+
+// projecting measures the live projections on a backlog: all that is in the log
+// and not projected yet.
+func (b *bench) projecting(ctx context.Context) error {
+	if err := b.setUp(ctx); err != nil {
+		return err
+	}
+	var n int
+	err := b.db.QueryRowContext(ctx, `SELECT count(*) FROM relay.log WHERE "offset" > (SELECT min(checkpoint) FROM relay_store.generations WHERE status = 'serving')`).Scan(&n)
+	if err != nil || n < b.calls {
+		return err // it was measured by an earlier run
+	}
+	projector := app.Projector{
+		DB: postgres.Database{DB: b.db}, Log: eventlog.Reader{}, Controls: eventlog.Controls{}, Generations: postgres.Generations{},
+		Consumer: eventlog.NewConsumers(b.db, eventlog.ConsumersConfig{OnError: func(p string, err error) { fmt.Println(p, err) }}),
+	}
+	return b.measure("live projections in a backlog", "relay", "calls", n, func() error {
+		running, stop := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() { done <- projector.Run(running, b.allProjections()) }()
+		defer func() { stop(); <-done }()
+		return b.waitForProjections(ctx)
+	})
+}

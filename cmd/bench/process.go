@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// memory watches one process's memory.
+type memory struct {
+	pid    int
+	peak   float64 // MiB
+	ending chan struct{}
+	ended  chan struct{}
+}
+
+// watchMemory looks at a process until it is stopped or the process ends. What
+// getrusage tells afterwards would also count the process that started it.
+func watchMemory(pid int) *memory {
+	m := &memory{pid: pid, ending: make(chan struct{}), ended: make(chan struct{})}
+	go m.run()
+	return m
+}
+
+func (m *memory) run() {
+	defer close(m.ended)
+	for {
+		m.peak = max(m.peak, statusMiB(m.pid, "VmHWM:"))
+		select {
+		case <-m.ending:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// stop returns the peak in MiB.
+func (m *memory) stop() float64 {
+	close(m.ending)
+	<-m.ended
+	return m.peak
+}
+
+// statusMiB reads a size from /proc/PID/status: VmHWM: is the greatest resident
+// memory so far, VmRSS: that of now. 0 where there is none.
+func statusMiB(pid int, field string) float64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := bytes.Cut(data, []byte(field))
+	var kibibytes float64
+	_, _ = fmt.Sscan(string(after), &kibibytes) // stays 0
+	return kibibytes / 1024
+}
+
+// cpuOf returns how long processes have run on a core, all together.
+func cpuOf(pids ...int) (total time.Duration) {
+	for _, pid := range pids {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue // it is of another machine, or gone
+		}
+		fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+		for _, field := range fields[11:13] { // user and system time
+			ticks, _ := strconv.ParseInt(field, 10, 64)
+			total += time.Duration(ticks) * time.Second / clockTicks
+		}
+	}
+	return total
+}
+
+// clockTicks is what Linux counts in a second of a process's time.
+const clockTicks = 100
+
+// backends returns the processes of the server that work for this database.
+func (p *place) backends(ctx context.Context) (pids []int) {
+	rows, err := p.db.QueryContext(ctx, `SELECT pid FROM pg_stat_activity WHERE datname = current_database() OR backend_type = 'walwriter'`)
+	if err != nil {
+		return nil
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var pid int
+		if rows.Scan(&pid) == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

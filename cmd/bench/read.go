@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
+
+	"relay/adapters/eventlog"
+	"relay/adapters/postgres"
+	"relay/app"
+	domain "relay/domain/eventlog"
+	"relay/domain/segment"
+)
+
+// allKinds are the kinds of every payload.
+const allKinds = segment.Identify | segment.Track
+
+const readWhat = "read the log"
+
+// reading measures how fast the log is read.
+func (b *bench) reading(ctx context.Context) error {
+	if err := b.exec(ctx, `VACUUM ANALYZE relay.log`); err != nil {
+		return err
+	}
+	database := postgres.Database{DB: b.db}
+	err := b.measure(readWhat, "relay, one reader", "rows", b.calls, func() error {
+		return database.InSnapshot(ctx, func(tx app.Tx) error {
+			return eventlog.Reader{}.Read(ctx, tx, domain.Range{UpTo: 1 << 60}, allKinds, func(*domain.Entry) error { return nil })
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if err := b.copyOut(ctx); err != nil {
+		return err
+	}
+	return b.defaultSubscriber(ctx)
+}
+
+// copyOut measures psql's binary COPY of the whole log: after one run that warms
+// what there is to warm, the median of three.
+func (b *bench) copyOut(ctx context.Context) error {
+	psql, err := exec.LookPath("psql")
+	if err != nil {
+		return errors.New("psql is needed to compare with: install a PostgreSQL client")
+	}
+	var rows int
+	if err := b.db.QueryRowContext(ctx, `SELECT count(*) FROM relay.log`).Scan(&rows); err != nil {
+		return err
+	}
+	var took []time.Duration
+	for range 4 {
+		one, err := timed(func() error {
+			command := exec.CommandContext(ctx, psql, b.url, "-qc", `COPY (SELECT * FROM relay.log) TO STDOUT (FORMAT binary)`)
+			command.Stdout = io.Discard
+			return command.Run()
+		})
+		if err != nil {
+			return fmt.Errorf("psql binary COPY OUT: %w", err)
+		}
+		took = append(took, one)
+	}
+	slices.Sort(took[1:])
+	b.note(result{what: readWhat, way: "psql binary COPY OUT", unit: "rows", n: rows, took: took[2]})
+	b.copyRate = float64(rows) / took[2].Seconds()
+	return nil
+}
+
+// defaultSubscriber is Watermill's default subscriber on a backlog of as many
+// messages as the log has. For each batch it sorts what is left of it, so it is
+// given a time, and not an end to reach.
+func (b *bench) defaultSubscriber(ctx context.Context) error {
+	if err := b.fillBacklog(ctx); err != nil {
+		return fmt.Errorf("write a backlog for Watermill's default subscriber: %w", err)
+	}
+	defer func() { _ = b.exec(ctx, `DROP TABLE watermill_backlog, watermill_offsets_backlog`) }() // the database is dropped too, unless it is kept
+	subscriber, err := watermillsql.NewSubscriber(watermillsql.BeginnerFromStdSQL(b.plain), watermillsql.SubscriberConfig{
+		ConsumerGroup: "bench", SchemaAdapter: watermillsql.DefaultPostgreSQLSchema{},
+		OffsetsAdapter: watermillsql.DefaultPostgreSQLOffsetsAdapter{}, InitializeSchema: true,
+	}, watermill.NopLogger{})
+	if err != nil {
+		return err
+	}
+	defer subscriber.Close()
+	messages, err := subscriber.Subscribe(ctx, backlogTopic)
+	if err != nil {
+		return err
+	}
+	started, n := time.Now(), 0
+	for time.Since(started) < b.backlog {
+		select {
+		case m := <-messages:
+			m.Ack()
+			n++
+		case <-time.After(10 * time.Minute):
+			return errors.New("no message for ten minutes from Watermill's default subscriber")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	b.note(result{what: readWhat, way: "Watermill's default", unit: "rows", n: n, took: time.Since(started)})
+	return nil
+}
+
+// backlogTopic is a topic with all of the log.
+const backlogTopic = "backlog"
+
+func (b *bench) fillBacklog(ctx context.Context) error {
+	if err := b.makeTopic(ctx, backlogTopic); err != nil {
+		return err
+	}
+	err := b.exec(ctx, `INSERT INTO watermill_backlog (uuid, payload, metadata, transaction_id)
+SELECT uuid, convert_from(payload, 'UTF8')::json, metadata, pg_current_xact_id() FROM relay.log ORDER BY "offset"`)
+	if err != nil {
+		return err
+	}
+	return b.exec(ctx, `VACUUM ANALYZE watermill_backlog`)
+}
+
+// makeTopic makes the table of Watermill's default publisher.
+func (b *bench) makeTopic(ctx context.Context, topic string) error {
+	queries, err := watermillsql.DefaultPostgreSQLSchema{}.SchemaInitializingQueries(watermillsql.SchemaInitializingQueriesParams{Topic: topic})
+	if err != nil {
+		return err
+	}
+	for _, q := range queries {
+		if _, err := b.db.ExecContext(ctx, q.Query, q.Args...); err != nil {
+			return fmt.Errorf("make Watermill's default table: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+)
+
+// sender is one connection that sends requests one after the other. It costs
+// little, since it shares the machine with what it measures: requests are ready
+// made, and of replies it reads what it must.
+type sender struct {
+	conn    net.Conn
+	request []byte
+	reply   []byte
+}
+
+func newSender(address string, size int, deadline time.Time) (*sender, error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &sender{conn: conn, request: make([]byte, 0, size), reply: make([]byte, 4096)}, conn.SetDeadline(deadline)
+}
+
+// reply is what of an answer counts.
+type reply struct {
+	status     int
+	retryAfter bool
+}
+
+// post sends what is in s.request and reads the answer.
+func (s *sender) post() (reply, error) {
+	if _, err := s.conn.Write(s.request); err != nil {
+		return reply{}, err
+	}
+	for n := 0; n < len(s.reply); {
+		m, err := s.conn.Read(s.reply[n:])
+		if err != nil {
+			return reply{}, err
+		}
+		n += m
+		if r, whole, err := parseReply(s.reply[:n]); whole || err != nil {
+			return r, err
+		}
+	}
+	return reply{}, fmt.Errorf("an answer of more than %d bytes", len(s.reply))
+}
+
+var (
+	headEnd       = []byte("\r\n\r\n")
+	contentLength = []byte("\r\nContent-Length: ")
+	retryAfter    = []byte("\r\nRetry-After: ")
+)
+
+// parseReply reads an answer of net/http; whole tells that all of it is there.
+func parseReply(data []byte) (r reply, whole bool, err error) {
+	end := bytes.Index(data, headEnd)
+	if end < 0 {
+		return r, false, nil
+	}
+	head, body := data[:end+2], data[end+len(headEnd):]
+	if len(head) < 12 || string(head[:9]) != "HTTP/1.1 " {
+		return r, false, errors.New("an answer that is not HTTP/1.1")
+	}
+	if r.status, err = strconv.Atoi(string(head[9:12])); err != nil {
+		return r, false, fmt.Errorf("an answer without a status: %w", err)
+	}
+	r.retryAfter = bytes.Contains(head, retryAfter)
+	length, err := lengthIn(head)
+	return r, len(body) >= length, err
+}
+
+func lengthIn(head []byte) (int, error) {
+	_, after, ok := bytes.Cut(head, contentLength)
+	if !ok {
+		return 0, errors.New("an answer without Content-Length")
+	}
+	digits, _, _ := bytes.Cut(after, []byte("\r\n"))
+	return strconv.Atoi(string(digits))
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// newHistogram holds durations in microseconds, up to ten minutes, as exactly as
+// one in a hundred.
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, (10 * time.Minute).Microseconds(), 2)
+}
+
+func quantile(h *hdrhistogram.Histogram, percent float64) time.Duration {
+	return time.Duration(h.ValueAtQuantile(percent)) * time.Microsecond
+}
+
+func longest(h *hdrhistogram.Histogram) time.Duration {
+	return time.Duration(h.Max()) * time.Microsecond
+}
+
+// watch does one thing again and again, with a pause, until it is stopped.
+type watch struct {
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	mu     sync.Mutex
+	values *hdrhistogram.Histogram
+	errors int
+	last   error
+}
+
+// newWatch starts as many goroutines as there are things to do. Each returns
+// what is to be noted.
+func newWatch(ctx context.Context, pause time.Duration, do ...func(context.Context) (time.Duration, error)) *watch {
+	w := &watch{values: newHistogram()}
+	ctx, w.cancel = context.WithCancel(ctx)
+	for _, one := range do {
+		w.done.Go(func() {
+			for ctx.Err() == nil {
+				w.note(ctx, one)
+				select {
+				case <-ctx.Done():
+				case <-time.After(pause):
+				}
+			}
+		})
+	}
+	return w
+}
+
+func (w *watch) note(ctx context.Context, do func(context.Context) (time.Duration, error)) {
+	value, err := do(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err == nil:
+		_ = w.values.RecordValue(value.Microseconds()) // ten minutes are never reached
+	case ctx.Err() == nil:
+		w.errors, w.last = w.errors+1, err
+	}
+}
+
+// stop ends the watch. An error that was seen is returned with all of them in
+// number.
+func (w *watch) stop() {
+	w.cancel()
+	w.done.Wait()
+	if w.last != nil {
+		say("%d errors while watching, the last: %v", w.errors, w.last)
+	}
+}
+
+// lagSQL: the age of the oldest log row that a served projection has not taken
+// in.
+const lagSQL = `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - (
+    SELECT l.received_at FROM relay.log l WHERE l."offset" > g.checkpoint ORDER BY l."offset" LIMIT 1))), 0)::float8
+FROM relay_store.generations g WHERE g.status = 'serving'`
+
+// watchLag samples how far live projections are behind.
+func (p *place) watchLag(ctx context.Context, pause time.Duration) *watch {
+	return newWatch(ctx, pause, p.lag)
+}
+
+func (p *place) lag(ctx context.Context) (time.Duration, error) {
+	var seconds float64
+	err := p.db.QueryRowContext(ctx, lagSQL).Scan(&seconds)
+	return time.Duration(max(seconds, 0) * float64(time.Second)), err
+}
+
+// waitForProjections waits until live projections have taken in what is in the
+// log.
+func (p *place) waitForProjections(ctx context.Context) error {
+	for {
+		var behind bool
+		err := p.db.QueryRowContext(ctx, `SELECT bool_or(checkpoint < coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0))
+FROM relay_store.generations WHERE status = 'serving'`).Scan(&behind)
+		if err != nil || !behind {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// watchReaders has two readers look people up all the time, as an application
+// does: one reads profiles, the other a person's last events.
+func (p *place) watchReaders(ctx context.Context, people int) *watch {
+	return newWatch(ctx, 5*time.Millisecond,
+		func(ctx context.Context) (time.Duration, error) {
+			return p.lookUp(ctx, `SELECT properties::text FROM relay.profiles WHERE distinct_id = $1`, people)
+		},
+		func(ctx context.Context) (time.Duration, error) {
+			return p.lookUp(ctx, `SELECT properties::text FROM relay.events WHERE distinct_id = $1 ORDER BY occurred_at DESC LIMIT 1`, people)
+		},
+	)
+}
+
+// lookUp reads about somebody; to know nothing of them is no error.
+func (p *place) lookUp(ctx context.Context, query string, people int) (time.Duration, error) {
+	var properties string
+	started := time.Now()
+	err := p.db.QueryRowContext(ctx, query, fmt.Sprintf("user-%d", rand.IntN(people))).Scan(&properties)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return time.Since(started), err
+}

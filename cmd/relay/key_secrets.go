@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/urfave/cli/v2"
+
+	"relay/adapters/postgres"
+)
+
+func secretsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "secrets", Usage: "the secrets that Segment signs a key's requests with; any of them may have signed",
+		Subcommands: []*cli.Command{
+			{
+				Name: "add", Usage: "accept one more secret", ArgsUsage: "NAME",
+				Flags: []cli.Flag{signingSecretFlag("file with the secret"), jsonFlag}, Action: with(secretsAdd),
+			},
+			{Name: "list", Usage: "when each was added and used last; the secrets are not shown", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag}, Action: with(secretsList)},
+			{Name: "remove", Usage: "accept a secret no longer (within a second)", ArgsUsage: "NAME ID", Action: with(secretsRemove)},
+		},
+	}
+}
+
+func (s *system) signingSecrets() postgres.SigningSecrets { return postgres.SigningSecrets{DB: s.db} }
+
+func signingSecretFlag(usage string) cli.Flag {
+	return &cli.StringFlag{Name: "signing-secret-file", Usage: usage}
+}
+
+// maxSigningSecret is how long a signing secret may be, in bytes. An index holds
+// them.
+const maxSigningSecret = 1024
+
+// readSigningSecret reads the file that the flag names. White space around the
+// secret is none of it: files end in a line break.
+func readSigningSecret(c *cli.Context) ([]byte, error) {
+	name := c.String("signing-secret-file")
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read the signing secret: %w", err)
+	}
+	secret := bytes.TrimSpace(data)
+	if len(secret) == 0 {
+		return nil, fmt.Errorf("the signing secret file %s is empty", name)
+	}
+	if len(secret) > maxSigningSecret {
+		return nil, fmt.Errorf("the signing secret in %s has %d bytes; it may have %d", name, len(secret), maxSigningSecret)
+	}
+	return secret, nil
+}
+
+func secretsAdd(c *cli.Context, s *system) error {
+	if err := wantArgs(c, 1, 1); err != nil {
+		return err
+	}
+	if !c.IsSet("signing-secret-file") {
+		return usageError{fmt.Errorf("relay keys secrets add needs --signing-secret-file: the file with the secret")}
+	}
+	secret, err := readSigningSecret(c)
+	if err != nil {
+		return err
+	}
+	name := c.Args().First()
+	if err := s.signingSecrets().Add(c.Context, name, secret); err != nil {
+		return err
+	}
+	list, err := s.signingSecrets().List(c.Context, name)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, list)
+	}
+	if len(list) == 1 {
+		say(c, "From a second later on, requests with the key %q must be signed with this secret; others are refused, and Segment drops them.", name)
+	} else {
+		say(c, "Requests with the key %q may be signed with any of %d secrets.", name, len(list))
+	}
+	return nil
+}
+
+func secretsList(c *cli.Context, s *system) error {
+	if err := wantArgs(c, 1, 1); err != nil {
+		return err
+	}
+	list, err := s.signingSecrets().List(c.Context, c.Args().First())
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, list)
+	}
+	var rows []table.Row
+	for _, secret := range list {
+		rows = append(rows, table.Row{secret.ID, when(secret.AddedAt), whenOr(secret.LastUsedAt, "never")})
+	}
+	printTable(c, table.Row{"id", "added", "last used"}, rows)
+	return nil
+}
+
+func secretsRemove(c *cli.Context, s *system) error {
+	if err := wantArgs(c, 2, 2); err != nil {
+		return err
+	}
+	name := c.Args().First()
+	id, err := strconv.ParseInt(c.Args().Get(1), 10, 64)
+	if err != nil {
+		return usageError{fmt.Errorf("a signing secret has a number, as in relay keys secrets list %s; got %q", name, c.Args().Get(1))}
+	}
+	left, err := s.signingSecrets().Remove(c.Context, name, id)
+	if err != nil {
+		return err
+	}
+	if left == 0 {
+		say(c, "Requests with the key %q need no signature any more.", name)
+	} else {
+		say(c, "Requests with the key %q may be signed with any of %d secrets.", name, left)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+// Package identity says which ids are one person's. Two kinds of links lead from
+// id to id, always to a user id: a claim from an anonymous id to the user who
+// owns it, an alias from one user id to another. Of several links from one id
+// the earliest counts, so what is known of links merges in any order, any
+// grouping and any number of times. It knows no database and no clock.
+package identity
+
+import (
+	"maps"
+	"strings"
+
+	"relay/domain/eventlog"
+)
+
+// Link is what a claim or an alias says: to which user id its id leads, and the
+// call that said so. Calls say nothing of empty ids, so the zero Link is none.
+type Link struct {
+	To string
+	eventlog.Stamp
+}
+
+// Exists tells whether there is a link at all.
+func (l Link) Exists() bool { return l.To != "" }
+
+// CountsBefore tells whether of two links from one id l is the one that counts.
+func (l Link) CountsBefore(m Link) bool {
+	if !l.Exists() || !m.Exists() {
+		return l.Exists()
+	}
+	if c := l.Compare(m.Stamp); c != 0 {
+		return c < 0
+	}
+	return strings.Compare(l.To, m.To) < 0
+}
+
+// Links holds, for each id that leads anywhere, the link that counts.
+type Links map[string]Link
+
+// Add takes in one more link from the id. It tells whether that is the one that
+// counts now.
+func (l Links) Add(id string, link Link) bool {
+	if !link.CountsBefore(l[id]) {
+		return false
+	}
+	l[id] = link
+	return true
+}
+
+// State is what is known of links. The zero State knows none.
+type State struct {
+	Claims  Links // by anonymous id
+	Aliases Links // by user id
+}
+
+// Claim takes in that a call named the anonymous id together with the user.
+func (s *State) Claim(anonymousID, userID string, at eventlog.Stamp) {
+	if s.Claims == nil {
+		s.Claims = Links{}
+	}
+	s.Claims.Add(anonymousID, Link{userID, at})
+}
+
+// Alias takes in that an alias call named the previous id and the user: the id
+// is claimed as an anonymous one, and leads on as a user's.
+func (s *State) Alias(previousID, userID string, at eventlog.Stamp) {
+	if s.Aliases == nil {
+		s.Aliases = Links{}
+	}
+	s.Claim(previousID, userID, at)
+	s.Aliases.Add(previousID, Link{userID, at})
+}
+
+// IsEmpty tells whether the state knows no link.
+func (s State) IsEmpty() bool { return len(s.Claims) == 0 && len(s.Aliases) == 0 }
+
+// Merge returns what a and b know together, and leaves both as they are. It is
+// commutative, associative and idempotent.
+func Merge(a, b State) State {
+	return State{Claims: mergeLinks(a.Claims, b.Claims), Aliases: mergeLinks(a.Aliases, b.Aliases)}
+}
+
+func mergeLinks(a, b Links) Links {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	out := maps.Clone(a)
+	for id, link := range b {
+		out.Add(id, link)
+	}
+	return out
+}
+
+// Owner returns the user id that stands for the person who owns the anonymous
+// id; empty: nobody owns it. canonical is that of the state's Aliases.
+func (s State) Owner(anonymousID string, canonical Canonical) string {
+	claim := s.Claims[anonymousID]
+	if !claim.Exists() {
+		return ""
+	}
+	return canonical.Of(claim.To)
+}
