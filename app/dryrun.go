@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"relay/domain/eventlog"
+	"relay/projections"
 )
 
 // Preview says what a re-projection would change.
@@ -17,19 +18,29 @@ type Preview struct {
 
 // PreviewChanges says what would change of one projection.
 type PreviewChanges struct {
-	Projection string `json:"projection"`
-	Rebuild    bool   `json:"rebuild"` // false: its rows stay
+	Projection string   `json:"projection"`
+	Rebuild    bool     `json:"rebuild"` // false: its rows stay
+	Parts      []string `json:"parts,omitempty"`
 	// Counts by what changes, such as "people changed" or "channel slack_email:
 	// values added".
-	Counts   []Count      `json:"counts,omitempty"`
-	Examples []Difference `json:"examples,omitempty"` // rows before and after, ten at most
-	Issues   []Count      `json:"issues,omitempty"`   // by code, what would be ignored
+	Counts   []Count       `json:"counts,omitempty"`
+	Examples []Difference  `json:"examples,omitempty"` // rows before and after, ten at most
+	Issues   []IssueChange `json:"issues,omitempty"`
+	BasedOn  *Basis        `json:"based_on,omitempty"` // null: all there is
 }
 
 // Count is a number of something.
 type Count struct {
 	What  string `json:"what"`
 	Count int64  `json:"count"`
+}
+
+// IssueChange says how often something is ignored now, and how often it would
+// be.
+type IssueChange struct {
+	Code   string `json:"code"`
+	Before int64  `json:"before"`
+	After  int64  `json:"after"`
 }
 
 // maxPreviewExamples is how many rows a preview shows before and after.
@@ -76,7 +87,7 @@ func (r *run) startDry(ctx context.Context, from From, chosen []Projection) (pla
 			if err != nil {
 				return err
 			}
-			r.chosen = append(r.chosen, p)
+			r.chosen = append(r.chosen, p.Only(plan.Projections[i].Parts))
 			r.head = min(r.head, served.Checkpoint)
 			r.progress.total.Add(plan.Projections[i].Rows)
 		}
@@ -92,12 +103,14 @@ func (r *run) preview(ctx context.Context, plan Plan) (Preview, error) {
 			return preview, err
 		}
 	}
+	rebuilt := r.chosen
 	for _, step := range plan.Projections {
-		changes := PreviewChanges{Projection: step.Projection, Rebuild: step.Rebuild}
-		if p, ok := r.projection(step.Projection); ok && step.Rebuild {
-			if err := r.previewOne(ctx, p, &changes); err != nil {
-				return preview, fmt.Errorf("preview %s: %w", p.Name, err)
+		changes := PreviewChanges{Projection: step.Projection, Rebuild: step.Rebuild, Parts: step.Parts}
+		if step.Rebuild {
+			if err := r.previewOne(ctx, rebuilt[0], &changes); err != nil {
+				return preview, fmt.Errorf("preview %s: %w", step.Projection, err)
 			}
+			rebuilt = rebuilt[1:]
 		}
 		preview.Projections = append(preview.Projections, changes)
 	}
@@ -110,15 +123,49 @@ func (r *run) previewOne(ctx context.Context, p Projection, changes *PreviewChan
 			return err
 		}
 		_, err := r.inStep(ctx, r, p, func(tx Tx, served, rebuilt int64) (err error) {
-			if changes.Counts, err = p.Tables.Preview(ctx, tx, served, rebuilt); err != nil {
+			changes.Counts, changes.Examples, err = p.Tables.Preview(ctx, tx, served, rebuilt, maxPreviewExamples)
+			if err != nil {
 				return err
 			}
-			if changes.Examples, _, err = p.Tables.Compare(ctx, tx, served, rebuilt, maxPreviewExamples); err != nil {
-				return err
-			}
-			changes.Issues, err = r.Generations.IssuesByCode(ctx, tx, rebuilt)
+			changes.Issues, err = r.issueChanges(ctx, tx, p, served, rebuilt)
 			return err
 		})
 		return err
 	})
+}
+
+// issueChanges compares what is ignored of the parts that are rebuilt.
+func (r *Reprojector) issueChanges(ctx context.Context, tx Tx, p Projection, served, rebuilt int64) ([]IssueChange, error) {
+	var codes []string
+	if whole, _ := r.projection(p.Name); len(p.Parts) < len(whole.Parts) {
+		for _, part := range p.Parts {
+			codes = append(codes, projections.IssueCodes(part)...)
+		}
+	}
+	before, err := r.Generations.IssuesByCode(ctx, tx, served, codes)
+	if err != nil {
+		return nil, err
+	}
+	after, err := r.Generations.IssuesByCode(ctx, tx, rebuilt, codes)
+	return joinIssues(before, after), err
+}
+
+// joinIssues puts side by side what is ignored before and after.
+func joinIssues(before, after []Count) (changes []IssueChange) {
+	place := map[string]int{}
+	at := func(code string) *IssueChange {
+		i, known := place[code]
+		if !known {
+			i = len(changes)
+			place[code], changes = i, append(changes, IssueChange{Code: code})
+		}
+		return &changes[i]
+	}
+	for _, c := range after {
+		at(c.What).After += c.Count
+	}
+	for _, c := range before {
+		at(c.What).Before += c.Count
+	}
+	return changes
 }

@@ -38,6 +38,8 @@ type Generations interface {
 	// Create notes a generation that is being built, from Projection, Parts,
 	// Reprojection, LoadUpTo and Replay.
 	Create(ctx context.Context, tx Tx, g Generation) (int64, error)
+	// Scratch returns a number that no generation has or will have.
+	Scratch(ctx context.Context, tx Tx) (int64, error)
 	// Get returns a generation; ErrNotFound if there is none.
 	Get(ctx context.Context, tx Tx, id int64) (Generation, error)
 	// Serving returns the generation that people query.
@@ -70,8 +72,9 @@ type Generations interface {
 	SetIssues(ctx context.Context, tx Tx, id int64, issues projections.Issues) error
 	// ForgetIssues removes what a generation's fold ignored.
 	ForgetIssues(ctx context.Context, tx Tx, id int64) error
-	// IssuesByCode counts what a generation's fold ignored.
-	IssuesByCode(ctx context.Context, tx Tx, id int64) ([]Count, error)
+	// IssuesByCode counts what a generation's fold ignored, for the codes; nil:
+	// for all.
+	IssuesByCode(ctx context.Context, tx Tx, id int64, codes []string) ([]Count, error)
 	// CompareIssues is Tables.Compare for what the folds ignored.
 	CompareIssues(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Difference, int, error)
 }

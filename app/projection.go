@@ -13,6 +13,7 @@ import (
 type Projection struct {
 	Name    string
 	Kinds   segment.Kinds // of the entries that the fold reads
+	PerCall bool          // each row follows from one call alone, but for message ids that came twice
 	Parts   []string
 	NewFold func(parts []string) projections.Fold
 	Tables  Tables
@@ -73,13 +74,27 @@ type Tables interface {
 	Describe(ctx context.Context, tx Tx) error
 	// Erase deletes the persons' rows of a generation that is indexed.
 	Erase(ctx context.Context, tx Tx, generation int64, ids []string) error
+	// Copy copies rows from one generation to another.
+	Copy(ctx context.Context, tx Tx, from, to int64, which Which) error
+	// Write adds what was folded to a generation that holds none of it. What the
+	// database cannot hold is passed over, as Load does.
+	Write(ctx context.Context, tx Tx, generation int64, fold projections.Fold) error
 	// Drop drops whatever there is of the generation's tables.
 	Drop(ctx context.Context, tx Tx, generation int64) error
 	// Compare returns up to limit differences between the rows of two
 	// generations, and how many there are.
 	Compare(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Difference, int, error)
-	// Preview counts what would change if rebuilt were served.
-	Preview(ctx context.Context, tx Tx, served, rebuilt int64) ([]Count, error)
+	// Preview counts what people would see change if rebuilt were served, and
+	// returns up to limit examples, without what nobody sees.
+	Preview(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Count, []Difference, error)
+}
+
+// Which says which rows: those of the people in the ranges, and those of the
+// messages, wherever they are.
+type Which struct {
+	People   []string         // by distinct_id; nil: everybody
+	Ranges   []eventlog.Range // of the log, where rows have a place in it
+	Messages []string         // by message id, where rows have one
 }
 
 // Loader takes in what several workers folded, in any order, and makes the

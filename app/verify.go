@@ -21,6 +21,7 @@ type Verified struct {
 	UpTo        eventlog.Offset `json:"up_to"` // log offset at which the two were compared
 	Differences int             `json:"differences"`
 	Examples    []Difference    `json:"examples,omitempty"`
+	BasedOn     *Basis          `json:"based_on,omitempty"` // null: all there is
 }
 
 // maxExamples is how many differences are shown for each projection.

@@ -43,6 +43,7 @@ type world struct {
 	// meanwhile, if set, is told of the progress of re-projections and
 	// verifications.
 	meanwhile func(app.Progress)
+	batch     int // bytes of events that a sample compares at a time; 0: the default
 }
 
 // tb is what of testing.T and rapid.T a world needs.
@@ -64,7 +65,7 @@ func newWorld(t *testing.T) *world {
 func worldOf(db *sql.DB) *world {
 	return &world{db: db, database: postgres.Database{DB: db}, maxRows: 2000, all: []app.Projection{
 		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
-		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
+		{Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
 	}}
 }
 

@@ -66,7 +66,7 @@ func entryOf(m *message.Message) (*app.NewEntry, error) {
 type provenance struct {
 	source, route, contentType string
 	calls                      int
-	erased                     string // the list as JSON; empty: none
+	erased                     string // a JSON list of the calls that were erased at the door; "": none
 }
 
 func provenanceOf(e *app.NewEntry) provenance {
@@ -89,7 +89,7 @@ func (p provenance) json() string {
 	}
 	text, _ := json.Marshal(metadata) // a map of strings always marshals
 	if p.erased != "" {
-		text = fmt.Appendf(text[:len(text)-1], `,"erased":%s}`, p.erased) // a list, as Rewrite leaves it
+		text = fmt.Appendf(text[:len(text)-1], `,"erased":%s}`, p.erased)
 	}
 	return string(text)
 }

@@ -2,46 +2,20 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"relay/app"
+	"relay/projections"
 )
-
-// compareSQL finds the rows that are not the same in two tables, by key. What is
-// compared is what people can query, and the stamps that decide what comes next.
-const compareSQL = `SELECT count(*) OVER (), coalesce(a.%[3]s, b.%[3]s)::text, coalesce(to_jsonb(a)::text, ''), coalesce(to_jsonb(b)::text, '')
-FROM %[1]s a FULL JOIN %[2]s b ON b.%[3]s = a.%[3]s
-WHERE to_jsonb(a) IS DISTINCT FROM to_jsonb(b)
-ORDER BY 2 LIMIT $1`
-
-// compareRelations compares what two tables or subqueries hold.
-func compareRelations(ctx context.Context, tx *sql.Tx, name, key, served, rebuilt string, limit int) ([]app.Difference, int, error) {
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(compareSQL, served, rebuilt, key), limit)
-	if err != nil {
-		return nil, 0, fmt.Errorf("compare %s: %w", name, err)
-	}
-	defer rows.Close()
-	var differences []app.Difference
-	total := 0
-	for rows.Next() {
-		d := app.Difference{Table: name}
-		if err := rows.Scan(&total, &d.Key, &d.Served, &d.Rebuilt); err != nil {
-			return nil, 0, fmt.Errorf("compare %s: %w", name, err)
-		}
-		differences = append(differences, d)
-	}
-	return differences, total, rows.Err()
-}
 
 // comparison compares two generations, one table after the other.
 type comparison struct {
-	tx              *sql.Tx
+	tx              app.Tx
 	served, rebuilt int64
 	limit           int
 
 	found []app.Difference
-	total int
+	total int64
 	err   error
 }
 
@@ -54,30 +28,38 @@ func (c *comparison) joins(ctx context.Context) (served, rebuilt bool, err error
 	return served, rebuilt, err
 }
 
-// tables compares tables of both generations.
-func (c *comparison) tables(ctx context.Context, key string, tables ...string) {
-	for _, table := range tables {
-		of := "relay_store." + table + "_g%[1]d"
-		c.relations(ctx, table, key, of, of)
-	}
-}
-
-// relations compares a relation of each generation, with its number filled in.
-func (c *comparison) relations(ctx context.Context, name, key, served, rebuilt string) {
+// table compares all columns of a table: what people can query, and the stamps
+// that decide what comes next.
+func (c *comparison) table(ctx context.Context, t keyed) {
 	if c.err != nil {
 		return
 	}
-	differences, n, err := compareRelations(ctx, c.tx, name, key, fmt.Sprintf(served, c.served), fmt.Sprintf(rebuilt, c.rebuilt), c.limit)
-	c.found, c.total, c.err = append(c.found, differences...), c.total+n, err
+	p, err := pairOf(ctx, c.tx, t, c.served, c.rebuilt)
+	if err == nil {
+		err = p.prune(ctx, c.tx)
+	}
+	if err != nil {
+		c.err = err
+		return
+	}
+	c.pair(ctx, p)
+}
+
+func (c *comparison) pair(ctx context.Context, p pair) {
+	if c.err != nil {
+		return
+	}
+	d, err := p.differences(ctx, c.tx, c.limit)
+	c.found, c.total, c.err = append(c.found, d.rows...), c.total+d.total, err
 }
 
 func (c *comparison) result() ([]app.Difference, int, error) {
-	return c.found[:min(len(c.found), c.limit)], c.total, c.err
+	return c.found[:min(len(c.found), c.limit)], int(c.total), c.err
 }
 
 // Compare implements app.Tables. Where one of the two joins ids and the other
 // does not, what people query is compared, and otherwise every table.
-func (Profiles) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Difference, int, error) {
+func (p Profiles) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Difference, int, error) {
 	c := comparison{tx: tx, served: served, rebuilt: rebuilt, limit: limit}
 	joinServed, joinRebuilt, err := c.joins(ctx)
 	if err != nil {
@@ -86,15 +68,23 @@ func (Profiles) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64, l
 	sets := []stateSet{ownStates}
 	if joinServed && joinRebuilt {
 		sets = []stateSet{ownStates, anonymousStates, joinedStates}
-		c.tables(ctx, "id", claimsTable, aliasesTable)
+		c.table(ctx, claimLinks)
+		c.table(ctx, aliasLinks)
 	}
 	for _, part := range profileParts {
+		if !p.has(part.part) {
+			continue
+		}
 		if joinServed != joinRebuilt {
-			c.relations(ctx, part.table, "distinct_id", shownStates(part.table, joinServed), shownStates(part.table, joinRebuilt))
+			shown, err := shownPair(ctx, tx, part, served, rebuilt)
+			if err != nil {
+				return nil, 0, err
+			}
+			c.pair(ctx, shown)
 			continue
 		}
 		for _, set := range sets {
-			c.tables(ctx, "distinct_id", string(set)+part.table)
+			c.table(ctx, part.keyed(set))
 		}
 	}
 	return c.result()
@@ -108,9 +98,10 @@ func (Events) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64, lim
 		return nil, 0, err
 	}
 	if joinServed && joinRebuilt {
-		c.tables(ctx, "id", claimsTable, aliasesTable)
+		c.table(ctx, claimLinks)
+		c.table(ctx, aliasLinks)
 	}
-	c.tables(ctx, "message_key", "events")
+	c.table(ctx, eventsTable)
 	return c.result()
 }
 
@@ -120,5 +111,38 @@ func (Generations) CompareIssues(ctx context.Context, tx app.Tx, served, rebuilt
 		return fmt.Sprintf(`(SELECT concat_ws(' / ', code, source, detail) AS key, count, first_seen_at, last_seen_at, example_offset
 FROM relay_store.issues WHERE generation = %d)`, generation)
 	}
-	return compareRelations(ctx, tx, "issues", "key", issues(served), issues(rebuilt), limit)
+	p := pair{
+		keyed: keyed{name: "issues", key: "key", id: "key"}, served: issues(served), rebuilt: issues(rebuilt),
+		fields: []field{{name: "count"}, {name: "first_seen_at"}, {name: "last_seen_at"}, {name: "example_offset"}},
+	}
+	found, err := p.differences(ctx, tx, limit)
+	return found.rows, int(found.total), err
+}
+
+// Tables that every generation has, and those of links, where ids are joined.
+var (
+	eventsTable = keyed{name: projections.Events, key: "message_key", id: "message_id"}
+	claimLinks  = keyed{name: claimsTable, key: "id", id: "id"}
+	aliasLinks  = keyed{name: aliasesTable, key: "id", id: "id"}
+)
+
+// keyed returns the part's table of a set of states.
+func (p profilePart) keyed(set stateSet) keyed {
+	return keyed{name: string(set) + p.table, key: "distinct_id", id: "distinct_id"}
+}
+
+// shownPair is what people query of a part of the profiles.
+func shownPair(ctx context.Context, tx app.Tx, part profilePart, served, rebuilt int64, except ...string) (pair, error) {
+	p, err := pairOf(ctx, tx, part.keyed(ownStates), served, rebuilt, except...)
+	if err != nil {
+		return p, err
+	}
+	for side, generation := range map[*string]int64{&p.served: served, &p.rebuilt: rebuilt} {
+		joins, err := joinsIDs(ctx, tx, generation)
+		if err != nil {
+			return p, err
+		}
+		*side = fmt.Sprintf(shownStates(part.table, joins), generation)
+	}
+	return p, nil
 }

@@ -14,7 +14,10 @@ type Database struct {
 	DB *sql.DB
 }
 
-var _ app.Database = Database{}
+var (
+	_ app.Database = Database{}
+	_ app.Scratch  = Database{}
+)
 
 // InTx implements app.Database.
 func (d Database) InTx(ctx context.Context, do func(tx app.Tx) error) error {
@@ -44,11 +47,21 @@ func try(ctx context.Context, tx *sql.Tx, do func() error) error {
 
 // InSnapshot implements app.Database.
 func (d Database) InSnapshot(ctx context.Context, do func(tx app.Tx) error) error {
-	tx, err := d.DB.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	return d.undone(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, do)
+}
+
+// InScratch implements app.Scratch.
+func (d Database) InScratch(ctx context.Context, do func(tx app.Tx) error) error {
+	return d.undone(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead}, do)
+}
+
+// undone runs do in a transaction that is never committed.
+func (d Database) undone(ctx context.Context, options *sql.TxOptions, do func(tx app.Tx) error) error {
+	tx, err := d.DB.BeginTx(ctx, options)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // it changed nothing
+	defer func() { _ = tx.Rollback() }() // nothing of it is to stay
 	return translate(do(tx))
 }
 

@@ -18,6 +18,7 @@ const (
 	codeLockNotAvailable = "55P03"
 	codeDeadlock         = "40P01"
 	codeDiskFull         = "53100"
+	codeUndefinedTable   = "42P01"
 )
 
 func hasCode(err error, codes ...string) bool {

@@ -2,74 +2,186 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/lib/pq"
+
 	"relay/app"
+	"relay/projections"
 )
 
-// previewProfilesSQL counts what differs between two generations of profiles.
-const previewProfilesSQL = `WITH served AS MATERIALIZED (
-    SELECT c.distinct_id, e.channel, v.value FROM <channels served> c, jsonb_each(c.channels) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
-), rebuilt AS MATERIALIZED (
-    SELECT c.distinct_id, e.channel, v.value FROM <channels rebuilt> c, jsonb_each(c.channels) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
-), people AS MATERIALIZED (
-    SELECT a.distinct_id IS NULL AS added, b.distinct_id IS NULL AS removed, a.properties IS DISTINCT FROM b.properties AS properties,
-           fa.preferred_language IS DISTINCT FROM fb.preferred_language AS language, fa.locale IS DISTINCT FROM fb.locale AS locale,
-           fa.timezone IS DISTINCT FROM fb.timezone AS timezone, ca.channels IS DISTINCT FROM cb.channels AS channels
-    FROM <profiles served> a FULL JOIN <profiles rebuilt> b ON b.distinct_id = a.distinct_id
-    LEFT JOIN <preferences served> fa ON fa.distinct_id = coalesce(a.distinct_id, b.distinct_id)
-    LEFT JOIN <preferences rebuilt> fb ON fb.distinct_id = coalesce(a.distinct_id, b.distinct_id)
-    LEFT JOIN <channels served> ca ON ca.distinct_id = coalesce(a.distinct_id, b.distinct_id)
-    LEFT JOIN <channels rebuilt> cb ON cb.distinct_id = coalesce(a.distinct_id, b.distinct_id)
-)
-SELECT what, n FROM (
-    SELECT 1 AS place, 'people changed' AS what, count(*) FILTER (WHERE added OR removed OR properties OR language OR locale OR timezone OR channels) AS n FROM people
-    UNION ALL SELECT 2, 'languages changed', count(*) FILTER (WHERE language) FROM people
-    UNION ALL SELECT 3, 'locales changed', count(*) FILTER (WHERE locale) FROM people
-    UNION ALL SELECT 4, 'time zones changed', count(*) FILTER (WHERE timezone) FROM people
-    UNION ALL SELECT 5, 'channel ' || channel || ': values added', count(*) FROM (SELECT * FROM rebuilt EXCEPT SELECT * FROM served) x GROUP BY channel
-    UNION ALL SELECT 6, 'channel ' || channel || ': values removed', count(*) FROM (SELECT * FROM served EXCEPT SELECT * FROM rebuilt) x GROUP BY channel
-) counts ORDER BY place, what`
+// Preview implements app.Tables. Of all rows only the names are joined; of the
+// rest, the rows that the checksums do not rule out.
+func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Count, []app.Difference, error) {
+	p, err := pairOf(ctx, tx, eventsTable, served, rebuilt)
+	if err != nil {
+		return nil, nil, err
+	}
+	names, rest := p, p
+	names.fields = []field{{name: "event_name"}}
+	rest.fields = slices.DeleteFunc(slices.Clone(p.fields), func(f field) bool { return f.name == "event_name" })
+	renamed, err := names.differences(ctx, tx, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := rest.prune(ctx, tx); err != nil {
+		return nil, nil, err
+	}
+	changed, err := rest.differences(ctx, tx, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	moved, err := movedEvents(ctx, tx, served, rebuilt, limit)
+	return []app.Count{
+		{What: "events renamed", Count: renamed.changed()},
+		{What: "events added", Count: renamed.added},
+		{What: "events removed", Count: renamed.removed},
+		{What: "events of another person", Count: moved.changed()},
+		{What: "events changed in other ways", Count: changed.changed()},
+	}, alternate(limit, renamed.rows, moved.rows, changed.rows), err
+}
 
-// previewEventsSQL counts what differs between two generations of events.
-const previewEventsSQL = `WITH both_sides AS (
-    SELECT a.message_key IS NULL AS added, b.message_key IS NULL AS removed, a.event_name AS before, b.event_name AS after
-    FROM relay_store.events_g%[1]d a FULL JOIN relay_store.events_g%[2]d b ON b.message_key = a.message_key
+// Whom people see events belong to, where mappings join no ids and where they do.
+const (
+	eventsOfUsers  = `(SELECT message_key, message_id, distinct_id FROM relay_store.events_g%[1]d)`
+	eventsOfPeople = `(
+    SELECT e.message_key, e.message_id, CASE WHEN e.distinct_id IS NULL THEN c.distinct_id ELSE coalesce(a.distinct_id, e.distinct_id) END AS distinct_id
+    FROM relay_store.events_g%[1]d e LEFT JOIN relay_store.aliases_g%[1]d a ON a.id = e.distinct_id
+    LEFT JOIN relay_store.claims_g%[1]d c ON e.distinct_id IS NULL AND c.id = e.anonymous_id)`
 )
-SELECT what, n FROM (
-    SELECT 1 AS place, 'events renamed' AS what, count(*) FILTER (WHERE NOT added AND NOT removed AND before <> after) AS n FROM both_sides
-    UNION ALL SELECT 2, 'events added', count(*) FILTER (WHERE added) FROM both_sides
-    UNION ALL SELECT 3, 'events removed', count(*) FILTER (WHERE removed) FROM both_sides
-) counts ORDER BY place`
 
-// Preview implements app.Tables.
-func (Profiles) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64) ([]app.Count, error) {
-	query := previewProfilesSQL
-	for side, generation := range map[string]int64{"served": served, "rebuilt": rebuilt} {
+// movedEvents finds the events that belong to another person, or to one at all:
+// none where neither of the generations joins ids.
+func movedEvents(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) (differences, error) {
+	p := pair{keyed: eventsTable, fields: []field{{name: "distinct_id"}}, except: []string{"message_key", "message_id"}}
+	either := false
+	for side, generation := range map[*string]int64{&p.served: served, &p.rebuilt: rebuilt} {
 		joins, err := joinsIDs(ctx, tx, generation)
 		if err != nil {
-			return nil, err
+			return differences{}, err
 		}
-		for _, part := range profileParts {
-			query = strings.ReplaceAll(query, "<"+part.table+" "+side+">", fmt.Sprintf(shownStates(part.table, joins), generation))
+		events := eventsOfUsers
+		if joins {
+			events, either = eventsOfPeople, true
+		}
+		*side = fmt.Sprintf(events, generation)
+	}
+	if !either {
+		return differences{}, nil
+	}
+	return p.differences(ctx, tx, limit)
+}
+
+// changed is how many rows are on both sides and not the same.
+func (d differences) changed() int64 { return d.total - d.added - d.removed }
+
+// alternate returns up to limit of the rows, of each list in turn, none twice.
+func alternate(limit int, lists ...[]app.Difference) (out []app.Difference) {
+	for i := range limit {
+		for _, list := range lists {
+			if i < len(list) && len(out) < limit && !slices.Contains(out, list[i]) {
+				out = append(out, list[i])
+			}
 		}
 	}
-	return counts(ctx, tx, query)
+	return out
 }
 
 // Preview implements app.Tables.
-func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64) ([]app.Count, error) {
-	return counts(ctx, tx, fmt.Sprintf(previewEventsSQL, served, rebuilt))
+func (p Profiles) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Count, []app.Difference, error) {
+	var counted []app.Count
+	var examples []app.Difference
+	var people []string // queries for those of whom a part changes
+	for _, part := range profileParts {
+		if !p.has(part.part) {
+			continue
+		}
+		rows, err := shownPair(ctx, tx, part, served, rebuilt, "stamps", "distinct_id") // nobody sees the one, the other is the key
+		if err == nil {
+			err = rows.prune(ctx, tx)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		found, err := rows.differences(ctx, tx, limit)
+		if err != nil {
+			return nil, nil, err
+		}
+		changes, err := countChanges(ctx, tx, part.part, rows)
+		if err != nil {
+			return nil, nil, err
+		}
+		counted, examples = append(counted, changes...), append(examples, found.rows...)
+		people = append(people, rows.differing(""))
+	}
+	changed, err := counts(ctx, tx, `SELECT 'people changed', count(DISTINCT key) FROM (`+strings.Join(people, "\nUNION ALL ")+`) people`)
+	return append(changed, counted...), joinPeople(examples, limit), err
 }
+
+// joinPeople makes of the rows of several tables one a person, and returns the
+// first of them. They are complete where each table's first rows are given.
+func joinPeople(rows []app.Difference, limit int) (people []app.Difference) {
+	slices.SortStableFunc(rows, func(a, b app.Difference) int { return strings.Compare(a.Key, b.Key) })
+	for _, row := range rows {
+		last := len(people) - 1
+		if last >= 0 && people[last].Key == row.Key {
+			people[last].Served, people[last].Rebuilt = joinJSON(people[last].Served, row.Served), joinJSON(people[last].Rebuilt, row.Rebuilt)
+		} else if len(people) < limit {
+			row.Table = projections.Profiles
+			people = append(people, row)
+		}
+	}
+	return people
+}
+
+// joinJSON makes one object of two with other members, either of which may be
+// missing.
+func joinJSON(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return strings.TrimSuffix(a, "}") + "," + strings.TrimPrefix(b, "{")
+}
+
+// countChanges counts what changes of one part of the profiles.
+func countChanges(ctx context.Context, tx app.Tx, part string, rows pair) ([]app.Count, error) {
+	var more string
+	var what []string
+	switch part {
+	case projections.PartProperties:
+		what = []string{
+			`SELECT 'people added', count(*) FILTER (WHERE added) FROM d`,
+			`SELECT 'people removed', count(*) FILTER (WHERE removed) FROM d`,
+		}
+	case projections.PartPreferences:
+		for _, setting := range [][2]string{{"preferred_language", "languages"}, {"locale", "locales"}, {"timezone", "time zones"}} {
+			more += fmt.Sprintf(`, a.%[1]s AS %[1]s_before, b.%[1]s AS %[1]s_after`, setting[0])
+			what = append(what,
+				fmt.Sprintf(`SELECT '%[2]s set', count(*) FROM d WHERE %[1]s_after <> coalesce(%[1]s_before, '')`, setting[0], setting[1]),
+				fmt.Sprintf(`SELECT '%[2]s removed', count(*) FROM d WHERE %[1]s_after IS NULL AND %[1]s_before IS NOT NULL`, setting[0], setting[1]))
+		}
+	case projections.PartChannels:
+		more = `, a.channels AS before, b.channels AS after`
+		what = []string{fmt.Sprintf(channelsSQL, "added", "after", "before"), fmt.Sprintf(channelsSQL, "removed", "before", "after")}
+	}
+	return counts(ctx, tx, "WITH d AS MATERIALIZED ("+rows.differing(more)+")\n"+strings.Join(what, "\nUNION ALL "))
+}
+
+// channelsSQL counts, by channel, the values that one side has and the other
+// has not.
+const channelsSQL = `(SELECT 'channel ' || e.channel || ': values %[1]s', count(*)
+FROM d, jsonb_each(d.%[2]s) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
+WHERE NOT coalesce(d.%[3]s -> e.channel ? v.value, false) GROUP BY e.channel ORDER BY 1)`
 
 // IssuesByCode implements app.Generations.
-func (Generations) IssuesByCode(ctx context.Context, tx app.Tx, id int64) ([]app.Count, error) {
-	return counts(ctx, tx, `SELECT code, sum(count)::bigint FROM relay_store.issues WHERE generation = $1 GROUP BY code ORDER BY 2 DESC, 1`, id)
+func (Generations) IssuesByCode(ctx context.Context, tx app.Tx, id int64, codes []string) ([]app.Count, error) {
+	return counts(ctx, tx, `SELECT code, sum(count)::bigint FROM relay_store.issues
+WHERE generation = $1 AND ($2::text[] IS NULL OR code = ANY ($2)) GROUP BY code ORDER BY 2 DESC, 1`, id, pq.Array(codes))
 }
 
-func counts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]app.Count, error) {
+func counts(ctx context.Context, tx app.Tx, query string, args ...any) ([]app.Count, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("count what would change: %w", err)

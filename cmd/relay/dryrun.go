@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
 	"relay/app"
@@ -8,11 +12,25 @@ import (
 
 func dryRun(c *cli.Context, s *system, from app.From, chosen []app.Projection) error {
 	progress := newProgressView(c)
-	preview, err := s.reprojector(progress.report).DryRun(c.Context, from, chosen)
+	preview, err := dryRunner(c, s, progress)(c.Context, from, chosen)
 	progress.finish()
 	if err != nil {
 		return err
 	}
+	return printPreview(c, preview)
+}
+
+// dryRunner is a dry run on all that there is, or on a sample.
+func dryRunner(c *cli.Context, s *system, progress *progressView) func(context.Context, app.From, []app.Projection) (app.Preview, error) {
+	if !c.IsSet("sample") {
+		return s.reprojector(progress.report).DryRun
+	}
+	return func(ctx context.Context, from app.From, chosen []app.Projection) (app.Preview, error) {
+		return s.sampler(progress.report).DryRun(ctx, from, c.Int("sample"), chosen)
+	}
+}
+
+func printPreview(c *cli.Context, preview app.Preview) error {
 	if c.Bool("json") {
 		return printJSON(c, preview)
 	}
@@ -25,19 +43,28 @@ func dryRun(c *cli.Context, s *system, from app.From, chosen []app.Projection) e
 
 func printChanges(c *cli.Context, p app.PreviewChanges) {
 	if !p.Rebuild {
-		printText(c, "%s: its rows stay as they are", p.Projection)
+		printText(c, "\n%s: its rows stay as they are", p.Projection)
 		return
 	}
-	printText(c, "%s:", p.Projection)
+	printText(c, "\n%s%s: %s", p.Projection, basisText(p.BasedOn), strings.Join(p.Parts, ", "))
+	var rows []table.Row
 	for _, count := range p.Counts {
-		printText(c, "  %s: %d", count.What, count.Count)
+		rows = append(rows, table.Row{count.What, count.Count})
 	}
-	for _, issue := range p.Issues {
-		printText(c, "  ignored, %s: %d", issue.What, issue.Count)
+	printTable(c, table.Row{"what would change", "rows"}, rows)
+	printIgnored(c, p.Issues)
+	printExamples(c, p.Examples)
+}
+
+func printIgnored(c *cli.Context, issues []app.IssueChange) {
+	if len(issues) == 0 {
+		return
 	}
-	for _, d := range p.Examples {
-		printText(c, "  %s %s\n    before: %s\n    after:  %s", d.Table, d.Key, orMissing(d.Served), orMissing(d.Rebuilt))
+	var rows []table.Row
+	for _, issue := range issues {
+		rows = append(rows, table.Row{issue.Code, issue.Before, issue.After})
 	}
+	printTable(c, table.Row{"what is ignored", "now", "then"}, rows)
 }
 
 func cancelReprojection(c *cli.Context, s *system) error {

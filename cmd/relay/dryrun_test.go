@@ -29,14 +29,17 @@ func TestDryRun(t *testing.T) {
 	}
 	counts := map[string]int64{}
 	for _, p := range preview.Projections {
-		for _, c := range append(p.Counts, p.Issues...) {
+		for _, c := range p.Counts {
 			counts[c.What] = c.Count
+		}
+		for _, i := range p.Issues {
+			counts[i.Code+" now"], counts[i.Code+" then"] = i.Before, i.After
 		}
 		if len(p.Examples) == 0 {
 			t.Errorf("no examples of %s", p.Projection)
 		}
 	}
-	for what, want := range map[string]int64{"people changed": 1, "languages changed": 1, "channel slack_email: values added": 1, "events renamed": 1, "events added": 0, "bad_language": 1} {
+	for what, want := range map[string]int64{"people changed": 1, "languages set": 1, "channel slack_email: values added": 1, "events renamed": 1, "events added": 0, "bad_language now": 0, "bad_language then": 1} {
 		if counts[what] != want {
 			t.Errorf("%s: %d, want %d; all: %v", what, counts[what], want, counts)
 		}

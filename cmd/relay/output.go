@@ -26,7 +26,18 @@ func printJSON(c *cli.Context, value any) error {
 
 // printTable prints rows under a header.
 func printTable(c *cli.Context, header table.Row, rows []table.Row) {
+	printTableWithin(c, 0, header, rows)
+}
+
+// printTableWithin wraps what is wider than so many characters in any column; 0:
+// nothing.
+func printTableWithin(c *cli.Context, width int, header table.Row, rows []table.Row) {
 	t := table.NewWriter()
+	var columns []table.ColumnConfig
+	for i := range header {
+		columns = append(columns, table.ColumnConfig{Number: i + 1, WidthMax: width})
+	}
+	t.SetColumnConfigs(columns)
 	t.SetOutputMirror(c.App.Writer)
 	t.SetStyle(table.StyleLight)
 	t.Style().Options.SeparateRows = false

@@ -128,7 +128,7 @@ func rejectedRetry(c *cli.Context, s *system) (err error) {
 	if err != nil {
 		return err
 	}
-	retry := &app.Retry{Store: postgres.Rejected{DB: s.db}, Log: appender, Now: time.Now, Suppressed: suppressed}
+	retry := &app.Retry{Suppressed: suppressed, Store: postgres.Rejected{DB: s.db}, Log: appender, Now: time.Now}
 	ids, err := rejectedIDs(c, retry)
 	if err != nil {
 		return err

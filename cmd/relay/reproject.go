@@ -22,6 +22,7 @@ func reprojectCommand() *cli.Command {
 			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"},
 			&cli.BoolFlag{Name: "plan", Usage: "print what would be rebuilt, and why, and do nothing"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "build aside, tell what would change, and change nothing"},
+			&cli.IntFlag{Name: "sample", Usage: "with --dry-run: look at about that many people at random, at once and whatever runs"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with one that was interrupted"},
 			&cli.BoolFlag{Name: "cancel", Usage: "end the one that runs, or was interrupted, and remove what it built"},
 			&cli.BoolFlag{Name: "undo", Usage: "go back to what was served before the last one, brought up to date"},
@@ -75,10 +76,12 @@ func checkModes(c *cli.Context) error {
 		return usageError{errors.New("--plan and --dry-run do not go together")}
 	case (c.Bool("plan") || c.Bool("dry-run")) && !c.IsSet("from"):
 		return usageError{errors.New("--plan and --dry-run go with --from")}
+	case c.IsSet("sample") && !c.Bool("dry-run"):
+		return usageError{errors.New("--sample goes with --dry-run")}
 	case c.Int("max-load") < 1 || c.Int("max-load") > 100:
 		return usageError{fmt.Errorf("--max-load %d: a percentage from 1 to 100 is wanted", c.Int("max-load"))}
 	}
-	return nil
+	return checkSample(c)
 }
 
 func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projection) error {

@@ -121,11 +121,11 @@ func (s *server) run(firstKey string) error {
 	}
 	wg.Go(func() { s.ring.Run(background) })
 	wg.Go(func() { s.requests.Run(background) })
+	wg.Go(func() { s.retention().Run(background) })
 	wg.Go(func() { s.suppressed.Run(background) })
 	if s.c.Bool("erase-on-delete") {
 		wg.Go(func() { s.deleteFollower().Run(background) })
 	}
-	wg.Go(func() { s.retention().Run(background) })
 	wg.Go(func() {
 		if err := s.projector(s.metrics.Projected, s.metrics.ProjectionFailed).Run(background, s.projections); err != nil {
 			failed <- err

@@ -36,9 +36,13 @@ func TestServeReprojects(t *testing.T) {
 	if servedRows(t, db) == before {
 		t.Error("it changed nothing")
 	}
-	if status, body := server.ask("POST", "/api/reprojections/undo", "", nil); status != 200 || !strings.Contains(body, `"undoes":1`) {
-		t.Fatalf("undo: %d, %s", status, body)
-	}
+	waitFor(t, "the undoing to be taken, which waits for the run's tidying up", func() bool {
+		status, body := server.ask("POST", "/api/reprojections/undo", "", nil)
+		if status != 409 && (status != 200 || !strings.Contains(body, `"undoes":1`)) {
+			t.Fatalf("undo: %d, %s", status, body)
+		}
+		return status == 200
+	})
 	ended("done", "2")
 	if got := servedRows(t, db); got != before {
 		t.Errorf("undone: %s, want %s", got, before)
@@ -62,6 +66,10 @@ func TestServeReprojects(t *testing.T) {
 		{"/api/reprojections", `{"from":"beginning"}`, map[string]string{"Origin": "https://elsewhere.example"}, 403, "cross-origin"},
 		{"/api/reprojections", `{"from":"beginning"}`, map[string]string{"Host": "elsewhere.example"}, 403, "loopback"},
 	} {
+		waitFor(t, "the last run's tidying up", func() bool {
+			status, body := server.ask("POST", "/api/reprojections/resume", "", nil)
+			return status == 409 && strings.Contains(body, "no re-projection to resume")
+		})
 		if status, body := server.ask("POST", c.path, c.body, c.headers); status != c.status || !strings.Contains(body, c.says) {
 			t.Errorf("%s %s %v: %d, %s", c.path, c.body, c.headers, status, body)
 		}

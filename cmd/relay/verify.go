@@ -1,16 +1,25 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+
 	"github.com/urfave/cli/v2"
 
+	"relay/adapters/postgres"
 	"relay/app"
 )
 
 func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "rebuild aside and compare, row by row, with what is being served",
+		Description: "Ends with status 1 and shows the differences if there are any. With --person or --sample\nonly some people's calls are folded, in memory: a look at a part, at any size of the log and\nwhatever runs.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"}, memoryFlag, jsonFlag,
+			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"},
+			&cli.StringFlag{Name: "person", Usage: "look at the rows of one person, by distinct_id"},
+			&cli.IntFlag{Name: "sample", Usage: "look at about that many people at random, and at the events of stretches of the log with calls of as many"},
+			memoryFlag, jsonFlag,
 		},
 		Action: with(verify),
 	}
@@ -21,12 +30,17 @@ func verify(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
+	if c.IsSet("person") && c.IsSet("sample") {
+		return usageError{errors.New("--person and --sample do not go together")}
+	}
+	if err := checkSample(c); err != nil {
+		return err
+	}
 	if err := s.limit(c); err != nil {
 		return err
 	}
 	progress := newProgressView(c)
-	verifier := app.Verifier{Reprojector: s.reprojector(progress.report)}
-	results, err := verifier.Verify(c.Context, chosen)
+	results, err := verifier(c, s, progress)(c.Context, chosen)
 	progress.finish()
 	if err != nil {
 		return err
@@ -44,17 +58,66 @@ func verify(c *cli.Context, s *system) error {
 	return err
 }
 
+// verifier verifies all that there is, one person, or a sample.
+func verifier(c *cli.Context, s *system, progress *progressView) func(context.Context, []app.Projection) ([]app.Verified, error) {
+	switch {
+	case c.IsSet("person"):
+		return func(ctx context.Context, chosen []app.Projection) ([]app.Verified, error) {
+			return s.sampler(progress.report).VerifyPerson(ctx, c.String("person"), chosen)
+		}
+	case c.IsSet("sample"):
+		return func(ctx context.Context, chosen []app.Projection) ([]app.Verified, error) {
+			return s.sampler(progress.report).VerifySample(ctx, c.Int("sample"), chosen)
+		}
+	}
+	return (&app.Verifier{Reprojector: s.reprojector(progress.report)}).Verify
+}
+
+func (s *system) sampler(report func(app.Progress)) *app.Sampler {
+	return &app.Sampler{
+		Reprojector: s.reprojector(report), Scratch: s.database, Search: s.reader,
+		People: postgres.NewProfiles(s.db), Messages: postgres.Events{DB: s.db},
+	}
+}
+
+// checkSample refuses samples of no size, and of one that memory may not hold.
+func checkSample(c *cli.Context) error {
+	if n := c.Int("sample"); c.IsSet("sample") && (n < 1 || n > app.MaxSample) {
+		return usageError{fmt.Errorf("--sample %d: a number of people from 1 to %d is wanted; leave it out to look at everybody", n, app.MaxSample)}
+	}
+	return nil
+}
+
 func printVerified(c *cli.Context, results []app.Verified) {
 	for _, r := range results {
-		if r.Differences == 0 {
-			printText(c, "%s: the same as a replay of the log up to offset %d", r.Projection, r.UpTo)
+		if r.Differences == 0 && r.BasedOn != nil && r.BasedOn.Calls == 0 {
+			printText(c, "%s, nothing to compare: no calls up to log offset %d, and no rows", r.Projection, r.UpTo)
 			continue
 		}
-		printText(c, "%s: %d differences from a replay of the log up to offset %d", r.Projection, r.Differences, r.UpTo)
+		if r.Differences == 0 {
+			printText(c, "%s%s: the same as a replay of the log up to offset %d", r.Projection, basisText(r.BasedOn), r.UpTo)
+			continue
+		}
+		printText(c, "%s%s: %d differences from a replay of the log up to offset %d", r.Projection, basisText(r.BasedOn), r.Differences, r.UpTo)
 		for _, d := range r.Examples {
 			printText(c, "  %s %s\n    served:  %s\n    rebuilt: %s", d.Table, d.Key, orMissing(d.Served), orMissing(d.Rebuilt))
 		}
 	}
+}
+
+// basisText says what a look at a part was based on.
+func basisText(b *app.Basis) string {
+	if b == nil {
+		return ""
+	}
+	return fmt.Sprintf(", %s in %s", number(b.People, "person", "people"), number(int(b.Calls), "call", "calls"))
+}
+
+func number(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 func orMissing(row string) string {

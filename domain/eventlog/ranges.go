@@ -26,3 +26,18 @@ func (r Range) appendPieces(list []Range, size Offset) []Range {
 	}
 	return list
 }
+
+// Join returns what the ranges hold together, in order and in as few as it
+// takes.
+func Join(ranges []Range) (out []Range) {
+	ranges = slices.Clone(ranges)
+	slices.SortFunc(ranges, func(a, b Range) int { return cmp.Compare(a.After, b.After) })
+	for _, r := range ranges {
+		if last := len(out) - 1; last >= 0 && r.After <= out[last].UpTo {
+			out[last].UpTo = max(out[last].UpTo, r.UpTo)
+		} else if !r.Empty() {
+			out = append(out, r)
+		}
+	}
+	return out
+}

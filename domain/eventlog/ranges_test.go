@@ -44,3 +44,27 @@ func count(ranges []Range, held func(Range) bool) (n int) {
 	}
 	return n
 }
+
+// TestJoin: the same offsets are held, by ranges that do not touch.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var ranges []Range
+		for range rapid.IntRange(0, 6).Draw(t, "ranges") {
+			after := Offset(rapid.Int64Range(0, 40).Draw(t, "after"))
+			ranges = append(ranges, Range{After: after, UpTo: after + Offset(rapid.Int64Range(-2, 12).Draw(t, "length"))})
+		}
+		joined := Join(ranges)
+		for o := Offset(1); o <= 60; o++ {
+			held := func(r Range) bool { return r.After < o && o <= r.UpTo }
+			if slices.ContainsFunc(joined, held) != slices.ContainsFunc(ranges, held) {
+				t.Fatalf("offset %d: %v of %v", o, joined, ranges)
+			}
+		}
+		for i, r := range joined {
+			if r.Empty() || i > 0 && r.After <= joined[i-1].UpTo {
+				t.Fatalf("%v of %v", joined, ranges)
+			}
+		}
+	})
+}

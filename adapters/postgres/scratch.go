@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/lib/pq"
+
+	"relay/app"
+	"relay/projections"
+)
+
+// Scratch implements app.Generations.
+func (Generations) Scratch(ctx context.Context, tx app.Tx) (id int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT nextval(pg_get_serial_sequence('relay_store.generations', 'id'))`).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("draw the number of a scratch generation: %w", err)
+	}
+	return id, nil
+}
+
+// Write implements app.Tables.
+func (p Profiles) Write(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
+	loader := profilesLoader{tables: p, generation: generation}
+	states := newPartials(fold.(*projections.ProfilesFold).People)
+	for _, bucket := range states.of {
+		list, err := appendPartials(nil, bucket, 0, 1)
+		if err != nil {
+			return err
+		}
+		if err := loader.write(ctx, tx, list, projections.Issues{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Write implements app.Tables.
+func (Events) Write(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
+	loader := eventsLoader{generation: generation}
+	var keys []messageKey // which nobody needs
+	return loader.write(ctx, tx, fold.(*projections.EventsFold), &keys)
+}
+
+// Copy implements app.Tables. People's rows have no place in the log and no
+// message id.
+func (p Profiles) Copy(ctx context.Context, tx app.Tx, from, to int64, which app.Which) error {
+	for _, part := range profileParts {
+		if !p.has(part.part) {
+			continue
+		}
+		if err := copyRows(ctx, tx, part.keyed(p.set), from, to, `r.distinct_id = ANY ($1)`, pq.Array(which.People)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Copy implements app.Tables.
+//
+// Plans: the index on message_key; the one on distinct_id, or on log_offset.
+func (Events) Copy(ctx context.Context, tx app.Tx, from, to int64, which app.Which) error {
+	keys := newColumn(oidUUID)
+	for _, message := range which.Messages {
+		key := keyOf(message)
+		keys.bytes(key[:])
+	}
+	if err := copyRows(ctx, tx, eventsTable, from, to, `r.message_key = ANY ($1::uuid[])`, keys); err != nil {
+		return err
+	}
+	for _, r := range which.Ranges {
+		err := copyRows(ctx, tx, eventsTable, from, to, `r.log_offset > $2 AND r.log_offset <= $3 AND ($4::text[] IS NULL OR r.distinct_id = ANY ($4))
+AND NOT r.message_key = ANY ($1::uuid[])`, keys, int64(r.After), int64(r.UpTo), pq.Array(which.People))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyRows copies the rows r of a table that meet the condition.
+func copyRows(ctx context.Context, tx app.Tx, t keyed, from, to int64, condition string, args ...any) error {
+	fields, err := fieldsOf(ctx, tx, tableOf(t.name, to))
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = pq.QuoteIdentifier(f.name)
+	}
+	list := strings.Join(names, ", ")
+	_, err = tx.ExecContext(ctx, fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s FROM %s r WHERE %s`,
+		tableOf(t.name, to), list, list, tableOf(t.name, from), condition), args...)
+	if err != nil {
+		return fmt.Errorf("copy rows of %s: %w", t.name, replaced(err))
+	}
+	return nil
+}
+
+// replaced tells of a served generation's table that is not there any more.
+func replaced(err error) error {
+	if hasCode(err, codeUndefinedTable) {
+		return fmt.Errorf("%w: %w", app.ErrReplaced, err)
+	}
+	return err
+}

@@ -1,0 +1,71 @@
+package segment
+
+import "bytes"
+
+// MayBeOf tells whether the body may hold a call whose userId is one that wanted
+// accepts: it is a search that costs a fraction of Parse, and it may take a
+// body for more than it is, but never passes over one that holds such a call.
+func MayBeOf(body []byte, wanted func(userID []byte) bool) bool {
+	for at := 0; ; {
+		i := bytes.Index(body[at:], keyEnd)
+		if i < 0 {
+			return hidesUserID(body)
+		}
+		before := body[:at+i]
+		at += i + len(keyEnd)
+		if !bytes.HasSuffix(before, keyStart) {
+			continue
+		}
+		if id, hidden := idAfterKey(body[at:]); hidden || id != nil && wanted(id) {
+			return true
+		}
+	}
+}
+
+// The key userId in two parts: searching begins with the first byte, and quotes
+// are everywhere.
+var (
+	keyStart = []byte(`"user`)
+	keyEnd   = []byte(`Id"`)
+	escaped  = []byte(`\u00`)
+)
+
+// hidesUserID tells whether escapes may spell the key userId: each of its
+// letters would be one of \u0049, \u0064, \u0065, \u0072, \u0073 and \u0075.
+func hidesUserID(body []byte) bool {
+	for {
+		i := bytes.Index(body, escaped)
+		if i < 0 {
+			return false
+		}
+		if body = body[i+len(escaped):]; len(body) > 0 && (body[0] == '4' || body[0] == '6' || body[0] == '7') {
+			return true
+		}
+	}
+}
+
+// idAfterKey returns the id that follows a key, nil for none; hidden tells that
+// it is written with escapes.
+func idAfterKey(rest []byte) (id []byte, hidden bool) {
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	if len(rest) == 0 || rest[0] != ':' {
+		return nil, false // no key
+	}
+	rest = bytes.TrimLeft(rest[1:], " \t\r\n")
+	if len(rest) == 0 {
+		return nil, false
+	}
+	if rest[0] != '"' {
+		end := bytes.IndexAny(rest, ",}] \t\r\n")
+		if end < 0 {
+			end = len(rest)
+		}
+		return rest[:end], false // a number, or what is no id
+	}
+	end := bytes.IndexByte(rest[1:], '"')
+	if end < 0 {
+		return nil, false
+	}
+	id = rest[1 : 1+end]
+	return id, bytes.IndexByte(id, '\\') >= 0
+}
