@@ -299,6 +299,9 @@ func TestForgetRefusesJoinedIDs(t *testing.T) {
 	if _, errOut, status := relay.run("forget", "milton-77"); status != 1 || !strings.Contains(errOut, "identity: join is not supported yet") {
 		t.Errorf("forget: status %d, %s", status, errOut)
 	}
+	if _, _, status := relay.run("forget", "--suppress", "milton-77"); status != 1 || text(t, db, `SELECT count(*) FROM relay_store.suppressed`) != "0" {
+		t.Errorf("forget --suppress: status %d, or the person is suppressed all the same", status)
+	}
 	waitFor(t, "relay serve to say that the delete call waits", func() bool {
 		return strings.Contains(server.stderr.String(), "delete calls could not be honoured and will be tried again")
 	})
