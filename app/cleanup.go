@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ErrDiskFull: the database has no space left for what is to be written.
+// ErrDiskFull means that the database has no space left for what is to be written.
 var ErrDiskFull = errors.New("the database's disk is full")
 
 // CleanUp removes what dead processes left, what could be resumed too. The

@@ -15,7 +15,7 @@ import (
 	"relay/domain/segment"
 )
 
-// ErrMoved: another process honoured the delete calls meanwhile.
+// ErrMoved is returned where another process honoured the delete calls meanwhile.
 var ErrMoved = errors.New("another process did it")
 
 // Deletions keeps how far the log's delete calls were honoured.

@@ -89,7 +89,7 @@ func (r *run) startDry(ctx context.Context, from From, chosen []Projection) (pla
 			}
 			r.chosen = append(r.chosen, p.Only(plan.Projections[i].Parts))
 			r.head = min(r.head, served.Checkpoint)
-			r.progress.total.Add(plan.Projections[i].Rows)
+			r.progress.expect(plan.Projections[i].Rows)
 		}
 		return r.createGenerations(ctx, tx)
 	})

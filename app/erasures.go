@@ -13,10 +13,10 @@ import (
 
 // LogEraser finds and rewrites payloads. The log is append-only but for it.
 type LogEraser interface {
-	// Search returns, in order, the offsets of the range's payloads that may name
-	// any of the ids, of persons or messages. It may return others too, and leaves
-	// out none.
-	Search(ctx context.Context, tx Tx, r eventlog.Range, ids []string) ([]eventlog.Offset, error)
+	// Search returns, in order, the offsets of the range's payloads with any of the
+	// kinds that may name any of the ids, of persons or messages. It may return
+	// others too, and leaves out none.
+	Search(ctx context.Context, tx Tx, r eventlog.Range, kinds segment.Kinds, ids []string) ([]eventlog.Offset, error)
 	// Rewrite replaces an entry's payload, kinds and erased calls.
 	Rewrite(ctx context.Context, tx Tx, e *eventlog.Entry) error
 }
@@ -52,18 +52,18 @@ const (
 // allKinds are those of all payloads.
 const allKinds = segment.Identify | segment.Track | segment.Page | segment.Screen | segment.Group | segment.Alias | segment.Delete | segment.Unusable
 
-// readNaming calls each for the range's entries that may name any of the ids,
-// and for others.
-func readNaming(ctx context.Context, tx Tx, log LogReader, eraser LogEraser, r eventlog.Range, ids []string, each func(*eventlog.Entry) error) error {
+// readNaming calls each for the range's entries with any of the kinds that may
+// name any of the ids, and for others.
+func readNaming(ctx context.Context, tx Tx, log LogReader, eraser LogEraser, r eventlog.Range, kinds segment.Kinds, ids []string, each func(*eventlog.Entry) error) error {
 	for _, step := range r.Without(nil, searchStep) {
-		found, err := eraser.Search(ctx, tx, step, ids)
+		found, err := eraser.Search(ctx, tx, step, kinds, ids)
 		if err != nil {
 			return err
 		}
 		if len(found) > maxSingleReads {
-			err = log.Read(ctx, tx, eventlog.Range{After: found[0] - 1, UpTo: found[len(found)-1]}, allKinds, each)
+			err = log.Read(ctx, tx, eventlog.Range{After: found[0] - 1, UpTo: found[len(found)-1]}, kinds, each)
 		} else {
-			err = readEach(ctx, tx, log, found, allKinds, each)
+			err = readEach(ctx, tx, log, found, kinds, each)
 		}
 		if err != nil {
 			return err

@@ -62,7 +62,7 @@ func (x *Exporter) calls(ctx context.Context, tx Tx, id string, write func([]byt
 		return err
 	}
 	s := newSearch(nil, []Person{{ID: id}})
-	return readNaming(ctx, tx, x.Log, x.Eraser, eventlog.Range{UpTo: head}, s.ids, func(e *eventlog.Entry) (failed error) {
+	return readNaming(ctx, tx, x.Log, x.Eraser, eventlog.Range{UpTo: head}, allKinds, s.ids, func(e *eventlog.Entry) (failed error) {
 		_, _, err := s.parser.Select(e.Payload, segment.KindOfRoute(e.Route), e.Erased, func(part *segment.Part) bool {
 			if failed == nil && s.isTheirs(idsOf(part)) {
 				failed = writeCall(e, part, write)

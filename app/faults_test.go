@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"relay/adapters/eventlog"
+	"relay/adapters/postgres"
 	"relay/app"
 	domain "relay/domain/eventlog"
 	"relay/domain/mapping"
@@ -143,5 +144,33 @@ func TestMappingAppliedMeanwhile(t *testing.T) {
 			t.Errorf("applied while %s, undone: %s, want %s", phase, got, want)
 		}
 		w.verify(t)
+	}
+}
+
+// TestProgressIsOnRecord: what a run tells while it runs stands in
+// relay.reprojections at once.
+func TestProgressIsOnRecord(t *testing.T) {
+	t.Parallel()
+	w := filled(t)
+	from, err := app.ParseFrom("beginning", eventlog.Reader{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := w.reprojector().Run(t.Context(), from, w.all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.exec(t, `UPDATE relay_store.reprojections SET status = 'running'`)
+	told := app.Progress{
+		ID: done.ID, Phase: app.PhaseLoading, Done: 10, Total: 30, Calls: 20, CallsPerSecond: 12.5, Issues: 3,
+		Live: app.Live{Lag: 1500 * time.Millisecond, RowsPerSecond: 7.25}, Left: 2500 * time.Millisecond, Waiting: app.ErrLocked,
+	}
+	if err := (postgres.Reprojections{DB: w.db}).Progress(t.Context(), told); err != nil {
+		t.Fatal(err)
+	}
+	got := w.rows(t, `SELECT concat_ws(' ', phase, done, total, calls, calls_per_second, issues, live_lag_seconds, live_rows_per_second,
+    expected_at - now() BETWEEN interval '1 second' AND interval '3 seconds', error LIKE 'will be tried again: %') FROM relay.reprojections`)
+	if want := "loading 10 30 20 12.5 3 1.5 7.25 t t"; len(got) != 1 || got[0] != want {
+		t.Errorf("on record: %v, want %s", got, want)
 	}
 }

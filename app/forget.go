@@ -35,6 +35,10 @@ type RejectedEraser interface {
 	Erase(ctx context.Context, tx Tx, id string, upTo segment.Instant) (int, error)
 }
 
+// ErrForgetJoined is returned where mappings join ids: what others contribute to
+// a person, and whom ids belong to once a claim is gone, is not taken apart yet.
+var ErrForgetJoined = errors.New("erasing a person under identity: join is not supported yet")
+
 // Forgetter erases persons: their rows from all generations, their calls from
 // the payloads in the log, rejected bodies that name them. What is served stays
 // what a replay of the log gives.
@@ -55,6 +59,9 @@ type Forgetter struct {
 // since, and erases. alongside, if set, runs in that transaction. suppressed
 // says whether what the persons send from now on is dropped.
 func (f *Forgetter) Forget(ctx context.Context, persons []Person, suppressed bool, alongside func(context.Context, Tx) error) (Forgotten, error) {
+	if err := f.refuseJoined(ctx); err != nil {
+		return Forgotten{}, err
+	}
 	s := newSearch(f, persons)
 	if err := s.all(ctx); err != nil {
 		return Forgotten{}, fmt.Errorf("search the log: %w", err)
@@ -76,6 +83,19 @@ func (f *Forgetter) Forget(ctx context.Context, persons []Person, suppressed boo
 		return Forgotten{}, err
 	}
 	return e.result, nil
+}
+
+// refuseJoined returns ErrForgetJoined before the log is searched for nothing.
+func (f *Forgetter) refuseJoined(ctx context.Context) error {
+	return f.DB.InSnapshot(ctx, func(tx Tx) error {
+		history, err := ReadHistory(ctx, tx, f.Controls)
+		for _, p := range f.All {
+			if err == nil && history.Mappings(p.Name, nil).UpTo(history.Head).Joined {
+				err = ErrForgetJoined
+			}
+		}
+		return err
+	})
 }
 
 // erasure is one try of a Forgetter, in one transaction.

@@ -66,6 +66,9 @@ func (e *erasure) target(ctx context.Context, tx Tx, g Generation, history Histo
 	}
 	t := &target{Generation: g, projection: e.All[i].Only(g.Parts), lost: projections.Lost{}}
 	t.mappings = history.Mappings(g.Projection, replay)
+	if t.mappings.UpTo(history.Head).Joined {
+		return nil, ErrForgetJoined
+	}
 	for n := range t.mappings.Specs {
 		t.specs = append(t.specs, history.only(n))
 	}

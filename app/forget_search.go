@@ -122,7 +122,7 @@ func (s *search) through(ctx context.Context, tx Tx, head eventlog.Offset) error
 
 // forCalls notes the entries that hold calls of the persons.
 func (s *search) forCalls(ctx context.Context, tx Tx, r eventlog.Range) error {
-	return readNaming(ctx, tx, s.Log, s.Eraser, r, s.ids, func(e *eventlog.Entry) error {
+	return readNaming(ctx, tx, s.Log, s.Eraser, r, allKinds, s.ids, func(e *eventlog.Entry) error {
 		if e.Kinds.Has(segment.Control) {
 			return nil
 		}
@@ -162,7 +162,7 @@ func (s *search) forMessages(ctx context.Context, tx Tx, r eventlog.Range) error
 		return nil
 	}
 	r.After = max(r.After, slices.Min(slices.Collect(maps.Keys(s.entries)))-1)
-	return readNaming(ctx, tx, s.Log, s.Eraser, r, slices.Collect(maps.Keys(s.messages)), func(e *eventlog.Entry) error {
+	return readNaming(ctx, tx, s.Log, s.Eraser, r, allKinds, slices.Collect(maps.Keys(s.messages)), func(e *eventlog.Entry) error {
 		payload, err := s.parser.ParseCut(e.Payload, segment.KindOfRoute(e.Route), e.Erased)
 		if err != nil {
 			return err

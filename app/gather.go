@@ -168,7 +168,7 @@ func (u *subset) read(ctx context.Context, tx Tx, r eventlog.Range, each func(*e
 		return each(e)
 	}
 	if u.search != "" {
-		return u.Search.Search(ctx, tx, r, kinds, u.search, ofThem)
+		return readNaming(ctx, tx, u.Log, u.Eraser, r, kinds, []string{u.search}, ofThem)
 	}
 	return u.Log.Read(ctx, tx, r, kinds, ofThem)
 }

@@ -29,6 +29,7 @@ type Progress struct {
 type progress struct {
 	run         *run
 	started     time.Time
+	rows        []int64 // to be read of each projection that is built
 	total, done atomic.Int64
 	before      atomic.Int64 // rows that were done before it was resumed
 	calls       atomic.Int64
@@ -49,6 +50,16 @@ func (p *progress) read(r ReadSoFar) {
 	p.issues.Add(r.Issues)
 	p.tell(context.Background(), false)
 }
+
+// expect adds what is to be read of one more projection.
+func (p *progress) expect(rows int64) {
+	p.rows = append(p.rows, rows)
+	p.total.Add(rows)
+}
+
+// loaded notes that all is read that there was to read of a projection, which
+// may have been estimated, and how much is left of others.
+func (p *progress) loaded(left int64) { p.total.Store(p.done.Load() + left) }
 
 // resumed notes rows that need not be read again.
 func (p *progress) resumed(rows int64) {
@@ -105,4 +116,11 @@ func (p *progress) tell(ctx context.Context, always bool) {
 			p.run.Logger.Warn("progress could not be noted", "error", err)
 		}
 	}
+}
+
+func sum(list []int64) (total int64) {
+	for _, n := range list {
+		total += n
+	}
+	return total
 }

@@ -156,7 +156,7 @@ func (r *run) start(ctx context.Context, from From, chosen []Projection) error {
 			if plan.Projections[i].Rebuild {
 				r.record.Rebuilt = append(r.record.Rebuilt, p.Name)
 				r.chosen = append(r.chosen, p.Only(plan.Projections[i].Parts))
-				r.progress.total.Add(plan.Projections[i].Rows)
+				r.progress.expect(plan.Projections[i].Rows)
 			}
 		}
 		if r.record.ID, err = r.Reprojections.Start(ctx, tx, r.record); err != nil {
@@ -220,6 +220,7 @@ func (r *run) build(ctx context.Context) error {
 		if err := r.buildOne(ctx, p, r.built[i]); err != nil {
 			return err
 		}
+		r.progress.loaded(sum(r.progress.rows[i+1:]))
 	}
 	r.progress.phase(ctx, "", PhaseCatchingUp)
 	return r.catchUpAndSwitch(ctx)

@@ -89,7 +89,7 @@ func (r *run) takeOver(ctx context.Context, tx Tx, g Generation) error {
 	if err != nil {
 		return err
 	}
-	r.progress.total.Add(rows)
+	r.progress.expect(rows)
 	if g.Loaded {
 		r.progress.resumed(rows)
 		return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"relay/domain/eventlog"
-	"relay/domain/segment"
 )
 
 // Sampler compares a part of what is served with what the log says of it: the
@@ -15,7 +14,7 @@ import (
 type Sampler struct {
 	*Reprojector
 	Scratch  Scratch
-	Search   LogSearcher
+	Eraser   LogEraser // to search the log
 	People   PeopleFinder
 	Messages MessageFinder
 	// BatchSize is how many bytes of events are compared at a time; default 16 MiB.
@@ -28,13 +27,6 @@ type Scratch interface {
 	// InScratch runs do in a transaction where all statements see one state, and
 	// undoes whatever do wrote.
 	InScratch(ctx context.Context, do func(tx Tx) error) error
-}
-
-// LogSearcher finds entries by an id in them.
-type LogSearcher interface {
-	// Search is Read for all entries whose payload may hold the id as a string or
-	// a number. It may find others too.
-	Search(ctx context.Context, tx Tx, r eventlog.Range, kinds segment.Kinds, id string, each func(*eventlog.Entry) error) error
 }
 
 // PeopleFinder finds people who have rows.
@@ -61,9 +53,8 @@ type Basis struct {
 	Calls  int64 `json:"calls"` // that were folded
 }
 
-// ErrReplaced is returned where the rows that are compared were replaced
-// meanwhile by a re-projection.
-var ErrReplaced = errors.New("a re-projection has replaced the rows that were to be compared; try again")
+// ErrReplaced is returned where what is compared did not stay as it was.
+var ErrReplaced = errors.New("a re-projection, an erasure or a new mapping came between; try again")
 
 // MaxSample is how many people a sample may have: their states are in memory at
 // once.
@@ -101,7 +92,7 @@ func (s *Sampler) verify(ctx context.Context, chosen []Projection, choose choose
 	return results, nil
 }
 
-// steadily does again what a re-projection has disturbed.
+// steadily does again what was disturbed.
 func (s *Sampler) steadily(do func() error) (err error) {
 	for range 5 {
 		if err = do(); !errors.Is(err, ErrReplaced) {

@@ -28,7 +28,7 @@ var people = []string{"u1", "u2", "3", "\ufffd", "nobody"}
 
 func (w *world) sampler() *app.Sampler {
 	return &app.Sampler{
-		Reprojector: w.reprojector(), Scratch: w.database, Search: eventlog.Reader{},
+		Reprojector: w.reprojector(), Scratch: w.database, Eraser: eventlog.Eraser{},
 		People: postgres.NewProfiles(w.db), Messages: postgres.Events{DB: w.db}, BatchSize: w.batch,
 	}
 }
@@ -214,10 +214,16 @@ func TestPartsOfRandomHistories(t *testing.T) {
 			w.reproject(t, strconv.Itoa(rapid.IntRange(1, int(w.head(t))+1).Draw(t, "from")), w.all)
 		}
 		w.batch = rapid.SampledFrom([]int{0, 1, 500}).Draw(t, "bytes a batch")
+		switch rapid.SampledFrom([]string{"", "before", "meanwhile"}).Draw(t, "somebody is erased") {
+		case "before":
+			newLedger().forget(t, w, drawPerson(t))
+		case "meanwhile":
+			w.meanwhile = newLedger().forgetLater(t, w)
+		}
 		if all := w.checkParts(t); len(all) > 0 {
 			t.Fatalf("untouched, these differ: %q", all)
 		}
-		w.batch = 0
+		w.batch, w.meanwhile = 0, nil
 		table := rapid.SampledFrom(w.tables(t)).Draw(t, "table")
 		if len(w.rows(t, `SELECT 1 FROM `+table+` LIMIT 1`)) == 0 {
 			return

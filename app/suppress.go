@@ -38,6 +38,9 @@ type Suppressor struct {
 
 // Run suppresses the person and then erases what is there; there may be nothing.
 func (s *Suppressor) Run(ctx context.Context, id string) (Forgotten, error) {
+	if err := s.Forgetter.refuseJoined(ctx); err != nil {
+		return Forgotten{}, err
+	}
 	if err := s.Store.Add(ctx, id); err != nil {
 		return Forgotten{}, fmt.Errorf("suppress: %w", err)
 	}

@@ -88,7 +88,7 @@ func (r *run) prepareAside(ctx context.Context, tx Tx, p Projection) (err error)
 	if err != nil {
 		return err
 	}
-	r.progress.total.Store(rows)
+	r.progress.expect(rows)
 	return r.createGenerations(ctx, tx)
 }
 

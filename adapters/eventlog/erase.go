@@ -10,6 +10,7 @@ import (
 
 	"relay/app"
 	"relay/domain/eventlog"
+	"relay/domain/segment"
 )
 
 // Eraser implements app.LogEraser.
@@ -24,12 +25,12 @@ const maxNeedles = 3
 // searchSQL finds payloads that hold any of the texts.
 //
 // Plan: an index scan of the primary keys, merged over the partitions.
-const searchSQL = `SELECT "offset" FROM relay.log WHERE "offset" > $1 AND "offset" <= $2 AND (kinds & 128) = 0
+const searchSQL = `SELECT "offset" FROM <log> WHERE "offset" > $1 AND "offset" <= $2 AND (kinds & 128) = 0 AND (kinds & $4) <> 0
 AND (cardinality($3::bytea[]) = 0 OR EXISTS (SELECT FROM unnest($3::bytea[]) AS needle WHERE position(needle IN payload) > 0)) ORDER BY "offset"`
 
 // Search implements app.LogEraser. An id stands in a payload as it is, or in
 // escapes: \u can hide any character, other escapes those that they are for.
-func (Eraser) Search(ctx context.Context, tx app.Tx, r eventlog.Range, ids []string) ([]eventlog.Offset, error) {
+func (Eraser) Search(ctx context.Context, tx app.Tx, r eventlog.Range, kinds segment.Kinds, ids []string) ([]eventlog.Offset, error) {
 	needles := pq.ByteaArray{}
 	if len(ids) <= maxNeedles {
 		needles = append(needles, []byte(`\u`))
@@ -41,8 +42,8 @@ func (Eraser) Search(ctx context.Context, tx app.Tx, r eventlog.Range, ids []str
 		}
 	}
 	var offsets []int64
-	err := tx.QueryRowContext(ctx, `SELECT coalesce(array_agg("offset" ORDER BY "offset"), '{}') FROM (`+searchSQL+`) l`,
-		int64(r.After), int64(r.UpTo), needles).Scan(pq.Array(&offsets))
+	err := tx.QueryRowContext(ctx, `SELECT coalesce(array_agg("offset" ORDER BY "offset"), '{}') FROM (`+strings.ReplaceAll(searchSQL, "<log>", logOf(kinds))+`) l`,
+		int64(r.After), int64(r.UpTo), needles, int64(kinds)).Scan(pq.Array(&offsets))
 	if err != nil {
 		return nil, fmt.Errorf("search the log after offset %d: %w", r.After, err)
 	}

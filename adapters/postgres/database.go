@@ -96,4 +96,4 @@ func setLockTimeout(ctx context.Context, tx *sql.Tx, milliseconds int) error {
 
 // readersPatience is how long readers may have to wait for a switch or a drop
 // that waits itself, in milliseconds.
-const readersPatience = 40
+const readersPatience = 20

@@ -155,7 +155,7 @@ func (Reprojections) Switched(ctx context.Context, tx app.Tx, id int64, control 
 // Progress implements app.Reprojections.
 func (r Reprojections) Progress(ctx context.Context, p app.Progress) error {
 	_, err := r.DB.ExecContext(ctx, `UPDATE relay_store.reprojections SET phase = $2, done = $3, total = $4, calls = $5, calls_per_second = $6, issues = $7,
-    live_rows_per_second = $8, live_lag_seconds = $9, expected_at = CASE WHEN $10 > 0 THEN now() + $10 * interval '1 second' END, error = $11 WHERE id = $1 AND status = 'running'`,
+    live_rows_per_second = $8, live_lag_seconds = $9, expected_at = CASE WHEN $10::float8 > 0 THEN now() + $10::float8 * interval '1 second' END, error = $11 WHERE id = $1 AND status = 'running'`,
 		p.ID, p.Phase, p.Done, p.Total, p.Calls, p.CallsPerSecond, p.Issues, p.Live.RowsPerSecond, p.Live.Lag.Seconds(), p.Left.Seconds(), waitingText(p.Waiting))
 	return err
 }

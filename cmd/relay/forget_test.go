@@ -285,3 +285,27 @@ func TestForgetWhileReprojecting(t *testing.T) {
 	}
 	relay.must("verify")
 }
+
+// TestForgetRefusesJoinedIDs: what is not done yet is refused before anything is
+// touched, and delete calls wait for it.
+func TestForgetRefusesJoinedIDs(t *testing.T) {
+	t.Parallel()
+	relay := newInstance(t)
+	server := relay.serve()
+	db := relay.open()
+	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", "identity: join\n"))
+	server.send(`[{"type":"identify","userId":"milton-77","anonymousId":"a"},{"type":"delete","userId":"milton-77"}]`)
+	settled(t, db)
+	if _, errOut, status := relay.run("forget", "milton-77"); status != 1 || !strings.Contains(errOut, "identity: join is not supported yet") {
+		t.Errorf("forget: status %d, %s", status, errOut)
+	}
+	if _, _, status := relay.run("forget", "--suppress", "milton-77"); status != 1 || text(t, db, `SELECT count(*) FROM relay_store.suppressed`) != "0" {
+		t.Errorf("forget --suppress: status %d, or the person is suppressed all the same", status)
+	}
+	waitFor(t, "relay serve to say that the delete call waits", func() bool {
+		return strings.Contains(server.stderr.String(), "delete calls could not be honoured and will be tried again")
+	})
+	if got := text(t, db, `SELECT count(*) FROM relay.profiles`) + text(t, db, `SELECT checkpoint FROM relay_store.deletions`); got != "10" {
+		t.Errorf("profiles and checkpoint are %s", got)
+	}
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"relay/adapters/eventlog"
 	"relay/adapters/postgres"
 	"relay/app"
 )
@@ -75,7 +76,7 @@ func verifier(c *cli.Context, s *system, progress *progressView) func(context.Co
 
 func (s *system) sampler(report func(app.Progress)) *app.Sampler {
 	return &app.Sampler{
-		Reprojector: s.reprojector(report), Scratch: s.database, Search: s.reader,
+		Reprojector: s.reprojector(report), Scratch: s.database, Eraser: eventlog.Eraser{},
 		People: postgres.NewProfiles(s.db), Messages: postgres.Events{DB: s.db},
 	}
 }
