@@ -1,6 +1,6 @@
 GO      ?= go
 BIN     ?= bin
-TIMEOUT ?= 20m
+TIMEOUT ?= 40m
 TOOLS   := $(BIN)/tools
 
 .DEFAULT_GOAL := help

@@ -26,8 +26,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A thousand random histories unless asked for another number.
-	if err := flag.Set("rapid.checks", "1000"); err != nil {
+	// That many, unless asked for another number.
+	if err := flag.Set("rapid.checks", histories); err != nil {
 		panic(err)
 	}
 	os.Exit(pgtest.Main(m))
