@@ -96,6 +96,10 @@ func TestStory(t *testing.T) {
 func TestStoryOfAVisitor(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)
+	if _, errOut, status := relay.run("mapping", "apply", relay.writeFile("mapping.yaml", "identity: join\n")); status != 1 || !strings.Contains(errOut, "identity: join is a preview") {
+		t.Errorf("status %d: %s", status, errOut)
+	}
+	relay.env = []string{previewJoin + "=1"}
 	server := relay.serve()
 	db := relay.open()
 	check := func(when, query, want string) {
