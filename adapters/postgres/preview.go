@@ -33,7 +33,7 @@ func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, lim
 	if err != nil {
 		return nil, nil, err
 	}
-	moved, err := movedEvents(ctx, tx, served, rebuilt, limit)
+	moved, err := movedEvents(ctx, tx, rest, served, rebuilt, limit)
 	return []app.Count{
 		{What: "events renamed", Count: renamed.changed()},
 		{What: "events added", Count: renamed.added},
@@ -52,9 +52,10 @@ const (
     LEFT JOIN relay_store.claims_g%[1]d c ON e.distinct_id IS NULL AND c.id = e.anonymous_id)`
 )
 
-// movedEvents finds the events that belong to another person, or to one at all:
-// none where neither of the generations joins ids.
-func movedEvents(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) (differences, error) {
+// movedEvents finds the events that belong to another person, or to one at all.
+// Where neither of the generations joins ids they are among the changed rows:
+// another call makes the row of a message id.
+func movedEvents(ctx context.Context, tx app.Tx, changed pair, served, rebuilt int64, limit int) (differences, error) {
 	p := pair{keyed: eventsTable, fields: []field{{name: "distinct_id"}}, except: []string{"message_key", "message_id"}}
 	either := false
 	for side, generation := range map[*string]int64{&p.served: served, &p.rebuilt: rebuilt} {
@@ -69,7 +70,8 @@ func movedEvents(ctx context.Context, tx app.Tx, served, rebuilt int64, limit in
 		*side = fmt.Sprintf(events, generation)
 	}
 	if !either {
-		return differences{}, nil
+		p = changed
+		p.fields = []field{{name: "distinct_id"}}
 	}
 	return p.differences(ctx, tx, limit)
 }
