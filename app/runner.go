@@ -30,8 +30,8 @@ func (r *Runner) Start(ctx context.Context, job Job) (Reprojection, error) {
 	started, ended := make(chan Reprojection, 1), make(chan error, 1)
 	reprojector := r.New(r.report, func(run Reprojection) { started <- run })
 	r.wg.Go(func() {
-		defer r.release()
 		_, err := job(ctx, reprojector)
+		r.release() // before anybody is told that it ended
 		if err != nil && !errors.Is(err, ErrBusy) {
 			reprojector.Logger.Error("a re-projection ended", "error", err)
 		}
