@@ -21,12 +21,12 @@ var (
 
 // InTx implements app.Database.
 func (d Database) InTx(ctx context.Context, do func(tx app.Tx) error) error {
-	return translate(inTx(ctx, d.DB, do))
+	return translateIn(ctx, inTx(ctx, d.DB, do))
 }
 
 // Try implements app.Database.
 func (d Database) Try(ctx context.Context, tx app.Tx, do func() error) error {
-	return translate(try(ctx, tx, do))
+	return translateIn(ctx, try(ctx, tx, do))
 }
 
 // try runs do behind a savepoint.
@@ -59,10 +59,20 @@ func (d Database) InScratch(ctx context.Context, do func(tx app.Tx) error) error
 func (d Database) undone(ctx context.Context, options *sql.TxOptions, do func(tx app.Tx) error) error {
 	tx, err := d.DB.BeginTx(ctx, options)
 	if err != nil {
-		return err
+		return translateIn(ctx, err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing of it is to stay
-	return translate(do(tx))
+	return translateIn(ctx, do(tx))
+}
+
+// translateIn is translate for what was done under a context. Once that is at its
+// end, statements fail in many ways, depending on where they were; the cause is
+// the same.
+func translateIn(ctx context.Context, err error) error {
+	if cause := ctx.Err(); err != nil && cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return translate(err)
 }
 
 // translate gives use cases the errors that they tell apart.
