@@ -82,10 +82,15 @@ func (r *Reprojector) drop(ctx context.Context, g Generation) error {
 	})
 }
 
+// dropWithin is how long a run that is done otherwise goes on to clean up.
+const dropWithin = 10 * time.Second
+
 // dropOlder drops the former generations but for those that this run took the
 // place of, which are kept to undo it. A reader in a long transaction can hold
 // them; then a later run drops them.
 func (r *run) dropOlder(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, dropWithin)
+	defer cancel()
 	err := r.dropUnserved(ctx, func(g Generation) bool { return g.Status == Former && g.RetiredBy != r.record.ID })
 	if err != nil {
 		r.Logger.Warn("a former generation stays until the next re-projection", "error", err)

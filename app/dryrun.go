@@ -98,10 +98,8 @@ func (r *run) startDry(ctx context.Context, from From, chosen []Projection) (pla
 
 func (r *run) preview(ctx context.Context, plan Plan) (Preview, error) {
 	preview := Preview{From: plan.From, Version: plan.Version}
-	for i, p := range r.chosen {
-		if err := r.buildOne(ctx, p, r.built[i]); err != nil {
-			return preview, err
-		}
+	if err := r.load(ctx); err != nil {
+		return preview, err
 	}
 	rebuilt := r.chosen
 	for _, step := range plan.Projections {

@@ -49,20 +49,8 @@ func TestRules(t *testing.T) {
 	for _, file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(file, "../projections/testdata/rules/"), ".json")
 		g := readGolden(t, file)
-		if g.joins() {
-			continue // a timeline is made by re-projecting, which refuses identity: join so far
-		}
 		t.Run(name, func(t *testing.T) { w.runGolden(t, g) })
 	}
-}
-
-func (g golden) joins() bool {
-	for _, m := range g.Mappings {
-		if bytes.Contains(m, []byte(`"join"`)) {
-			return true
-		}
-	}
-	return false
 }
 
 func readGolden(t *testing.T, file string) (g golden) {

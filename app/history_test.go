@@ -34,7 +34,7 @@ func TestRandomHistories(t *testing.T) {
 		}
 		for range steps {
 			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
-			step := rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "reproject", "reproject", "interrupted", "undo", "forget", "forget", "delete"}).Draw(t, "step")
+			step := rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "replay", "replay", "replay", "undo", "forget", "forget", "delete"}).Draw(t, "step")
 			switch step {
 			case "payloads":
 				w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodyGen, 1, 6).Draw(t, "bodies")...)
@@ -52,23 +52,12 @@ func TestRandomHistories(t *testing.T) {
 				if w.undo(t) {
 					shadow.undone()
 				}
-			case "reproject", "interrupted":
-				chosen := rapid.SampledFrom([][]app.Projection{w.all, w.all[:1], w.all[1:]}).Draw(t, "projections")
-				from := domain.Offset(rapid.Int64Range(1, int64(w.head(t))+1).Draw(t, "from"))
+			case "replay":
 				if rapid.Bool().Draw(t, "somebody is erased meanwhile") {
 					w.meanwhile = ledger.forgetLater(t, w)
 				}
-				if step == "interrupted" {
-					w.interrupt(t, fmt.Sprint(from), chosen, rapid.IntRange(1, 8).Draw(t, "reports until it is interrupted"))
-				} else {
-					w.reproject(t, fmt.Sprint(from), chosen)
-				}
+				w.replay(t, shadow)
 				w.meanwhile = nil
-				var names []string
-				for _, p := range chosen {
-					names = append(names, p.Name)
-				}
-				shadow.reprojected(names, from)
 			}
 		}
 		stop()
@@ -83,6 +72,23 @@ func TestRandomHistories(t *testing.T) {
 		ledger.check(t, w)
 		shadow.check(t, w)
 	})
+}
+
+// replay re-projects some projections from some offset, with or without an
+// interruption.
+func (w *world) replay(t *rapid.T, shadow *shadow) {
+	chosen := rapid.SampledFrom([][]app.Projection{w.all, w.all[:1], w.all[1:]}).Draw(t, "projections")
+	from := domain.Offset(rapid.Int64Range(1, int64(w.head(t))+1).Draw(t, "from"))
+	if rapid.IntRange(0, 2).Draw(t, "interrupted") == 0 {
+		w.interrupt(t, fmt.Sprint(from), chosen, rapid.IntRange(1, 8).Draw(t, "reports until it is interrupted"))
+	} else {
+		w.reproject(t, fmt.Sprint(from), chosen)
+	}
+	var names []string
+	for _, p := range chosen {
+		names = append(names, p.Name)
+	}
+	shadow.reprojected(names, from)
 }
 
 var specGen = rapid.Custom(func(t *rapid.T) mapping.Spec {

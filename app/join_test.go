@@ -19,9 +19,10 @@ import (
 )
 
 // TestRandomIdentities: with shared devices, claims and aliases that come late,
-// chains and cycles, and identity switched on and off, what is served is what a
-// plain fold of the log gives, and another generation that follows the log in
-// other steps gets the same rows.
+// chains and cycles, and identity switched on and off for the future and for the
+// past, what is served is what a plain fold of the log gives and what a replay
+// gives, and another generation that follows the log in other steps gets the
+// same rows.
 func TestRandomIdentities(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -36,18 +37,26 @@ func TestRandomIdentities(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 6).Draw(t, "steps") {
 			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
-			if rapid.IntRange(0, 2).Draw(t, "step") == 0 {
+			switch rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "replay", "undo"}).Draw(t, "step") {
+			case "payloads":
+				w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 8).Draw(t, "bodies")...)
+			case "mapping":
 				spec := joinSpecGen.Draw(t, "spec")
 				if applied := w.apply(t, spec); applied.Changed {
 					shadow.applied(applied.Version, applied.Offset, spec)
 				}
-				continue
+			case "replay":
+				w.replay(t, shadow)
+			case "undo":
+				if w.undo(t) {
+					shadow.undone()
+				}
 			}
-			w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 8).Draw(t, "bodies")...)
 		}
 		stop()
 		w.drain(t)
 		shadow.check(t, w)
+		w.verify(t)
 		w.maxRows = rapid.IntRange(1, 9).Draw(t, "rows a batch of the other")
 		w.followAside(t)
 	})
@@ -202,7 +211,7 @@ func (w *world) followOneAside(ctx context.Context, p app.Projection) error {
 		if aside, err = generations.Create(ctx, tx, app.Generation{Projection: p.Name, Parts: p.Parts}); err != nil {
 			return err
 		}
-		if err = p.Tables.Create(ctx, tx, aside); err != nil {
+		if err = p.Tables.Create(ctx, tx, aside, false); err != nil {
 			return err
 		}
 		return p.Tables.Index(ctx, tx, aside)

@@ -38,11 +38,7 @@ func (r *Reprojector) plan(ctx context.Context, tx Tx, h History, replay Replay,
 		if err != nil {
 			return plan, err
 		}
-		mappings := h.Mappings(p.Name, &replay).UpTo(head)
-		if mappings.Joined {
-			return plan, ErrNoIdentity
-		}
-		p = p.Under(mappings)
+		p = p.Under(h.Mappings(p.Name, &replay).UpTo(head))
 		step := PlanStep{Projection: p.Name}
 		step.Parts, step.Why = altered(p, h, replay, head, served.Rules)
 		step.Rebuild = len(step.Parts) > 0

@@ -57,9 +57,15 @@ func (p *progress) expect(rows int64) {
 	p.total.Add(rows)
 }
 
-// loaded notes that all is read that there was to read of a projection, which
-// may have been estimated, and how much is left of others.
-func (p *progress) loaded(left int64) { p.total.Store(p.done.Load() + left) }
+// loaded notes that all is read that there was to read, which may have been
+// estimated, but for what is left of the projections at some places.
+func (p *progress) loaded(left []int) {
+	total := p.done.Load()
+	for _, i := range left {
+		total += p.rows[i]
+	}
+	p.total.Store(total)
+}
 
 // resumed notes rows that need not be read again.
 func (p *progress) resumed(rows int64) {
@@ -116,11 +122,4 @@ func (p *progress) tell(ctx context.Context, always bool) {
 			p.run.Logger.Warn("progress could not be noted", "error", err)
 		}
 	}
-}
-
-func sum(list []int64) (total int64) {
-	for _, n := range list {
-		total += n
-	}
-	return total
 }

@@ -51,8 +51,9 @@ type Tables interface {
 	// Adopt gives a generation the tables that it was not built with, and the
 	// issues that belong to them, from the one that is served and ends.
 	Adopt(ctx context.Context, tx Tx, from, to int64) error
-	// Create makes a generation's tables, without indexes.
-	Create(ctx context.Context, tx Tx, generation int64) error
+	// Create makes a generation's tables, without indexes; joined tells whether
+	// its mappings join ids.
+	Create(ctx context.Context, tx Tx, generation int64, joined bool) error
 	// Index makes the indexes and what the planner knows of the tables.
 	Index(ctx context.Context, tx Tx, generation int64) error
 	// Complete drops what only loading needed: the generation is loaded and

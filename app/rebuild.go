@@ -15,7 +15,7 @@ import (
 type Builder struct {
 	DB      Database
 	Log     LogReader
-	Workers int   // readers at once; default 2
+	Workers int   // readers at once; default 1
 	Memory  int64 // about how many bytes of partial results are kept; default 256 MiB
 }
 
@@ -34,8 +34,6 @@ type Load struct {
 	Mappings   projections.Mappings
 	// Read is told of what was read, from several goroutines at once.
 	Read func(ReadSoFar)
-	// Loaded is called when all rows are there and the indexes come.
-	Loaded func()
 	// Pace is called by each worker after each chunk with the time that the chunk
 	// took; it may wait to leave room for others.
 	Pace func(ctx context.Context, took time.Duration)
@@ -47,29 +45,26 @@ type ReadSoFar struct {
 	Issues      int64
 }
 
-// Run reads the log from its beginning with several workers, but for what an
+// Load reads the log from its beginning with several workers, but for what an
 // earlier load of the generation kept, folds it under the mappings and gives the
-// partial results to the projection's loader, which makes rows and indexes.
-func (b *Builder) Run(ctx context.Context, l Load) error {
+// partial results to the projection's loader, which makes rows. It returns the
+// loader, which can make the indexes then.
+func (b *Builder) Load(ctx context.Context, l Load) (Loader, error) {
 	memory := b.Memory
 	if memory == 0 {
 		memory = defaultMemory
 	}
 	w := load{Load: l, builder: b, loader: l.Projection.Tables.Load(l.Generation, memory/2), foldSize: int(memory / 16)}
 	if err := w.plan(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if err := w.run(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if err := w.loader.Finish(ctx); err != nil {
-		return fmt.Errorf("load %s: %w", l.Projection.Name, err)
+		return nil, fmt.Errorf("load %s: %w", l.Projection.Name, err)
 	}
-	l.Loaded()
-	if err := w.loader.Index(ctx); err != nil {
-		return fmt.Errorf("index %s: %w", l.Projection.Name, err)
-	}
-	return nil
+	return w.loader, nil
 }
 
 // load is a Load under way.

@@ -181,7 +181,7 @@ func (r *run) createGenerations(ctx context.Context, tx Tx) error {
 		if g.ID, err = r.Generations.Create(ctx, tx, g); err != nil {
 			return err
 		}
-		if err := p.Tables.Create(ctx, tx, g.ID); err != nil {
+		if err := p.Tables.Create(ctx, tx, g.ID, r.loadMappings(g).Joined); err != nil {
 			return fmt.Errorf("create the tables of generation %d: %w", g.ID, err)
 		}
 		r.built = append(r.built, g)
@@ -213,43 +213,11 @@ func (r *run) finish(ctx context.Context) (Reprojection, error) {
 }
 
 func (r *run) build(ctx context.Context) error {
-	for i, p := range r.chosen {
-		if r.built[i].Loaded {
-			continue
-		}
-		if err := r.buildOne(ctx, p, r.built[i]); err != nil {
-			return err
-		}
-		r.progress.loaded(sum(r.progress.rows[i+1:]))
+	if err := r.load(ctx); err != nil {
+		return err
 	}
 	r.progress.phase(ctx, "", PhaseCatchingUp)
 	return r.catchUpAndSwitch(ctx)
-}
-
-// buildOne loads a generation in bulk and indexes it.
-func (r *run) buildOne(ctx context.Context, p Projection, g Generation) error {
-	r.progress.phase(ctx, p.Name, PhaseLoading)
-	load := Load{
-		Projection: p, Generation: g.ID, UpTo: g.LoadUpTo, Mappings: r.history.Mappings(p.Name, r.replay),
-		Read:   r.progress.read,
-		Loaded: func() { r.progress.phase(ctx, p.Name, PhaseIndexing) },
-		Pace:   r.progress.pace,
-	}
-	if err := r.Builder.Run(ctx, load); err != nil {
-		return err
-	}
-	return r.DB.InTx(ctx, func(tx Tx) error {
-		if err := r.Erasures.Lock(ctx, tx); err != nil {
-			return err
-		}
-		if err := r.erasePending(ctx, tx, p, g); err != nil {
-			return fmt.Errorf("erase what was forgotten meanwhile from %s: %w", p.Name, err)
-		}
-		if err := p.Tables.Complete(ctx, tx, g.ID); err != nil {
-			return fmt.Errorf("complete %s: %w", p.Name, err)
-		}
-		return r.Generations.SetLoaded(ctx, tx, g.ID)
-	})
 }
 
 // projection returns the projection of that name among all that there are.

@@ -85,7 +85,8 @@ func (r *run) takeOver(ctx context.Context, tx Tx, g Generation) error {
 	}
 	p := whole.Only(g.Parts)
 	r.chosen, r.built = append(r.chosen, p), append(r.built, g)
-	rows, _, err := r.LogSize.Size(ctx, tx, p, eventlog.Range{UpTo: g.LoadUpTo})
+	mappings := r.loadMappings(g)
+	rows, _, err := r.LogSize.Size(ctx, tx, p.Under(mappings), eventlog.Range{UpTo: g.LoadUpTo})
 	if err != nil {
 		return err
 	}
@@ -99,20 +100,20 @@ func (r *run) takeOver(ctx context.Context, tx Tx, g Generation) error {
 		return fmt.Errorf("look up what is loaded of %s: %w", p.Name, err)
 	}
 	if len(loaded) == 0 {
-		return r.beginAnew(ctx, tx, p, g)
+		return r.beginAnew(ctx, tx, p, g, mappings.Joined)
 	}
 	r.progress.resumed(share(rows, loaded, g.LoadUpTo))
 	return nil
 }
 
-func (r *run) beginAnew(ctx context.Context, tx Tx, p Projection, g Generation) error {
+func (r *run) beginAnew(ctx context.Context, tx Tx, p Projection, g Generation, joined bool) error {
 	if err := p.Tables.Drop(ctx, tx, g.ID); err != nil {
 		return err
 	}
 	if err := r.Generations.ForgetIssues(ctx, tx, g.ID); err != nil {
 		return err
 	}
-	if err := p.Tables.Create(ctx, tx, g.ID); err != nil {
+	if err := p.Tables.Create(ctx, tx, g.ID, joined); err != nil {
 		return fmt.Errorf("create the tables of generation %d: %w", g.ID, err)
 	}
 	return nil

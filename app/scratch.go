@@ -58,7 +58,7 @@ func (u *subset) scratch(ctx context.Context, tx Tx) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := u.projection.Tables.Create(ctx, tx, id); err != nil {
+	if err := u.projection.Tables.Create(ctx, tx, id, false); err != nil {
 		return 0, fmt.Errorf("create scratch tables: %w", err)
 	}
 	return id, nil

@@ -82,7 +82,7 @@ func (s *Setup) first(ctx context.Context, tx Tx, p Projection) (Generation, err
 	if err != nil {
 		return Generation{}, err
 	}
-	if err := p.Tables.Create(ctx, tx, id); err != nil {
+	if err := p.Tables.Create(ctx, tx, id, false); err != nil {
 		return Generation{}, err
 	}
 	if err := p.Tables.Index(ctx, tx, id); err != nil {

@@ -55,12 +55,11 @@ func (v *Verifier) verifyOne(ctx context.Context, claim Claim, p Projection) (Ve
 	if err := v.DB.InTx(ctx, func(tx Tx) error { return run.prepareAside(ctx, tx, p) }); err != nil {
 		return Verified{}, err
 	}
-	err := run.watched(ctx, func(ctx context.Context) error { return run.buildOne(ctx, p, run.built[0]) })
-	if err != nil {
+	if err := run.watched(ctx, run.load); err != nil {
 		return Verified{}, err
 	}
 	var result Verified
-	err = retryLocked(ctx, func() (err error) {
+	err := retryLocked(ctx, func() (err error) {
 		if err := run.catchUp(ctx); err != nil {
 			return err
 		}
@@ -81,10 +80,8 @@ func (r *run) prepareAside(ctx context.Context, tx Tx, p Projection) (err error)
 		return err
 	}
 	r.head = served.Checkpoint
-	if r.history.Mappings(p.Name, nil).UpTo(r.head).Joined {
-		return ErrNoIdentity
-	}
-	rows, _, err := r.LogSize.Size(ctx, tx, p, eventlog.Range{UpTo: r.head})
+	joined := p.Under(r.history.Mappings(p.Name, nil).UpTo(r.head))
+	rows, _, err := r.LogSize.Size(ctx, tx, joined, eventlog.Range{UpTo: r.head})
 	if err != nil {
 		return err
 	}

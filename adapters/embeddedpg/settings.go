@@ -27,7 +27,7 @@ func baseSettings(memoryMB int) map[string]string {
 		"work_mem":                "32MB",
 		"wal_level":               "minimal", // nobody replicates it, and loads into new tables need no WAL
 		"max_wal_senders":         "0",
-		"max_wal_size":            "4GB",
+		"max_wal_size":            "8GB",
 		"min_wal_size":            "256MB",
 		"checkpoint_timeout":      "15min",
 		"wal_compression":         "on",

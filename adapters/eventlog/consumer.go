@@ -22,8 +22,11 @@ type ConsumersConfig struct {
 	MaxBytes int           // of payloads, but for a single larger one; default 8 MiB
 	Gather   time.Duration // pause after a range that reached the log's end; default 20 ms
 	MaxIdle  time.Duration // longest pause between two looks at an idle log; default 50 ms
-	OnError  func(projection string, err error)
-	Logger   *slog.Logger
+	// GatherBeside is Gather while generations are built, which is to go on too;
+	// default 200 ms.
+	GatherBeside time.Duration
+	OnError      func(projection string, err error)
+	Logger       *slog.Logger
 }
 
 func (c ConsumersConfig) withDefaults() ConsumersConfig {
@@ -31,6 +34,7 @@ func (c ConsumersConfig) withDefaults() ConsumersConfig {
 	setDefault(&c.MaxBytes, 8<<20)
 	setDefault(&c.Gather, 20*time.Millisecond)
 	setDefault(&c.MaxIdle, 50*time.Millisecond)
+	setDefault(&c.GatherBeside, 200*time.Millisecond)
 	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
 	if c.OnError == nil {
 		c.OnError = func(string, error) {}
@@ -111,6 +115,7 @@ type pacer struct {
 	config     ConsumersConfig
 	projection string
 	more       bool // whether the last range left something
+	building   bool // whether generations were built then
 	idle       time.Duration
 	errors     *backoff.ExponentialBackOff
 }
@@ -122,7 +127,7 @@ func newPacer(config ConsumersConfig, projection string) *pacer {
 	return p
 }
 
-func (p *pacer) expect(more bool) { p.more = more }
+func (p *pacer) expect(more, building bool) { p.more, p.building = more, building }
 
 // HandleError implements watermillsql.BackoffManager.
 func (p *pacer) HandleError(_ watermill.LoggerAdapter, idle bool, err error) time.Duration {
@@ -139,6 +144,8 @@ func (p *pacer) HandleError(_ watermill.LoggerAdapter, idle bool, err error) tim
 	switch {
 	case !idle && p.more:
 		p.idle = 0
+	case !idle && p.building:
+		p.idle = p.config.GatherBeside
 	case !idle:
 		p.idle = p.config.Gather
 	default:

@@ -32,7 +32,7 @@ generation AS MATERIALIZED (
     SELECT id, checkpoint FROM relay_store.generations
     WHERE <generation> AND checkpoint < (SELECT "offset" FROM head) FOR UPDATE
 )
-SELECT g.id, g.checkpoint, r.up_to, r.up_to < (SELECT "offset" FROM head) AS more,
+SELECT g.id, g.checkpoint, r.up_to, r.up_to < (SELECT "offset" FROM head) AS more, <building> AS building,
        coalesce((SELECT "offset" FROM relay.log_identity WHERE (kinds & 128) <> 0 ORDER BY "offset" DESC LIMIT 1), 0) AS controls
 FROM generation g, LATERAL (
     SELECT CASE WHEN count(*) < $2 AND count(*) = count(*) FILTER (WHERE fits)
@@ -50,6 +50,12 @@ const (
 	headOfServing = `SELECT checkpoint AS "offset" FROM relay_store.generations WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = $1)`
 )
 
+// building tells whether somebody builds generations now: one that was interrupted
+// is there too, but nobody has the claim.
+const building = `EXISTS (SELECT FROM relay_store.generations WHERE status = 'building') AND EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND (classid, objid) = (1919249779, 2)
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+
 // logOf returns the table that holds all entries with any of the kinds.
 func logOf(kinds segment.Kinds) string {
 	if kinds&^segment.IdentityKinds == 0 {
@@ -64,19 +70,19 @@ type rangeSchema struct {
 	consumption app.Consumption
 	maxRows     int
 	maxBytes    int
-	more        func(bool) // told of each range whether the log holds more
+	more        func(more, building bool) // told of each range whether the log holds more, and whether generations are built beside it
 }
 
 var _ watermillsql.SchemaAdapter = rangeSchema{}
 
 // SelectQuery implements watermillsql.SchemaAdapter.
 func (s rangeSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
-	head, generation, id := headOfLog, `projection = $1 AND status = 'serving'`, any(s.consumption.Projection)
+	head, generation, id, beside := headOfLog, `projection = $1 AND status = 'serving'`, any(s.consumption.Projection), building
 	if s.consumption.Generation != 0 {
-		head, generation, id = headOfServing, `id = $1`, s.consumption.Generation
+		head, generation, id, beside = headOfServing, `id = $1`, s.consumption.Generation, "false"
 	}
 	kinds := s.consumption.Kinds()
-	query := strings.NewReplacer("<head>", head, "<generation>", generation, "<log>", logOf(kinds)).Replace(nextRangeSQL)
+	query := strings.NewReplacer("<head>", head, "<generation>", generation, "<building>", beside, "<log>", logOf(kinds)).Replace(nextRangeSQL)
 	return watermillsql.Query{Query: query, Args: []any{id, s.maxRows, s.maxBytes, int64(kinds)}}, nil
 }
 
@@ -115,11 +121,11 @@ func rangeOf(m *message.Message) (rangeRow, error) {
 // UnmarshalMessage implements watermillsql.SchemaAdapter.
 func (s rangeSchema) UnmarshalMessage(params watermillsql.UnmarshalMessageParams) (watermillsql.Row, error) {
 	var row rangeRow
-	var more bool
-	if err := params.Row.Scan(&row.generation, &row.r.After, &row.r.UpTo, &more, &row.controlHead); err != nil {
+	var more, building bool
+	if err := params.Row.Scan(&row.generation, &row.r.After, &row.r.UpTo, &more, &building, &row.controlHead); err != nil {
 		return watermillsql.Row{}, fmt.Errorf("read the next range of the log: %w", err)
 	}
-	s.more(more)
+	s.more(more, building)
 	id := fmt.Sprintf("%s/%d/%d-%d", s.consumption.Projection, row.generation, row.r.After, row.r.UpTo)
 	msg := message.NewMessage(id, nil)
 	msg.Metadata = row.metadata()

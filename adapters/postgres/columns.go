@@ -21,6 +21,7 @@ const (
 	oidInt8        = 20
 	oidInt2        = 21
 	oidInt4        = 23
+	oidBool        = 16
 	oidText        = 25
 	oidTimestamptz = 1184
 	oidUUID        = 2950

@@ -107,3 +107,8 @@ func setLockTimeout(ctx context.Context, tx *sql.Tx, milliseconds int) error {
 // readersPatience is how long readers may have to wait for a switch or a drop
 // that waits itself, in milliseconds.
 const readersPatience = 20
+
+// dropPatience is how long the drop of a generation that nobody queries waits,
+// in milliseconds: longer than the server takes to stop its own vacuuming of a
+// table that somebody wants to drop. No new reader comes after it.
+const dropPatience = 3000

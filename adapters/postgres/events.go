@@ -42,11 +42,14 @@ CREATE TABLE relay_store.events_g%[1]d (
 
 // eventsIndexes: one message makes one row; a person's events in order; and,
 // since rows come about in order of receipt, ranges of time and of the log.
-const eventsIndexes = `
-CREATE UNIQUE INDEX IF NOT EXISTS events_g%[1]d_message ON relay_store.events_g%[1]d (message_key);
+const (
+	eventsMessageIndex = `
+CREATE UNIQUE INDEX IF NOT EXISTS events_g%[1]d_message ON relay_store.events_g%[1]d (message_key)`
+	eventsOtherIndexes = `
 CREATE INDEX IF NOT EXISTS events_g%[1]d_person ON relay_store.events_g%[1]d (distinct_id, occurred_at) WHERE distinct_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS events_g%[1]d_log ON relay_store.events_g%[1]d USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on);
-ANALYZE relay_store.events_g%[1]d`
+CREATE INDEX IF NOT EXISTS events_g%[1]d_log ON relay_store.events_g%[1]d USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on)`
+	eventsAnalyze = `ANALYZE relay_store.events_g%[1]d`
+)
 
 const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d; ` + loadedDrop + `; ` + linksDrop
 
@@ -73,13 +76,17 @@ func (e Events) Only([]string) app.Tables { return e }
 func (Events) Adopt(context.Context, app.Tx, int64, int64) error { return nil }
 
 // Create implements app.Tables.
-func (Events) Create(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, eventsDDL+";"+loadedDDL, generation)
+func (Events) Create(ctx context.Context, tx app.Tx, generation int64, joined bool) error {
+	tables := eventsDDL + ";" + fmt.Sprintf(noAutovacuum, "events") + ";" + loadedDDL
+	if joined {
+		tables += ";" + linksDDL + ";" + loadedLinksDDL
+	}
+	return execFor(ctx, tx, tables, generation)
 }
 
 // Index implements app.Tables.
 func (Events) Index(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, eventsIndexes, generation)
+	return execFor(ctx, tx, eventsMessageIndex+";"+eventsOtherIndexes+";"+eventsAnalyze, generation)
 }
 
 // Describe implements app.Tables.
@@ -90,7 +97,7 @@ func (Events) Describe(ctx context.Context, tx app.Tx) error {
 
 // Drop implements app.Tables.
 func (Events) Drop(ctx context.Context, tx app.Tx, generation int64) error {
-	if err := setLockTimeout(ctx, tx, readersPatience); err != nil {
+	if err := setLockTimeout(ctx, tx, dropPatience); err != nil {
 		return err
 	}
 	return execFor(ctx, tx, eventsDrop, generation)

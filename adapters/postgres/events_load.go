@@ -3,8 +3,11 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/lib/pq"
 
 	"relay/app"
 	"relay/domain/eventlog"
@@ -23,6 +26,7 @@ type eventsLoader struct {
 	tables     Events
 	db         *sql.DB
 	generation int64
+	joins      bool // whether mappings join ids; known after Finish
 
 	mu       sync.Mutex
 	seen     *seenFilter
@@ -38,9 +42,13 @@ func (l *eventsLoader) Add(ctx context.Context, fold projections.Fold, of []even
 	f := fold.(*projections.EventsFold)
 	keys := make([]messageKey, 0, len(f.Events))
 	err := inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
-		err := l.write(ctx, tx, f, &keys)
-		if err != nil {
+		if err := l.write(ctx, tx, f, &keys); err != nil {
 			return err
+		}
+		if !f.Links.IsEmpty() {
+			if err := keepLinks(ctx, tx, l.generation, f.Links); err != nil {
+				return err
+			}
 		}
 		return noteLoaded(ctx, tx, l.generation, of, f.Ignored())
 	})
@@ -126,19 +134,32 @@ func (l *eventsLoader) recall(ctx context.Context) error {
 	return rows.Err()
 }
 
-// dropDoublesSQL keeps, of the rows with a suspect key, the one with the lowest
-// position. Plan: one scan of the table, hashed against the suspects.
-const dropDoublesSQL = `WITH suspect AS MATERIALIZED (
-    SELECT e.ctid AS place, row_number() OVER (PARTITION BY message_key ORDER BY log_offset, log_index) AS n
-    FROM relay_store.events_g%[1]d e WHERE message_key IN (SELECT unnest($1::uuid[]))
+// Of the rows with a suspect key all but the one with the lowest position go.
+//
+// Plans: one scan of the table, by several workers where the server has some, and
+// the rows' places.
+const (
+	findDoublesSQL = `SELECT place::text FROM (
+    SELECT ctid AS place, row_number() OVER (PARTITION BY message_key ORDER BY log_offset, log_index) AS n
+    FROM relay_store.events_g%[1]d WHERE message_key = ANY ($1::uuid[])
+) suspect WHERE n > 1`
+	dropDoublesSQL = `DELETE FROM relay_store.events_g%[1]d WHERE ctid = ANY ($1::text[]::tid[])`
 )
-DELETE FROM relay_store.events_g%[1]d WHERE ctid IN (SELECT place FROM suspect WHERE n > 1)`
 
 // Finish implements app.Loader.
 func (l *eventsLoader) Finish(ctx context.Context) error {
 	if err := l.recall(ctx); err != nil {
 		return err
 	}
+	if err := l.dropDoubles(ctx); err != nil {
+		return err
+	}
+	joins, err := finishLinks(ctx, l.db, l.generation)
+	l.joins = joins
+	return err
+}
+
+func (l *eventsLoader) dropDoubles(ctx context.Context) error {
 	if len(l.suspect) == 0 {
 		return nil
 	}
@@ -146,13 +167,39 @@ func (l *eventsLoader) Finish(ctx context.Context) error {
 	for _, key := range l.suspect {
 		keys.bytes(key[:])
 	}
-	if _, err := l.db.ExecContext(ctx, fmt.Sprintf(dropDoublesSQL, l.generation), keys); err != nil {
-		return fmt.Errorf("drop events that came twice: %w", err)
-	}
-	return nil
+	return inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
+		doubles, err := readTexts(ctx, tx, fmt.Sprintf(findDoublesSQL, l.generation), keys)
+		if err != nil {
+			return fmt.Errorf("look for events that came twice: %w", err)
+		}
+		if len(doubles) == 0 {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf(dropDoublesSQL, l.generation), pq.Array(doubles)); err != nil {
+			return fmt.Errorf("drop events that came twice: %w", err)
+		}
+		return nil
+	})
 }
 
-// Index implements app.Loader.
+// Index implements app.Loader. Two connections make the indexes, which keeps two
+// processors busier than the server's own workers do.
 func (l *eventsLoader) Index(ctx context.Context) error {
-	return inTx(ctx, l.db, func(tx *sql.Tx) error { return l.tables.Index(ctx, tx, l.generation) })
+	others := eventsOtherIndexes
+	if l.joins {
+		others += ";" + eventsJoinedIndex
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- l.index(ctx, others) }()
+	err := l.index(ctx, eventsMessageIndex)
+	if err = errors.Join(err, <-failed); err != nil {
+		return err
+	}
+	return inTx(ctx, l.db, func(tx *sql.Tx) error { return execFor(ctx, tx, eventsAnalyze, l.generation) })
+}
+
+func (l *eventsLoader) index(ctx context.Context, statements string) error {
+	return inTx(ctx, l.db, func(tx *sql.Tx) error {
+		return execFor(ctx, tx, `SET LOCAL max_parallel_maintenance_workers = 0;`+statements, l.generation)
+	})
 }

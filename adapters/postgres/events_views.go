@@ -43,7 +43,7 @@ CREATE INDEX IF NOT EXISTS events_g%[1]d_anonymous ON relay_store.events_g%[1]d 
 
 // Join implements app.Tables.
 func (Events) Join(ctx context.Context, tx app.Tx, generation int64) ([]string, error) {
-	created, err := createLinks(ctx, tx, generation)
+	created, err := addLinks(ctx, tx, generation)
 	if err != nil || !created {
 		return nil, err
 	}

@@ -23,23 +23,26 @@ CREATE TABLE relay_store.claims_g%[1]d (
     since       timestamptz      NOT NULL,
     log_offset  bigint           NOT NULL,
     log_index   integer          NOT NULL,
-    distinct_id text COLLATE "C" NOT NULL,
-    CONSTRAINT claims_g%[1]d_pkey PRIMARY KEY (id)
+    distinct_id text COLLATE "C" NOT NULL
 );
-CREATE INDEX claims_g%[1]d_person ON relay_store.claims_g%[1]d (distinct_id, user_id);
 CREATE TABLE relay_store.aliases_g%[1]d (
     id          text COLLATE "C" NOT NULL,
     user_id     text COLLATE "C" NOT NULL,
     since       timestamptz      NOT NULL,
     log_offset  bigint           NOT NULL,
     log_index   integer          NOT NULL,
-    distinct_id text COLLATE "C" NOT NULL,
-    CONSTRAINT aliases_g%[1]d_pkey PRIMARY KEY (id)
-);
-CREATE INDEX aliases_g%[1]d_user ON relay_store.aliases_g%[1]d (user_id);
-CREATE INDEX aliases_g%[1]d_person ON relay_store.aliases_g%[1]d (distinct_id)`
+    distinct_id text COLLATE "C" NOT NULL
+)`
 
-const linksDrop = `DROP TABLE IF EXISTS relay_store.claims_g%[1]d, relay_store.aliases_g%[1]d`
+const linksIndexes = `
+CREATE UNIQUE INDEX IF NOT EXISTS claims_g%[1]d_id ON relay_store.claims_g%[1]d (id);
+CREATE INDEX IF NOT EXISTS claims_g%[1]d_person ON relay_store.claims_g%[1]d (distinct_id, user_id);
+CREATE UNIQUE INDEX IF NOT EXISTS aliases_g%[1]d_id ON relay_store.aliases_g%[1]d (id);
+CREATE INDEX IF NOT EXISTS aliases_g%[1]d_user ON relay_store.aliases_g%[1]d (user_id);
+CREATE INDEX IF NOT EXISTS aliases_g%[1]d_person ON relay_store.aliases_g%[1]d (distinct_id);
+ANALYZE relay_store.claims_g%[1]d, relay_store.aliases_g%[1]d`
+
+const linksDrop = `DROP TABLE IF EXISTS relay_store.claims_g%[1]d, relay_store.aliases_g%[1]d, relay_store.links_g%[1]d`
 
 // The tables of links, without the generation.
 const (
@@ -61,12 +64,12 @@ func joinsIDs(ctx context.Context, tx *sql.Tx, generation int64) (bool, error) {
 	return hasTable(ctx, tx, claimsTable, generation)
 }
 
-// createLinks makes a generation's tables of links, and tells whether they were
-// missing.
-func createLinks(ctx context.Context, tx *sql.Tx, generation int64) (created bool, err error) {
+// addLinks makes the tables of links of a generation that follows the log, and
+// tells whether they were missing.
+func addLinks(ctx context.Context, tx *sql.Tx, generation int64) (created bool, err error) {
 	there, err := joinsIDs(ctx, tx, generation)
 	if err != nil || there {
 		return false, err
 	}
-	return true, execFor(ctx, tx, linksDDL, generation)
+	return true, execFor(ctx, tx, linksDDL+";"+linksIndexes, generation)
 }

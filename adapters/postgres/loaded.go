@@ -78,12 +78,24 @@ func (Events) Loaded(ctx context.Context, tx app.Tx, generation int64) ([]eventl
 	return readLoaded(ctx, tx, generation)
 }
 
+// Nobody vacuums or analyzes a table while it is loaded, over and over as it
+// grows: the loader analyzes it at the end.
+const (
+	noAutovacuum = `ALTER TABLE relay_store.%s_g%%[1]d SET (autovacuum_enabled = off)`
+	autovacuum   = `ALTER TABLE relay_store.%s_g%%[1]d RESET (autovacuum_enabled)`
+)
+
+// alter makes a statement on each table.
+func alter(statement string) func(profilePart, string) string {
+	return func(_ profilePart, table string) string { return fmt.Sprintf(statement, table) }
+}
+
 // Complete implements app.Tables.
-func (Profiles) Complete(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, loadedDrop, generation)
+func (p Profiles) Complete(ctx context.Context, tx app.Tx, generation int64) error {
+	return execFor(ctx, tx, p.statements(alter(autovacuum))+";"+loadedDrop, generation)
 }
 
 // Complete implements app.Tables.
 func (Events) Complete(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, loadedDrop, generation)
+	return execFor(ctx, tx, fmt.Sprintf(autovacuum, "events")+";"+loadedDrop, generation)
 }

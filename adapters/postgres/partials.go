@@ -17,31 +17,46 @@ import (
 // the state, each after its length. They hold few pointers and are merged only
 // when all are known, person by person.
 type partials struct {
-	of   [buckets][]byte
+	of   [allBuckets][]byte // first those of user ids, then those of anonymous ids
 	size int
 }
 
 // buckets is how many parts the people are merged in. Which person is in which
 // must be the same in every process that works on a generation.
-const buckets = 32
+const (
+	buckets    = 32
+	allBuckets = 2 * buckets
+)
 
-func bucketOf(id string) int { return int(xxhash.Sum64String(id) % buckets) }
+// setOfBucket says whose states a bucket holds.
+func setOfBucket(bucket int) stateSet {
+	if bucket < buckets {
+		return ownStates
+	}
+	return anonymousStates
+}
 
-func newPartials(people map[string]profile.State) *partials {
+func newPartials(users, anonymous map[string]profile.State) *partials {
 	p := &partials{}
+	p.add(users, 0)
+	p.add(anonymous, buckets)
+	for _, b := range p.of {
+		p.size += len(b)
+	}
+	return p
+}
+
+// add adds states to the buckets from the first on.
+func (p *partials) add(states map[string]profile.State, first int) {
 	var state []byte
-	for id, s := range people {
+	for id, s := range states {
 		state = s.AppendBinary(state[:0])
-		b := &p.of[bucketOf(id)]
+		b := &p.of[first+int(xxhash.Sum64String(id)%buckets)]
 		*b = binary.AppendUvarint(*b, uint64(len(id)))
 		*b = append(*b, id...)
 		*b = binary.AppendUvarint(*b, uint64(len(state)))
 		*b = append(*b, state...)
 	}
-	for _, b := range p.of {
-		p.size += len(b)
-	}
-	return p
 }
 
 // partial is one encoded partial state. It shares the memory of what it was
@@ -88,7 +103,7 @@ func createPartials(ctx context.Context, tx *sql.Tx, generation int64) error {
 	if err := execFor(ctx, tx, partialsDDL, generation); err != nil {
 		return err
 	}
-	for bucket := range buckets {
+	for bucket := range allBuckets {
 		if _, err := tx.ExecContext(ctx, fmt.Sprintf(partialsBucketDDL, generation, bucket)); err != nil {
 			return err
 		}
@@ -99,7 +114,7 @@ func createPartials(ctx context.Context, tx *sql.Tx, generation int64) error {
 func writePartials(ctx context.Context, tx *sql.Tx, generation int64, all []*partials) error {
 	rows := newRowWriter(tx, fmt.Sprintf("partials_g%d", generation), 2, "")
 	defer rows.close()
-	for bucket := range buckets {
+	for bucket := range allBuckets {
 		for _, p := range all {
 			if err := writeBucket(ctx, rows, bucket, p.of[bucket]); err != nil {
 				return err

@@ -50,7 +50,7 @@ func TestPartialsComeBackMerged(t *testing.T) {
 func readPass(t *testing.T, bucket, pass, passes int, got map[string]profile.State) {
 	t.Helper()
 	var list []partial
-	for _, p := range []*partials{newPartials(somePeople(1)), newPartials(somePeople(2))} {
+	for _, p := range []*partials{newPartials(somePeople(1), nil), newPartials(somePeople(2), nil)} {
 		var err error
 		if list, err = appendPartials(list, p.of[bucket], pass, passes); err != nil {
 			t.Fatal(err)
@@ -81,7 +81,7 @@ func TestPartialsInTheDatabase(t *testing.T) {
 	}
 	people := somePeople(1)
 	people["huge"] = profile.State{Traits: []profile.Trait{{Key: "a", Value: []byte(`"` + strings.Repeat("y", 1<<20) + `"`)}}}
-	written := newPartials(people)
+	written := newPartials(people, somePeople(2))
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestPartialsInTheDatabase(t *testing.T) {
 	if err := writePartials(t.Context(), tx, 1, []*partials{written}); err != nil {
 		t.Fatal(err)
 	}
-	for bucket := range buckets {
+	for bucket := range allBuckets {
 		want, err := appendPartials(nil, written.of[bucket], 0, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +109,7 @@ func TestPartialsInTheDatabase(t *testing.T) {
 }
 
 func FuzzNextPartial(f *testing.F) {
-	for _, b := range newPartials(map[string]profile.State{"a": {}, "b": {}}).of {
+	for _, b := range newPartials(map[string]profile.State{"a": {}, "b": {}}, map[string]profile.State{"a": {}}).of {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

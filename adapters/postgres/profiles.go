@@ -50,8 +50,12 @@ func (p Profiles) of(set stateSet) Profiles {
 }
 
 // Create implements app.Tables.
-func (p Profiles) Create(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, p.tablesDDL()+";"+loadedUnloggedDDL, generation)
+func (p Profiles) Create(ctx context.Context, tx app.Tx, generation int64, joined bool) error {
+	tables := p.tablesDDL() + ";" + p.statements(alter(noAutovacuum)) + ";" + loadedUnloggedDDL
+	if joined {
+		tables += ";" + p.of(anonymousStates).tablesDDL() + ";" + p.of(joinedStates).tablesDDL() + ";" + linksDDL + ";" + loadedLinksUnloggedDDL
+	}
+	return execFor(ctx, tx, tables, generation)
 }
 
 // tablesDDL creates the tables of the parts.
@@ -96,7 +100,7 @@ func (p Profiles) Adopt(ctx context.Context, tx app.Tx, from, to int64) error {
 
 // Drop implements app.Tables.
 func (Profiles) Drop(ctx context.Context, tx app.Tx, generation int64) error {
-	if err := setLockTimeout(ctx, tx, readersPatience); err != nil {
+	if err := setLockTimeout(ctx, tx, dropPatience); err != nil {
 		return err
 	}
 	drop := linksDrop + "; DROP TABLE IF EXISTS relay_store.partials_g%[1]d; " + loadedDrop

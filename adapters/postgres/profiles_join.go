@@ -13,7 +13,7 @@ import (
 
 // Join implements app.Tables.
 func (p Profiles) Join(ctx context.Context, tx app.Tx, generation int64) (made []string, err error) {
-	if _, err := createLinks(ctx, tx, generation); err != nil {
+	if _, err := addLinks(ctx, tx, generation); err != nil {
 		return nil, err
 	}
 	for _, part := range profileParts {

@@ -102,6 +102,11 @@ func (j *joining) regather(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return j.gather(ctx, users, anonymous)
+}
+
+// gather notes what user ids and anonymous ids contribute to canonical ids.
+func (j *joining) gather(ctx context.Context, users, anonymous map[string]string) error {
 	if err := j.readOwn(ctx, maps.Keys(users)); err != nil {
 		return err
 	}

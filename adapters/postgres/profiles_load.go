@@ -10,6 +10,7 @@ import (
 
 	"relay/app"
 	"relay/domain/eventlog"
+	"relay/domain/identity"
 	"relay/domain/profile"
 	"relay/projections"
 )
@@ -32,6 +33,8 @@ type profilesLoader struct {
 	waits   waiting
 	spilled time.Time // when partial results were written last
 
+	joins bool // whether mappings join ids; known after Finish
+
 	spilling sync.Mutex // held while partial results are written
 	created  bool       // whether their table is there; guarded by spilling
 }
@@ -40,6 +43,7 @@ type profilesLoader struct {
 type waiting struct {
 	partials []*partials
 	size     int
+	links    identity.State
 	holds    []eventlog.Range // what of the log is in them
 	ignored  projections.Issues
 }
@@ -50,7 +54,7 @@ const spillEvery = 3 * time.Second
 // Add implements app.Loader.
 func (l *profilesLoader) Add(ctx context.Context, fold projections.Fold, of []eventlog.Range) error {
 	f := fold.(*projections.ProfilesFold)
-	full := l.take(newPartials(f.People), f.Ignored(), of)
+	full := l.take(newPartials(f.People, f.Anonymous), f, of)
 	if full == nil {
 		return nil
 	}
@@ -59,19 +63,19 @@ func (l *profilesLoader) Add(ctx context.Context, fold projections.Fold, of []ev
 
 // take notes a partial result. It returns all that wait if they are to be
 // written.
-func (l *profilesLoader) take(p *partials, ignored projections.Issues, of []eventlog.Range) *waiting {
+func (l *profilesLoader) take(p *partials, f *projections.ProfilesFold, of []eventlog.Range) *waiting {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.spilled.IsZero() {
 		l.spilled = time.Now()
 	}
 	l.waits.partials = append(l.waits.partials, p)
-	l.waits.size += p.size
+	l.waits.size += p.size + l.waits.links.Add(f.Links)
 	l.waits.holds = append(l.waits.holds, of...)
 	if l.waits.ignored == nil {
 		l.waits.ignored = projections.Issues{}
 	}
-	l.waits.ignored.Merge(ignored)
+	l.waits.ignored.Merge(f.Ignored())
 	if l.waits.size < l.memory/4 && time.Since(l.spilled) < spillEvery {
 		return nil
 	}
@@ -98,7 +102,7 @@ func (l *profilesLoader) spill(ctx context.Context, w waiting) error {
 		if err := writePartials(ctx, tx, l.generation, w.partials); err != nil {
 			return fmt.Errorf("write partial states: %w", err)
 		}
-		return noteLoaded(ctx, tx, l.generation, w.holds, w.ignored)
+		return l.note(ctx, tx, &w, w.ignored)
 	})
 	l.created = l.created || err == nil
 	return err
@@ -110,6 +114,16 @@ func (l *profilesLoader) Finish(ctx context.Context) error {
 	l.mu.Lock()
 	w := l.takeAll()
 	l.mu.Unlock()
+	if err := l.finishStates(ctx, w); err != nil {
+		return err
+	}
+	joins, err := finishLinks(ctx, l.db, l.generation)
+	l.joins = joins
+	return err
+}
+
+// finishStates makes the rows of what ids contribute themselves.
+func (l *profilesLoader) finishStates(ctx context.Context, w *waiting) error {
 	var spilled bool
 	err := l.db.QueryRowContext(ctx, fmt.Sprintf(`SELECT to_regclass('relay_store.partials_g%d') IS NOT NULL`, l.generation)).Scan(&spilled)
 	if err != nil {
@@ -133,7 +147,7 @@ func (l *profilesLoader) Finish(ctx context.Context) error {
 func (l *profilesLoader) writeAll(ctx context.Context, w *waiting) error {
 	return inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
 		unstorable := projections.Issues{}
-		for bucket := range buckets {
+		for bucket := range allBuckets {
 			var list []partial
 			for _, p := range w.partials {
 				var err error
@@ -141,12 +155,12 @@ func (l *profilesLoader) writeAll(ctx context.Context, w *waiting) error {
 					return err
 				}
 			}
-			if err := l.write(ctx, tx, list, unstorable); err != nil {
+			if err := l.write(ctx, tx, setOfBucket(bucket), list, unstorable); err != nil {
 				return err
 			}
 		}
 		unstorable.Merge(w.ignored)
-		return noteLoaded(ctx, tx, l.generation, w.holds, unstorable)
+		return l.note(ctx, tx, w, unstorable)
 	})
 }
 
@@ -160,7 +174,7 @@ func (l *profilesLoader) mergeBuckets(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range mergers {
 		wg.Go(func() {
-			for bucket := int(next.Add(1)) - 1; bucket < buckets && merging.Err() == nil; bucket = int(next.Add(1)) - 1 {
+			for bucket := int(next.Add(1)) - 1; bucket < allBuckets && merging.Err() == nil; bucket = int(next.Add(1)) - 1 {
 				if err := inLoadTx(merging, l.db, func(tx *sql.Tx) error { return l.mergeBucket(merging, tx, bucket) }); err != nil {
 					cancel(err)
 				}
@@ -188,7 +202,7 @@ func (l *profilesLoader) mergeBucket(ctx context.Context, tx *sql.Tx, bucket int
 		if err != nil {
 			return err
 		}
-		if err := l.write(ctx, tx, list, unstorable); err != nil {
+		if err := l.write(ctx, tx, setOfBucket(bucket), list, unstorable); err != nil {
 			return err
 		}
 	}
@@ -199,32 +213,44 @@ func (l *profilesLoader) mergeBucket(ctx context.Context, tx *sql.Tx, bucket int
 	return err
 }
 
-// write merges partial states and writes people's rows; unstorable tells what
-// the database could not hold.
-func (l *profilesLoader) write(ctx context.Context, tx *sql.Tx, list []partial, unstorable projections.Issues) error {
-	return mergePartials(list, func(people []person) error {
-		err := l.tryWrite(ctx, tx, people)
-		if !isUnstorable(err) {
+// note notes what is kept of what waited, and keeps its links.
+func (l *profilesLoader) note(ctx context.Context, tx *sql.Tx, w *waiting, ignored projections.Issues) error {
+	if !w.links.IsEmpty() {
+		if err := keepLinks(ctx, tx, l.generation, w.links); err != nil {
 			return err
 		}
-		for i := range people {
-			err := l.tryWrite(ctx, tx, people[i:i+1])
-			if isUnstorable(err) {
-				s := people[i].state
-				unstorable.Add(&eventlog.Entry{ReceivedAt: s.Last, Offset: lastOffset(s)}, projections.Unstorable, "a person's state")
-				err = nil
-			}
-			if err != nil {
-				return err
-			}
+	}
+	return noteLoaded(ctx, tx, l.generation, w.holds, ignored)
+}
+
+// write merges partial states and writes people's rows; unstorable tells what
+// the database could not hold.
+func (l *profilesLoader) write(ctx context.Context, tx *sql.Tx, set stateSet, list []partial, unstorable projections.Issues) error {
+	return mergePartials(list, func(people []person) error { return l.writePeople(ctx, tx, set, people, unstorable) })
+}
+
+func (l *profilesLoader) writePeople(ctx context.Context, tx *sql.Tx, set stateSet, people []person, unstorable projections.Issues) error {
+	err := l.tryWrite(ctx, tx, set, people)
+	if !isUnstorable(err) {
+		return err
+	}
+	for i := range people {
+		err := l.tryWrite(ctx, tx, set, people[i:i+1])
+		if isUnstorable(err) {
+			s := people[i].state
+			unstorable.Add(&eventlog.Entry{ReceivedAt: s.Last, Offset: lastOffset(s)}, projections.Unstorable, "a person's state")
+			err = nil
 		}
-		return nil
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tryWrite writes the people's rows as a whole, or none.
-func (l *profilesLoader) tryWrite(ctx context.Context, tx *sql.Tx, people []person) error {
-	return try(ctx, tx, func() error { return l.tables.writeStates(ctx, tx, l.generation, people, false) })
+func (l *profilesLoader) tryWrite(ctx context.Context, tx *sql.Tx, set stateSet, people []person) error {
+	return try(ctx, tx, func() error { return l.tables.of(set).writeStates(ctx, tx, l.generation, people, false) })
 }
 
 // lastOffset is where to look for an example of a person's traits.
@@ -237,5 +263,14 @@ func lastOffset(s profile.State) (last eventlog.Offset) {
 
 // Index implements app.Loader.
 func (l *profilesLoader) Index(ctx context.Context) error {
-	return inTx(ctx, l.db, func(tx *sql.Tx) error { return l.tables.Index(ctx, tx, l.generation) })
+	err := inTx(ctx, l.db, func(tx *sql.Tx) error {
+		if err := l.tables.Index(ctx, tx, l.generation); err != nil || !l.joins {
+			return err
+		}
+		return l.tables.of(anonymousStates).Index(ctx, tx, l.generation)
+	})
+	if err != nil || !l.joins {
+		return err
+	}
+	return l.joinPeople(ctx)
 }

@@ -119,6 +119,15 @@ func (r *rowWriter) uuid(b [16]byte) {
 	r.data = append(r.data, b[:]...)
 }
 
+func (r *rowWriter) bool(b bool) {
+	r.field(oidBool, 1)
+	if b {
+		r.data = append(r.data, 1)
+		return
+	}
+	r.data = append(r.data, 0)
+}
+
 func (r *rowWriter) int8(n int64) {
 	r.field(oidInt8, 8)
 	r.data = binary.BigEndian.AppendUint64(r.data, uint64(n))

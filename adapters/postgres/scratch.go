@@ -23,13 +23,13 @@ func (Generations) Scratch(ctx context.Context, tx app.Tx) (id int64, err error)
 // Write implements app.Tables.
 func (p Profiles) Write(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
 	loader := profilesLoader{tables: p, generation: generation}
-	states := newPartials(fold.(*projections.ProfilesFold).People)
-	for _, bucket := range states.of {
-		list, err := appendPartials(nil, bucket, 0, 1)
+	f := fold.(*projections.ProfilesFold)
+	for bucket, states := range newPartials(f.People, f.Anonymous).of {
+		list, err := appendPartials(nil, states, 0, 1)
 		if err != nil {
 			return err
 		}
-		if err := loader.write(ctx, tx, list, projections.Issues{}); err != nil {
+		if err := loader.write(ctx, tx, setOfBucket(bucket), list, projections.Issues{}); err != nil {
 			return err
 		}
 	}

@@ -25,5 +25,6 @@ func (s *system) limit(c *cli.Context) error {
 	// What is collected late counts too, so the collector works harder as memory
 	// nears the double of the budget.
 	debug.SetMemoryLimit(memory + memory/2)
+	debug.SetGCPercent(200)
 	return nil
 }

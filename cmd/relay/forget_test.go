@@ -291,7 +291,6 @@ func TestForgetWhileReprojecting(t *testing.T) {
 func TestForgetRefusesJoinedIDs(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)
-	relay.env = []string{previewJoin + "=1"}
 	server := relay.serve()
 	db := relay.open()
 	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", "identity: join\n"))

@@ -122,9 +122,6 @@ func mappingApply(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
-	if err := checkPreview(spec); err != nil {
-		return err
-	}
 	applied, err := s.mappings().Apply(c.Context, spec, c.String("note"))
 	if err != nil {
 		return err
@@ -226,17 +223,4 @@ func mappingRollback(c *cli.Context, s *system) error {
 		return err
 	}
 	return printApplied(c, applied)
-}
-
-// previewJoin is the variable that lets mappings join ids before all of relay
-// can work with them.
-const previewJoin = "RELAY_PREVIEW_IDENTITY_JOIN"
-
-// checkPreview refuses what works only in part, unless somebody asked for it.
-func checkPreview(spec mapping.Spec) error {
-	if spec.Identity == mapping.Off || os.Getenv(previewJoin) != "" {
-		return nil
-	}
-	return fmt.Errorf("identity: join is a preview: it works for live traffic, but what it joins cannot be re-projected, verified or erased yet; "+
-		"write identity: off, or leave it out (%s=1 takes it all the same)", previewJoin)
 }

@@ -96,10 +96,6 @@ func TestStory(t *testing.T) {
 func TestStoryOfAVisitor(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)
-	if _, errOut, status := relay.run("mapping", "apply", relay.writeFile("mapping.yaml", "identity: join\n")); status != 1 || !strings.Contains(errOut, "identity: join is a preview") {
-		t.Errorf("status %d: %s", status, errOut)
-	}
-	relay.env = []string{previewJoin + "=1"}
 	server := relay.serve()
 	db := relay.open()
 	check := func(when, query, want string) {
@@ -132,6 +128,29 @@ func TestStoryOfAVisitor(t *testing.T) {
 			t.Errorf("profiles show %s printed %q", id, out)
 		}
 	}
+
+	const apart = `1 {"plan": "basic"} {}, visitor@example.com {"plan": "pro"} {}`
+	server.send(`{"type":"identify","userId":"1","traits":{"plan":"basic"}}`)
+	for range 2 {
+		check("joined", people, `1 {"plan": "basic", "email": "v@example.com"} {"email": ["v@example.com"]}`)
+		check("joined", events, "Looked 1, Ordered 1")
+		relay.must("verify")
+		relay.must("mapping", "apply", relay.writeFile("mapping.yaml", "identity: off\n"))
+		if out := relay.must("reproject", "--from", "beginning", "--dry-run"); !strings.Contains(out, "people added") || !strings.Contains(out, "events of another person") {
+			t.Errorf("the dry run printed %q", out)
+		}
+		relay.must("reproject", "--from", "beginning")
+		check("not joined any more", people, apart)
+		check("not joined any more", events, "Looked -, Ordered 1")
+		check("not joined any more", ids, "")
+		relay.must("mapping", "apply", relay.writeFile("mapping.yaml", "identity: join\n"))
+		relay.must("reproject", "--from", "beginning")
+	}
+	relay.must("reproject", "--undo")
+	check("undone", people, apart)
+	relay.must("reproject", "--undo")
+	check("undone twice", ids, "anonymous device 1, anonymous visitor@example.com 1, user visitor@example.com 1")
+	relay.must("verify")
 }
 
 func TestVerifyTellsDifferences(t *testing.T) {

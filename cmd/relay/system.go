@@ -137,7 +137,7 @@ func (s *system) reprojector(report func(app.Progress)) *app.Reprojector {
 	return &app.Reprojector{
 		DB: s.database, All: s.projections, Log: s.reader, LogSize: s.reader, Live: postgres.Statuses{DB: s.db}, Controls: s.controls,
 		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: s.db}, Timelines: postgres.Timelines{}, Erasures: postgres.Erasures{},
-		Builder:   &app.Builder{DB: s.database, Log: s.reader, Workers: 2, Memory: s.memory},
+		Builder:   &app.Builder{DB: s.database, Log: s.reader, Workers: 3, Memory: s.memory},
 		Projector: s.projector(nil, nil), Logger: s.logger, MaxLoad: s.maxLoad, Report: report,
 	}
 }

@@ -70,6 +70,32 @@ func (s *State) Alias(previousID, userID string, at eventlog.Stamp) {
 	s.Aliases.Add(previousID, Link{userID, at})
 }
 
+// linkSize is about the size of a link in memory without its ids, in bytes.
+const linkSize = 150
+
+// Add takes in what another state knows, and leaves that as it is. It returns
+// about how many bytes that takes.
+func (s *State) Add(other State) (size int) {
+	s.Claims, size = addLinks(s.Claims, other.Claims)
+	aliases, more := addLinks(s.Aliases, other.Aliases)
+	s.Aliases = aliases
+	return size + more
+}
+
+func addLinks(to, from Links) (sum Links, size int) {
+	if to == nil && len(from) > 0 {
+		to = make(Links, len(from))
+	}
+	for id, link := range from {
+		known := len(to)
+		to.Add(id, link)
+		if len(to) > known {
+			size += linkSize + len(id) + len(link.To)
+		}
+	}
+	return to, size
+}
+
 // IsEmpty tells whether the state knows no link.
 func (s State) IsEmpty() bool { return len(s.Claims) == 0 && len(s.Aliases) == 0 }
 
