@@ -25,7 +25,7 @@ const (
 	watchEvery = 250 * time.Millisecond
 	// lagAllowed is the lag of the live projections above which a run holds its
 	// workers.
-	lagAllowed = 600 * time.Millisecond
+	lagAllowed = 400 * time.Millisecond
 	// lagIsStalled is for how long live projections may stand still until a run
 	// takes it that nobody serves, and waits for them no longer.
 	lagIsStalled = 2 * time.Second

@@ -23,7 +23,7 @@ type ConsumersConfig struct {
 	Gather   time.Duration // pause after a range that reached the log's end; default 20 ms
 	MaxIdle  time.Duration // longest pause between two looks at an idle log; default 50 ms
 	// GatherBeside is Gather while generations are built, which is to go on too;
-	// default 200 ms.
+	// default 100 ms.
 	GatherBeside time.Duration
 	OnError      func(projection string, err error)
 	Logger       *slog.Logger
@@ -34,7 +34,7 @@ func (c ConsumersConfig) withDefaults() ConsumersConfig {
 	setDefault(&c.MaxBytes, 8<<20)
 	setDefault(&c.Gather, 20*time.Millisecond)
 	setDefault(&c.MaxIdle, 50*time.Millisecond)
-	setDefault(&c.GatherBeside, 200*time.Millisecond)
+	setDefault(&c.GatherBeside, 100*time.Millisecond)
 	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
 	if c.OnError == nil {
 		c.OnError = func(string, error) {}

@@ -33,7 +33,7 @@ func main() {
 	var o options
 	calls := flag.String("calls", env("CALLS", "1000000"), "calls in the log (CALLS); several sizes, separated by commas, are measured one after the other")
 	keep := flag.String("keep", "", "names of databases to measure in that stay, one for each size; a log that is there already is not written again")
-	measures := flag.String("measures", env("MEASURES", "append,read,live,reproject,ingest"), "what to measure, in this order (MEASURES); there are also overload and soak")
+	measures := flag.String("measures", env("MEASURES", "append,read,live,reproject,ingest"), "what to measure, in this order (MEASURES); there are also kill, overload and soak")
 	flag.StringVar(&o.relay, "relay", "bin/relay", "the relay binary")
 	flag.DurationVar(&o.lasting, "for", 10*time.Second, "how long each ingest case lasts")
 	flag.DurationVar(&o.soak, "soak", envDuration("SOAK", 10*time.Minute), "how long the soak lasts (SOAK)")
@@ -125,7 +125,7 @@ type bench struct {
 func (b *bench) run(ctx context.Context, p *place) error {
 	b.place = p
 	known := map[string]func(context.Context) error{
-		"append": b.appending, "read": b.ofLog(b.reading), "live": b.ofLog(b.projecting), "reproject": b.ofLog(b.reprojecting),
+		"append": b.appending, "read": b.ofLog(b.reading), "live": b.ofLog(b.projecting), "reproject": b.ofLog(b.reprojecting), "kill": b.ofLog(b.killing),
 		"ingest": b.once(b.ingesting), "overload": b.once(b.overloading), "soak": b.once(b.soaking),
 	}
 	for _, name := range b.measures {

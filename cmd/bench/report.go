@@ -15,6 +15,7 @@ type report struct {
 	results []result
 	replays []replay
 	loads   []load
+	kills   []kills
 }
 
 // print prints the tables for which there are figures.
@@ -23,6 +24,7 @@ func (r *report) print(serverVersion string) {
 		runtime.NumCPU(), serverVersion, runtime.Version(), time.Now().UTC().Format("2006-01-02"))
 	printTable(rateColumns, rows(r.results, func(one result) []string { return one.row(r.results) }))
 	printTable(replayColumns, rows(r.replays, func(one replay) []string { return one.row(r.replays) }))
+	printTable(killColumns, rows(r.kills, kills.row))
 	printTable(loadColumns, rows(r.loads, func(one load) []string { return one.row(r.loads) }))
 }
 
