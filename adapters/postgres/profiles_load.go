@@ -165,7 +165,7 @@ func (l *profilesLoader) writeAll(ctx context.Context, w *waiting) error {
 }
 
 // mergers is how many buckets are merged at once.
-const mergers = 2
+const mergers = 3
 
 func (l *profilesLoader) mergeBuckets(ctx context.Context) error {
 	merging, cancel := context.WithCancelCause(ctx)

@@ -12,27 +12,30 @@ import (
 var ErrCorrupt = errors.New("corrupt profile state")
 
 // AppendBinary appends the whole state in a compact form, for partial results
-// of a rebuild. Decoder reads it.
+// of a rebuild. Decoder reads it. Most partial results are of one call, so times
+// stand as the difference from First, and a stamp only where it is another than
+// the one before.
 func (s State) AppendBinary(dst []byte) []byte {
 	dst = appendBool(dst, s.Identified)
 	dst = binary.AppendVarint(dst, int64(s.First))
-	dst = binary.AppendVarint(dst, int64(s.Last))
+	dst = binary.AppendVarint(dst, int64(s.Last-s.First))
+	var last eventlog.Stamp
 	dst = binary.AppendUvarint(dst, uint64(len(s.Traits)))
 	for _, t := range s.Traits {
 		dst = appendBytes(dst, t.Key)
 		dst = appendBytes(dst, t.Value)
-		dst = appendStamp(dst, t.Stamp)
+		dst, last = appendNextStamp(dst, t.Stamp, last)
 	}
 	for _, setting := range s.Settings {
 		dst = appendBytes(dst, setting.Value)
-		dst = appendStamp(dst, setting.Stamp)
+		dst, last = appendNextStamp(dst, setting.Stamp, last)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(s.Channels)))
 	for _, v := range s.Channels {
 		dst = append(dst, byte(v.Channel))
 		dst = appendBytes(dst, v.Value)
-		dst = binary.AppendVarint(dst, int64(v.First))
-		dst = binary.AppendVarint(dst, int64(v.Last))
+		dst = binary.AppendVarint(dst, int64(v.First-s.First))
+		dst = binary.AppendVarint(dst, int64(v.Last-v.First))
 	}
 	return dst
 }
@@ -49,21 +52,22 @@ const knownKeys = 10_000
 // State reads what AppendBinary wrote. The values of traits share data's memory.
 func (d *Decoder) State(data []byte) (State, error) {
 	r := reader{data: data}
-	s := State{Identified: r.bool(), First: segment.Instant(r.varint()), Last: segment.Instant(r.varint())}
+	s := State{Identified: r.bool(), First: segment.Instant(r.varint())}
+	s.Last = s.First + segment.Instant(r.varint())
 	if n := r.count(4); n > 0 {
 		s.Traits = make([]Trait, n)
 	}
 	for i := range s.Traits {
-		s.Traits[i] = Trait{Key: d.key(r.bytes()), Value: r.bytes(), Stamp: r.stamp()}
+		s.Traits[i] = Trait{Key: d.key(r.bytes()), Value: r.bytes(), Stamp: r.nextStamp()}
 	}
 	for i := range s.Settings {
-		s.Settings[i] = Setting{Value: r.string(), Stamp: r.stamp()}
+		s.Settings[i] = Setting{Value: r.string(), Stamp: r.nextStamp()}
 	}
 	if n := r.count(4); n > 0 {
 		s.Channels = make([]ChannelValue, n)
 	}
 	for i := range s.Channels {
-		s.Channels[i] = r.channelValue()
+		s.Channels[i] = r.channelValue(s.First)
 	}
 	return s, r.end()
 }
@@ -82,15 +86,14 @@ func (d *Decoder) key(text []byte) string {
 	return key
 }
 
-func (r *reader) channelValue() ChannelValue {
+func (r *reader) channelValue(since segment.Instant) ChannelValue {
 	c := r.byte()
 	if c >= ChannelCount {
 		r.failed = true
 	}
-	return ChannelValue{
-		Channel: Channel(c), Value: r.string(),
-		First: segment.Instant(r.varint()), Last: segment.Instant(r.varint()),
-	}
+	v := ChannelValue{Channel: Channel(c), Value: r.string(), First: since + segment.Instant(r.varint())}
+	v.Last = v.First + segment.Instant(r.varint())
+	return v
 }
 
 func appendBool(dst []byte, b bool) []byte {
@@ -111,10 +114,19 @@ func appendStamp(dst []byte, s eventlog.Stamp) []byte {
 	return binary.AppendUvarint(dst, uint64(s.Index))
 }
 
+// appendNextStamp appends a stamp that comes after another, and returns it too.
+func appendNextStamp(dst []byte, s, last eventlog.Stamp) ([]byte, eventlog.Stamp) {
+	if s == last {
+		return appendBool(dst, false), s
+	}
+	return appendStamp(appendBool(dst, true), s), s
+}
+
 // reader takes encoded values off data; after the first failure it yields
 // zeros, and end reports it.
 type reader struct {
 	data   []byte
+	last   eventlog.Stamp
 	failed bool
 }
 
@@ -175,6 +187,14 @@ func (r *reader) stamp() eventlog.Stamp {
 		At:       segment.Instant(r.varint()),
 		Position: eventlog.Position{Offset: eventlog.Offset(r.uvarint()), Index: int32(r.uvarint())},
 	}
+}
+
+// nextStamp reads what appendNextStamp wrote.
+func (r *reader) nextStamp() eventlog.Stamp {
+	if r.bool() {
+		r.last = r.stamp()
+	}
+	return r.last
 }
 
 func (r *reader) end() error {

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"relay/domain/eventlog"
 )
@@ -10,6 +11,9 @@ import (
 // which stand as JSON in a column of their own. Most people's traits share one
 // stamp, which is then all that is written.
 func AppendTraitStamps(dst []byte, traits []Trait) []byte {
+	if len(traits) > 0 && !slices.ContainsFunc(traits, func(t Trait) bool { return t.Stamp != traits[0].Stamp }) {
+		return appendStamp(binary.AppendUvarint(dst, 1), traits[0].Stamp)
+	}
 	order, keys := groupByStamp(traits)
 	dst = binary.AppendUvarint(dst, uint64(len(order)))
 	for i, stamp := range order {
