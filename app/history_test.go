@@ -19,8 +19,21 @@ import (
 // the interleaving of payloads, mapping changes and re-projections, what is
 // served is what a plain fold of the log under the timeline gives, and what a
 // replay gives.
-func TestRandomHistories(t *testing.T) {
+func TestRandomHistories(t *testing.T) { inParallel(t, 2, randomHistories) }
+
+// inParallel holds a law against several times as many histories as usual, in as
+// many worlds.
+func inParallel(t *testing.T, times int, law func(*testing.T)) {
 	t.Parallel()
+	for i := range times {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			law(t)
+		})
+	}
+}
+
+func randomHistories(t *testing.T) {
 	w := newWorld(t)
 	rapid.Check(t, func(t *rapid.T) {
 		w.reset(t)

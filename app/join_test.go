@@ -23,8 +23,9 @@ import (
 // past, what is served is what a plain fold of the log gives and what a replay
 // gives, and another generation that follows the log in other steps gets the
 // same rows.
-func TestRandomIdentities(t *testing.T) {
-	t.Parallel()
+func TestRandomIdentities(t *testing.T) { inParallel(t, 4, randomIdentities) }
+
+func randomIdentities(t *testing.T) {
 	w := newWorld(t)
 	rapid.Check(t, func(t *rapid.T) {
 		w.reset(t)

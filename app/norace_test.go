@@ -2,5 +2,5 @@
 
 package app_test
 
-// histories is how many random histories each law is held against.
-const histories = "1000"
+// histories is how many random histories a law is held against in one go.
+const histories = "250"
