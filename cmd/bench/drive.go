@@ -26,6 +26,7 @@ type drive struct {
 	warmup      time.Duration
 	lasting     time.Duration // after the warm-up
 	impatient   bool          // an open loop that leaves out what it cannot send in time, and counts from the sending
+	standard    bool          // by net/http's client, as programs in Go send
 }
 
 // patience is how long the last requests may take.
@@ -58,14 +59,12 @@ func (o *outcome) merge(other *outcome) {
 
 // run sends until the time is over, or ctx ends.
 func (d drive) run(ctx context.Context) (*outcome, error) {
-	senders := make([]*sender, d.connections)
-	for i := range senders {
-		s, err := newSender(d.address, d.requests.size, time.Now().Add(d.warmup+d.lasting+patience))
-		if err != nil {
-			return nil, err
-		}
-		defer s.conn.Close()
-		senders[i] = s
+	senders, err := d.senders()
+	for _, s := range senders {
+		defer s.close()
+	}
+	if err != nil {
+		return nil, err
 	}
 	begin := time.Now()
 	counted, end := begin.Add(d.warmup), begin.Add(d.warmup+d.lasting)
@@ -85,16 +84,34 @@ func (d drive) run(ctx context.Context) (*outcome, error) {
 	return all, ctx.Err()
 }
 
+func (d drive) senders() (list []sender, err error) {
+	deadline := time.Now().Add(d.warmup + d.lasting + patience)
+	client := newStandardClient(d.connections)
+	for range d.connections {
+		if d.standard {
+			list = append(list, &standard{client, "http://" + d.address})
+			continue
+		}
+		s, err := newConnection(d.address, deadline)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
 // worker sends over one connection.
 type worker struct {
 	drive
-	*sender
+	sender
 	*outcome
 	next                *atomic.Int64 // request to be sent next
 	begin, counted, end time.Time
 }
 
 func (w *worker) run(ctx context.Context) {
+	request := make([]byte, 0, w.requests.size)
 	for ctx.Err() == nil {
 		i := w.next.Add(1) - 1
 		since, unsent := w.wait(i)
@@ -105,8 +122,8 @@ func (w *worker) run(ctx context.Context) {
 			w.unsent++
 			continue
 		}
-		w.request = w.requests.write(w.request, i)
-		answer, err := w.post()
+		request = w.requests.write(request, i)
+		answer, err := w.post(request)
 		now := time.Now()
 		w.note(answer, err, now.Sub(since), now.After(w.counted))
 		if err != nil {

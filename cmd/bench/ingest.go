@@ -11,14 +11,17 @@ import (
 type ingestCase struct {
 	what        string
 	connections int
-	calls       int // in a request
+	calls       int  // in a request
+	standard    bool // sent by net/http's client
 }
 
 var ingestCases = []ingestCase{
-	{"single calls, 1 connection", 1, 1},
-	{"single calls, 64 connections", 64, 1},
-	{"single calls, 256 connections", 256, 1},
-	{"batches of 50, 64 connections", 64, 50},
+	{"single calls, 1 connection", 1, 1, false},
+	{"single calls, 64 connections", 64, 1, false},
+	{"single calls, 64 of net/http's clients", 64, 1, true},
+	{"single calls, 256 connections", 256, 1, false},
+	{"single calls, 256 of net/http's clients", 256, 1, true},
+	{"batches of 50, 64 connections", 64, 50, false},
 }
 
 // inBatches are the calls a second, in batches, with which live projections are
@@ -60,7 +63,7 @@ func (b *bench) ingesting(ctx context.Context) error {
 
 // closedLoop measures how fast a target answers over so many connections.
 func (b *bench) closedLoop(ctx context.Context, target string, c ingestCase, m mail) (load, error) {
-	d := drive{requests: m[c.calls], connections: c.connections, warmup: 2 * time.Second, lasting: b.lasting}
+	d := drive{requests: m[c.calls], connections: c.connections, standard: c.standard, warmup: 2 * time.Second, lasting: b.lasting}
 	return b.drive(ctx, c.what, target, d)
 }
 

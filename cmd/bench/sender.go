@@ -9,22 +9,30 @@ import (
 	"time"
 )
 
-// sender is one connection that sends requests one after the other. It costs
-// little, since it shares the machine with what it measures: requests are ready
-// made, and of replies it reads what it must.
-type sender struct {
-	conn    net.Conn
-	request []byte
-	reply   []byte
+// sender sends requests one after the other.
+type sender interface {
+	// post sends a request and reads the answer.
+	post(request []byte) (reply, error)
+	close()
 }
 
-func newSender(address string, size int, deadline time.Time) (*sender, error) {
+// connection is a sender that costs little, since it shares the machine with
+// what it measures: requests are ready made, and of replies it reads what it
+// must.
+type connection struct {
+	conn  net.Conn
+	reply []byte
+}
+
+func newConnection(address string, deadline time.Time) (*connection, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	return &sender{conn: conn, request: make([]byte, 0, size), reply: make([]byte, 4096)}, conn.SetDeadline(deadline)
+	return &connection{conn: conn, reply: make([]byte, 4096)}, conn.SetDeadline(deadline)
 }
+
+func (s *connection) close() { _ = s.conn.Close() } // nothing is under way
 
 // reply is what of an answer counts.
 type reply struct {
@@ -32,9 +40,9 @@ type reply struct {
 	retryAfter bool
 }
 
-// post sends what is in s.request and reads the answer.
-func (s *sender) post() (reply, error) {
-	if _, err := s.conn.Write(s.request); err != nil {
+// post implements sender.
+func (s *connection) post(request []byte) (reply, error) {
+	if _, err := s.conn.Write(request); err != nil {
 		return reply{}, err
 	}
 	for n := 0; n < len(s.reply); {
