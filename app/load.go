@@ -58,7 +58,7 @@ func (r *run) read(ctx context.Context, p Projection, g Generation) (Loader, err
 	mappings := r.loadMappings(g)
 	return r.Builder.Load(ctx, Load{
 		Projection: p.Under(mappings), Generation: g.ID, UpTo: g.LoadUpTo, Mappings: mappings,
-		Read: r.progress.read, Pace: r.progress.pace,
+		Read: r.progress.read, Pace: r.progress.pace, Busy: r.progress.live.moving,
 	})
 }
 

@@ -60,6 +60,9 @@ func (w *liveWatch) now() Live {
 	return w.live
 }
 
+// moving tells whether the live projections take in what comes.
+func (w *liveWatch) moving() bool { return w.now().RowsPerSecond > 1 }
+
 // pressed tells whether the live projections are at work and fall behind.
 func (w *liveWatch) pressed() bool {
 	w.mu.Lock()

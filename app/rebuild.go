@@ -37,6 +37,9 @@ type Load struct {
 	// Pace is called by each worker after each chunk with the time that the chunk
 	// took; it may wait to leave room for others.
 	Pace func(ctx context.Context, took time.Duration)
+	// Busy tells whether others are at work too. Then no more than two workers
+	// read; more of them only fill the gaps of a machine that is idle otherwise.
+	Busy func() bool
 }
 
 // ReadSoFar is what was read since the last time.
@@ -93,9 +96,9 @@ func (l *load) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	for range max(l.builder.Workers, 1) {
+	for number := range max(l.builder.Workers, 1) {
 		wg.Go(func() {
-			if err := l.work(ctx); err != nil {
+			if err := l.work(ctx, number); err != nil {
 				cancel(err)
 			}
 		})
@@ -104,10 +107,16 @@ func (l *load) run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+// besides is how many workers read beside others who are at work.
+const besides = 2
+
 // work reads chunk after chunk until none is left.
-func (l *load) work(ctx context.Context) (err error) {
+func (l *load) work(ctx context.Context, number int) (err error) {
 	w := worker{load: l, fold: l.Projection.fold()}
 	for err == nil {
+		for number >= besides && l.Busy() && int(l.next.Load()) < len(l.chunks) && ctx.Err() == nil {
+			rest(ctx, watchEvery/5)
+		}
 		n := int(l.next.Add(1)) - 1
 		if n >= len(l.chunks) {
 			return w.flush(ctx)
