@@ -1,9 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"relay/domain/eventlog"
 	"relay/domain/segment"
@@ -20,6 +22,7 @@ type TailFilter struct {
 	Source string
 	Kinds  segment.Kinds // of Identify to Delete, or Control
 	Person string        // an id that a call names
+	Event  string        // the event's name as it was sent
 }
 
 // TailEntry is an entry with the calls in it that pass the filter; a control
@@ -127,7 +130,7 @@ func (e *TailEntry) filter(parser *segment.Parser, f TailFilter) bool {
 		return false
 	}
 	if e.Kinds.Has(segment.Control) {
-		return f.Person == "" && (f.Kinds == 0 || f.Kinds.Has(segment.Control))
+		return f.Person == "" && f.Event == "" && (f.Kinds == 0 || f.Kinds.Has(segment.Control))
 	}
 	payload, err := parser.Parse(e.Payload, segment.KindOfRoute(e.Route))
 	if err != nil {
@@ -138,10 +141,30 @@ func (e *TailEntry) filter(parser *segment.Parser, f TailFilter) bool {
 			e.Calls = append(e.Calls, call)
 		}
 	}
-	return len(e.Calls) > 0 || f.Kinds == 0 && f.Person == ""
+	return len(e.Calls) > 0 || f.Kinds == 0 && f.Person == "" && f.Event == ""
 }
 
 func (f TailFilter) passes(c *segment.Call) bool {
-	return (f.Kinds == 0 || f.Kinds.Has(c.Kind)) &&
+	return (f.Kinds == 0 || f.Kinds.Has(c.Kind)) && (f.Event == "" || c.Event == f.Event) &&
 		(f.Person == "" || c.UserID == f.Person || c.AnonymousID == f.Person || c.PreviousID == f.Person)
 }
+
+// WhatOf says in a few words what a call is about.
+func WhatOf(call *segment.Call) string {
+	switch {
+	case call.Kind == segment.Identify:
+		var names []string
+		for name := range call.Traits.Members {
+			names = append(names, name)
+		}
+		return strings.Join(names, ", ")
+	case call.Kind == segment.Alias:
+		return "was " + call.PreviousID
+	case call.Event != "":
+		return call.Event
+	}
+	return strings.TrimSpace(call.Category + " " + call.Name)
+}
+
+// PersonOf returns the id that a call is about.
+func PersonOf(call *segment.Call) string { return cmp.Or(call.UserID, call.AnonymousID) }
