@@ -26,8 +26,20 @@ type Config struct {
 	Explainer     *app.Explainer
 	Traffic       app.TrafficReader
 	Issues        app.IssueReader
+	People        app.PeopleReader
+	Exporter      *app.Exporter
+	Suppressor    *app.Suppressor // erases too
+	Mappings      *app.Mappings
+	MappingFiles  MappingFiles
+	Previewer     MappingPreviewer
+	Traits        app.TraitReader
+	Samples       Samples
+	Events        app.EventReader
+	Keys          *app.Keys
+	Secrets       app.SigningSecretStore
 
 	Ingest  string          // the URL that senders post to, as far as relay knows it
+	Setting []Setting       // what relay was started with
 	Closing <-chan struct{} // closed when the server stops: streams end then
 	Logger  *slog.Logger
 	Now     func() time.Time

@@ -19,6 +19,7 @@ var functions = template.FuncMap{
 	"navigation": func() any { return navigation },
 	"when":       when, "iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 	"deref":  func(t *time.Time) time.Time { return *t },
+	"bytes":  func(n int64) string { return units.BytesSize(float64(n)) },
 	"size":   func(n int) string { return units.BytesSize(float64(n)) },
 	"number": number, "plural": plural, "pretty": pretty, "body": bodyText, "query": query,
 	"text": func(b []byte) string { return string(b) }, "join": strings.Join, "list": func(values ...any) []any { return values },

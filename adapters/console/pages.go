@@ -32,7 +32,8 @@ type page struct {
 
 // navigation are the parts of the console, in the order of its menu.
 var navigation = []struct{ Path, Name string }{
-	{"/", "Overview"}, {"/live", "Live"}, {"/requests", "Requests"},
+	{"/", "Overview"}, {"/live", "Live"}, {"/requests", "Requests"}, {"/people", "People"}, {"/mapping", "Mapping"}, {"/reprojections", "Re-projections"},
+	{"/events", "Events"}, {"/settings", "Keys and settings"},
 }
 
 var templates = parseTemplates()
@@ -58,6 +59,10 @@ func (c Config) pageRoutes(mux *http.ServeMux) {
 	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /{$}": c.overview, "GET /live": c.live, "GET /live/stream": c.liveStream, "GET /log/{offset}": c.entry,
 		"GET /requests": c.requests, "GET /rejected": c.rejectedBodies, "GET /rejected/{id}": c.rejected, "POST /rejected/{id}/retry": c.retryRejected,
+		"GET /people": c.people, "GET /people/show": c.person, "GET /people/export": c.exportPerson, "POST /people/forget": c.forgetPerson,
+		"GET /mapping": c.mapping, "POST /mapping": c.changeMapping, "GET /mapping/versions": c.mappingVersions, "POST /mapping/rollback": c.rollbackMapping,
+		"GET /reprojections": c.reprojections, "POST /reprojections": c.changeReprojections, "GET /reprojections/stream": c.reprojectionStream,
+		"GET /events": c.events, "GET /settings": c.settings, "POST /settings": c.changeSettings,
 	} {
 		mux.HandleFunc(pattern, c.handle(handle))
 	}

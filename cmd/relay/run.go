@@ -59,7 +59,7 @@ func newApp(out, errOut io.Writer) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			serveCommand(), mappingCommand(), reprojectCommand(), verifyCommand(), keysCommand(),
-			profilesCommand(), logCommand(), rejectedCommand(), issuesCommand(),
+			profilesCommand(), eventsCommand(), logCommand(), rejectedCommand(), issuesCommand(),
 			forgetCommand(), exportCommand(), adminCommand(),
 			statusCommand(), doctorCommand(), migrateCommand(), urlCommand(), psqlCommand(),
 		},
