@@ -73,8 +73,8 @@ type PersonDetail struct {
 
 // PeopleReader looks up people.
 type PeopleReader interface {
-	// Search finds people by id, by the beginning of one, by any channel value, or
-	// by a property: key=value, or the value of any.
+	// Search finds people by id or the beginning of one, and where there is none by
+	// any channel value, or by a property: key=value, or the value of any.
 	Search(ctx context.Context, text string, limit int) (PersonSearch, error)
 	// Detail returns ErrNotFound if the id is nobody's.
 	Detail(ctx context.Context, id string) (PersonDetail, error)

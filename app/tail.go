@@ -42,15 +42,22 @@ const tailStretch = 1000
 // Find returns where the last n entries that pass the filter begin: no others
 // pass after the returned offset.
 func (t *Tail) Find(ctx context.Context, n int, f TailFilter) (after eventlog.Offset, err error) {
+	return t.FindWithin(ctx, n, math.MaxInt64, f)
+}
+
+// FindWithin is Find that looks back over so many offsets at most, and returns
+// where it gave up, if it did.
+func (t *Tail) FindWithin(ctx context.Context, n int, most eventlog.Offset, f TailFilter) (after eventlog.Offset, err error) {
 	err = t.DB.InSnapshot(ctx, func(tx Tx) error {
 		head, err := t.Log.Head(ctx, tx)
 		if err != nil {
 			return err
 		}
 		after = head
-		for stretch := eventlog.Offset(n); n > 0 && after > 0; stretch = min(2*stretch, tailStretch) {
+		least := head - min(most, head)
+		for stretch := eventlog.Offset(n); n > 0 && after > least; stretch = min(2*stretch, tailStretch) {
 			var found []eventlog.Offset
-			r := eventlog.Range{After: max(after-stretch, 0), UpTo: after}
+			r := eventlog.Range{After: max(after-stretch, least), UpTo: after}
 			if err := t.read(ctx, tx, r, f, func(e TailEntry) error {
 				found = append(found, e.Offset)
 				return nil

@@ -33,10 +33,14 @@ type liveData struct {
 	Types                       []string
 	Calls                       []liveCall // the newest first
 	After                       eventlog.Offset
+	LookedFrom                  eventlog.Offset // where older calls were not looked for; 0: all were
 }
 
 // liveRows is how many calls Live shows at first, and at most at a time.
 const liveRows = 50
+
+// lookBack is how many offsets are looked at for calls that pass a filter.
+const lookBack = 10_000
 
 func (c Config) live(w http.ResponseWriter, r *http.Request) error {
 	data := liveData{Source: r.FormValue("source"), Type: r.FormValue("type"), Person: r.FormValue("person"), Event: r.FormValue("event"), Types: callTypes}
@@ -44,12 +48,15 @@ func (c Config) live(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	after, err := c.Tail.Find(r.Context(), liveRows, f)
+	after, err := c.Tail.FindWithin(r.Context(), liveRows, lookBack, f)
 	if err != nil {
 		return err
 	}
 	if data.Calls, data.After, _, err = c.callsAfter(r.Context(), after, f); err != nil {
 		return err
+	}
+	if len(data.Calls) < liveRows {
+		data.LookedFrom = after
 	}
 	c.render(w, r, http.StatusOK, "live.html", "Live", data)
 	return nil

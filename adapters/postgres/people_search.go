@@ -45,6 +45,9 @@ func (p PeopleReader) Search(ctx context.Context, text string, limit int) (found
 		if err := addHits(ctx, tx, &found, byIDSQL, text, limit); err != nil {
 			return err
 		}
+		if len(found.People) > 0 {
+			return nil // what is an id is meant as one; values are slow to find
+		}
 		return searchValues(ctx, tx, &found, text, limit)
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -21,16 +22,18 @@ var _ app.RequestReader = RequestLists{}
 
 // requestWindow is how many log rows one list looks at, where a filter leaves
 // out most of them.
-const requestWindow = 20_000
+const requestWindow = 5_000
 
-// acceptedSQL reads the log backwards by its primary keys, from an offset on.
+// acceptedSQL reads the log backwards by its primary keys, from an offset on. What
+// is left out is left out outside, where it cannot lead the planner to another
+// way: it takes few rows to be no control entries.
 const acceptedSQL = `SELECT uuid::text, received_at, metadata ->> 'source', octet_length(payload), coalesce((metadata ->> 'calls')::integer, 1), "offset"
-FROM (SELECT * FROM relay.log WHERE ($1 = 0 OR "offset" < $1) AND (kinds & 128) = 0 ORDER BY "offset" DESC LIMIT $2) l
-WHERE ($3 = '' OR metadata ->> 'source' = $3) ORDER BY "offset" DESC LIMIT $4`
+FROM (SELECT * FROM relay.log WHERE "offset" < $1 ORDER BY "offset" DESC LIMIT $2) l
+WHERE (kinds & 128) = 0 AND ($3 = '' OR metadata ->> 'source' = $3) ORDER BY "offset" DESC LIMIT $4`
 
 // windowSQL tells where such a window ends, and whether there is more.
 const windowSQL = `SELECT coalesce(min("offset"), 0), count(*) FROM (
-    SELECT "offset" FROM relay.log WHERE ($1 = 0 OR "offset" < $1) AND (kinds & 128) = 0 ORDER BY "offset" DESC LIMIT $2) l`
+    SELECT "offset" FROM relay.log WHERE "offset" < $1 ORDER BY "offset" DESC LIMIT $2) l`
 
 // refusedColumns: bodies have an index on their time of receipt, and none on their
 // request.
@@ -91,6 +94,9 @@ func requestPage(ctx context.Context, tx *sql.Tx, f app.RequestFilter, from app.
 // acceptedRequests returns up to limit requests, and the offset of the last row
 // that was looked at, 0 where nothing is left.
 func acceptedRequests(ctx context.Context, tx *sql.Tx, source string, before int64, limit int) (list []app.RequestRow, end int64, err error) {
+	if before == 0 {
+		before = math.MaxInt64
+	}
 	rows, err := tx.QueryContext(ctx, acceptedSQL, before, requestWindow, source, limit)
 	if err != nil {
 		return nil, 0, err
