@@ -65,6 +65,9 @@ const (
 	chartHeight = 120
 )
 
+// exactly is up to how many payloads app.TrafficReader counts each.
+const exactly = 4000
+
 // newChart draws what went into the log, and above it what was refused.
 func newChart(list []app.Traffic, per string) chart {
 	c := chart{From: list[0].At, To: list[len(list)-1].At, Most: 1}
@@ -82,7 +85,11 @@ func newChart(list []app.Traffic, per string) chart {
 			Says: fmt.Sprintf("%s: %s, %s refused", when(t.At), plural(t.Payloads, "payload", "payloads"), number(t.Refused)),
 		})
 	}
-	c.Says = fmt.Sprintf("Payloads %s: %s in all, %s refused, %s at most.", per, number(c.Sum), number(c.Wrong), number(c.Most))
+	about := ""
+	if c.Sum > exactly {
+		about = "about "
+	}
+	c.Says = fmt.Sprintf("Payloads %s: %s%s in all, %s refused, %s at most.", per, about, number(c.Sum), number(c.Wrong), number(c.Most))
 	if c.Sum+c.Wrong == 0 {
 		c.Says, c.Most = "Payloads "+per+": none.", 0
 	}
