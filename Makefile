@@ -20,7 +20,7 @@ test: ## all tests, on real Postgres
 race: ## all tests under the race detector
 	$(GO) test -race -timeout $(TIMEOUT) ./...
 
-clients: ## Segment's own libraries for JavaScript, which the tests send with (needs npm)
+clients: ## Segment's own libraries for JavaScript, which the tests send with, and axe (needs npm)
 	npm ci --prefix cmd/relay/testdata/clients
 
 fuzz: ## each fuzz target for FUZZTIME (default 30s)

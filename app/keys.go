@@ -59,6 +59,9 @@ type SigningSecretStore interface {
 // ErrExists is returned where there is such a thing under that name already.
 var ErrExists = errors.New("exists already")
 
+// ErrBadKeyName is returned for a name that no key can have.
+var ErrBadKeyName = errors.New("a key's name has 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit")
+
 // Keys is the use case of API keys, one for each Segment source.
 type Keys struct {
 	Store KeyStore
@@ -72,10 +75,10 @@ const EnvKeyName = "env"
 // Create makes a key and returns its secret, which cannot be read again.
 func (k *Keys) Create(ctx context.Context, name string, signingSecret []byte) (secret string, err error) {
 	if !keyName.MatchString(name) {
-		return "", fmt.Errorf("a key's name has 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit; got %q", name)
+		return "", fmt.Errorf("%w; got %q", ErrBadKeyName, name)
 	}
 	if name == EnvKeyName || name == "relay" {
-		return "", fmt.Errorf("the name %q is taken by relay itself; choose another", name)
+		return "", fmt.Errorf("%w, and the name %q is taken by relay itself; choose another", ErrBadKeyName, name)
 	}
 	secret = newSecret()
 	return secret, k.Store.Create(ctx, name, secret, signingSecret)

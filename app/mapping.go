@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,7 +33,17 @@ type Applied struct {
 // Apply makes the spec the mapping that holds from now on. A spec that is in
 // force already makes no version.
 func (m *Mappings) Apply(ctx context.Context, spec mapping.Spec, note string) (Applied, error) {
-	return m.change(ctx, func(h History) (mapping.Version, error) {
+	return m.ApplyTo(ctx, 0, spec, note)
+}
+
+// ErrOtherVersion is returned where another mapping version holds than the one
+// that was to be changed: somebody else changed it meanwhile.
+var ErrOtherVersion = errors.New("the mapping was changed meanwhile")
+
+// ApplyTo is Apply for whoever edited the version base, so that nothing that
+// others did meanwhile is lost: ErrOtherVersion if another one holds. 0 is any.
+func (m *Mappings) ApplyTo(ctx context.Context, base int, spec mapping.Spec, note string) (Applied, error) {
+	return m.change(ctx, base, func(h History) (mapping.Version, error) {
 		current := h.Current()
 		if current.Spec.Equal(spec) {
 			return current, nil
@@ -44,7 +55,12 @@ func (m *Mappings) Apply(ctx context.Context, spec mapping.Spec, note string) (A
 // Rollback makes an earlier version hold again from now on. Versions are never
 // edited: the timeline names it a second time.
 func (m *Mappings) Rollback(ctx context.Context, version int) (Applied, error) {
-	return m.change(ctx, func(h History) (mapping.Version, error) {
+	return m.RollbackFrom(ctx, 0, version)
+}
+
+// RollbackFrom is Rollback as ApplyTo is Apply.
+func (m *Mappings) RollbackFrom(ctx context.Context, base, version int) (Applied, error) {
+	return m.change(ctx, base, func(h History) (mapping.Version, error) {
 		v, ok := h.Versions[version]
 		if !ok {
 			return v, fmt.Errorf("%w: mapping version %d; the latest is %d", ErrNotFound, version, h.Latest())
@@ -55,7 +71,7 @@ func (m *Mappings) Rollback(ctx context.Context, version int) (Applied, error) {
 
 // change activates the version that choose picks. Under the log's lock nobody
 // else can append, so the numbers of versions have no gaps.
-func (m *Mappings) change(ctx context.Context, choose func(History) (mapping.Version, error)) (applied Applied, err error) {
+func (m *Mappings) change(ctx context.Context, base int, choose func(History) (mapping.Version, error)) (applied Applied, err error) {
 	err = m.DB.InTx(ctx, func(tx Tx) error {
 		if err := m.Controls.Lock(ctx, tx); err != nil {
 			return err
@@ -65,6 +81,9 @@ func (m *Mappings) change(ctx context.Context, choose func(History) (mapping.Ver
 			return err
 		}
 		current := history.Current()
+		if base != 0 && base != current.Number {
+			return fmt.Errorf("%w: version %d holds now, and this is a change of version %d; nothing was overwritten", ErrOtherVersion, current.Number, base)
+		}
 		chosen, err := choose(history)
 		if err != nil {
 			return err

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"relay/domain/eventlog"
 	"relay/domain/segment"
@@ -20,6 +22,7 @@ type TailFilter struct {
 	Source string
 	Kinds  segment.Kinds // of Identify to Delete, or Control
 	Person string        // an id that a call names
+	Event  string        // the event's name as it was sent
 }
 
 // TailEntry is an entry with the calls in it that pass the filter; a control
@@ -39,15 +42,22 @@ const tailStretch = 1000
 // Find returns where the last n entries that pass the filter begin: no others
 // pass after the returned offset.
 func (t *Tail) Find(ctx context.Context, n int, f TailFilter) (after eventlog.Offset, err error) {
+	return t.FindWithin(ctx, n, math.MaxInt64, f)
+}
+
+// FindWithin is Find that looks back over so many offsets at most, and returns
+// where it gave up, if it did.
+func (t *Tail) FindWithin(ctx context.Context, n int, most eventlog.Offset, f TailFilter) (after eventlog.Offset, err error) {
 	err = t.DB.InSnapshot(ctx, func(tx Tx) error {
 		head, err := t.Log.Head(ctx, tx)
 		if err != nil {
 			return err
 		}
 		after = head
-		for stretch := eventlog.Offset(n); n > 0 && after > 0; stretch = min(2*stretch, tailStretch) {
+		least := head - min(most, head)
+		for stretch := eventlog.Offset(n); n > 0 && after > least; stretch = min(2*stretch, tailStretch) {
 			var found []eventlog.Offset
-			r := eventlog.Range{After: max(after-stretch, 0), UpTo: after}
+			r := eventlog.Range{After: max(after-stretch, least), UpTo: after}
 			if err := t.read(ctx, tx, r, f, func(e TailEntry) error {
 				found = append(found, e.Offset)
 				return nil
@@ -127,7 +137,7 @@ func (e *TailEntry) filter(parser *segment.Parser, f TailFilter) bool {
 		return false
 	}
 	if e.Kinds.Has(segment.Control) {
-		return f.Person == "" && (f.Kinds == 0 || f.Kinds.Has(segment.Control))
+		return f.Person == "" && f.Event == "" && (f.Kinds == 0 || f.Kinds.Has(segment.Control))
 	}
 	payload, err := parser.Parse(e.Payload, segment.KindOfRoute(e.Route))
 	if err != nil {
@@ -138,10 +148,30 @@ func (e *TailEntry) filter(parser *segment.Parser, f TailFilter) bool {
 			e.Calls = append(e.Calls, call)
 		}
 	}
-	return len(e.Calls) > 0 || f.Kinds == 0 && f.Person == ""
+	return len(e.Calls) > 0 || f.Kinds == 0 && f.Person == "" && f.Event == ""
 }
 
 func (f TailFilter) passes(c *segment.Call) bool {
-	return (f.Kinds == 0 || f.Kinds.Has(c.Kind)) &&
+	return (f.Kinds == 0 || f.Kinds.Has(c.Kind)) && (f.Event == "" || c.Event == f.Event) &&
 		(f.Person == "" || c.UserID == f.Person || c.AnonymousID == f.Person || c.PreviousID == f.Person)
 }
+
+// WhatOf says in a few words what a call is about.
+func WhatOf(call *segment.Call) string {
+	switch {
+	case call.Kind == segment.Identify:
+		var names []string
+		for name := range call.Traits.Members {
+			names = append(names, name)
+		}
+		return strings.Join(names, ", ")
+	case call.Kind == segment.Alias:
+		return "was " + call.PreviousID
+	case call.Event != "":
+		return call.Event
+	}
+	return strings.TrimSpace(call.Category + " " + call.Name)
+}
+
+// PersonOf returns the id that a call is about.
+func PersonOf(call *segment.Call) string { return cmp.Or(call.UserID, call.AnonymousID) }

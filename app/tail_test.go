@@ -94,3 +94,21 @@ func TestTailShowsTheLast(t *testing.T) {
 		}
 	})
 }
+
+// TestTailLooksBackSoFar: a bounded look back finds an event within its bound, and
+// tells where it gave up.
+func TestTailLooksBackSoFar(t *testing.T) {
+	t.Parallel()
+	var s shelf
+	for i := range 20 {
+		s = append(s, domain.Entry{
+			Offset: domain.Offset(i + 1), Kinds: segment.Track, Route: "/v1/track", Payload: fmt.Appendf(nil, `{"type":"track","userId":"u","event":"e%d"}`, i+1),
+		})
+	}
+	tail := app.Tail{DB: s, Log: s}
+	for most, want := range map[domain.Offset]domain.Offset{0: 20, 5: 15, 17: 3, 18: 2, 20: 2, 1000: 2} {
+		if after, err := tail.FindWithin(t.Context(), 1, most, app.TailFilter{Event: "e3"}); err != nil || after != want {
+			t.Errorf("within %d: after %d, %v; want %d", most, after, err, want)
+		}
+	}
+}

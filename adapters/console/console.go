@@ -1,32 +1,66 @@
 // Package console is the admin listener: what operators and their tools ask of
-// a running relay over HTTP.
+// a running relay over HTTP, as pages for people and as JSON for programs. It
+// asks use cases and ports of app, and knows no SQL.
 package console
 
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"relay/app"
 )
 
-// Config says what the console shows.
+// Config says what the console shows and what it changes things with.
 type Config struct {
 	Status        app.StatusReader
 	Metrics       http.Handler
 	Reprojections Reprojections
+	Password      *app.AdminPassword
+	Requests      app.RequestReader
+	Rejected      app.RejectedReader
+	Retry         *app.Retry
+	Tail          *app.Tail
+	Explainer     *app.Explainer
+	Traffic       app.TrafficReader
+	Issues        app.IssueReader
+	People        app.PeopleReader
+	Exporter      *app.Exporter
+	Suppressor    *app.Suppressor // erases too
+	Mappings      *app.Mappings
+	MappingFiles  MappingFiles
+	Previewer     MappingPreviewer
+	Traits        app.TraitReader
+	Samples       Samples
+	Events        app.EventReader
+	Keys          *app.Keys
+	Secrets       app.SigningSecretStore
+
+	Ingest  string          // the URL that senders post to, as far as relay knows it
+	Setting []Setting       // what relay was started with
+	Closing <-chan struct{} // closed when the server stops: streams end then
+	Logger  *slog.Logger
+	Now     func() time.Time
 }
 
 // New returns the admin listener's handler.
 func New(c Config) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", healthz)
-	mux.HandleFunc("GET /readyz", c.readyz)
-	mux.Handle("GET /metrics", c.Metrics)
-	mux.HandleFunc("GET /{$}", c.overview)
-	c.reprojectionRoutes(mux)
-	return guarded(mux)
+	open, behind := http.NewServeMux(), http.NewServeMux()
+	open.HandleFunc("GET /healthz", healthz)
+	open.HandleFunc("GET /readyz", c.readyz)
+	open.Handle("GET /metrics", c.Metrics)
+	open.Handle("GET /assets/", assets())
+	behind.HandleFunc("GET /api/status", c.status)
+	c.reprojectionRoutes(behind)
+	c.pageRoutes(behind)
+	gate := &gate{Config: c, sessions: newSessions(c.Now), behind: behind}
+	open.HandleFunc("GET /login", gate.showLogin)
+	open.HandleFunc("POST /login", gate.login)
+	open.HandleFunc("POST /logout", gate.logout)
+	open.Handle("/", gate)
+	return guarded(open)
 }
 
 // healthz: the process answers. It says nothing of the database, since ending
@@ -46,14 +80,10 @@ func (c Config) readyz(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// overview is the state of everything, as `relay status --json` prints it.
-func (c Config) overview(w http.ResponseWriter, r *http.Request) {
+// status is the state of everything, as `relay status --json` prints it.
+func (c Config) status(w http.ResponseWriter, r *http.Request) {
 	status, err := c.Status.Read(r.Context())
-	if err != nil {
-		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "reason": err.Error()})
-		return
-	}
-	writeJSON(w, http.StatusOK, status)
+	answer(w, http.StatusOK, status, err)
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {

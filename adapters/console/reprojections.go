@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 
 	"relay/app"
@@ -83,38 +82,5 @@ func answer(w http.ResponseWriter, status int, result any, err error) {
 		writeJSON(w, status, result)
 		return
 	}
-	switch {
-	case errors.Is(err, ErrBadRequest), errors.Is(err, app.ErrBadFrom):
-		status = http.StatusBadRequest
-	case errors.Is(err, app.ErrNotFound):
-		status = http.StatusNotFound
-	case errors.Is(err, app.ErrBusy), errors.Is(err, app.ErrNothingToResume), errors.Is(err, app.ErrCannotUndo):
-		status = http.StatusConflict
-	default:
-		status = http.StatusServiceUnavailable
-	}
-	writeJSON(w, status, map[string]string{"error": err.Error()})
-}
-
-// guarded keeps web pages of other origins, and names that were made to point
-// here, away from what changes something.
-func guarded(next http.Handler) http.Handler {
-	local := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && !isLoopback(r.Host) {
-			writeJSON(w, http.StatusForbidden, map[string]string{
-				"error": "changes are taken on a loopback address only, and this request is for " + r.Host + "; use the relay command, or a tunnel to 127.0.0.1",
-			})
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-	return http.NewCrossOriginProtection().Handler(local)
-}
-
-func isLoopback(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	writeJSON(w, statusOf(err), map[string]string{"error": err.Error()})
 }

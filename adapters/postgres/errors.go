@@ -19,6 +19,7 @@ const (
 	codeDeadlock         = "40P01"
 	codeDiskFull         = "53100"
 	codeUndefinedTable   = "42P01"
+	codeQueryCanceled    = "57014"
 )
 
 func hasCode(err error, codes ...string) bool {

@@ -5,7 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"time"
+
+	"relay/app"
 )
 
 // People looks up persons.
@@ -66,28 +67,17 @@ func readJSON(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]jso
 	return list, rows.Err()
 }
 
-// IgnoredIssue is a row of relay.issues.
-type IgnoredIssue struct {
-	Code          string    `json:"code"`
-	Source        string    `json:"source"`
-	Detail        string    `json:"detail"`
-	Count         int64     `json:"count"`
-	FirstSeenAt   time.Time `json:"first_seen_at"`
-	LastSeenAt    time.Time `json:"last_seen_at"`
-	ExampleOffset int64     `json:"example_offset"`
-}
-
 // Issues returns what the projections had to ignore, the most frequent first.
-func Issues(ctx context.Context, db *sql.DB) ([]IgnoredIssue, error) {
+func Issues(ctx context.Context, db *sql.DB) ([]app.IgnoredIssue, error) {
 	rows, err := db.QueryContext(ctx, `SELECT code, source, detail, count, first_seen_at, last_seen_at, example_offset
 FROM relay.issues ORDER BY count DESC, code, source, detail`)
 	if err != nil {
 		return nil, fmt.Errorf("read the issues: %w", err)
 	}
 	defer rows.Close()
-	list := []IgnoredIssue{}
+	list := []app.IgnoredIssue{}
 	for rows.Next() {
-		var i IgnoredIssue
+		var i app.IgnoredIssue
 		if err := rows.Scan(&i.Code, &i.Source, &i.Detail, &i.Count, &i.FirstSeenAt, &i.LastSeenAt, &i.ExampleOffset); err != nil {
 			return nil, fmt.Errorf("read the issues: %w", err)
 		}
@@ -95,3 +85,13 @@ FROM relay.issues ORDER BY count DESC, code, source, detail`)
 	}
 	return list, rows.Err()
 }
+
+// IssueList implements app.IssueReader.
+type IssueList struct {
+	DB *sql.DB
+}
+
+var _ app.IssueReader = IssueList{}
+
+// Issues implements app.IssueReader.
+func (l IssueList) Issues(ctx context.Context) ([]app.IgnoredIssue, error) { return Issues(ctx, l.DB) }

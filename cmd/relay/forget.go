@@ -97,8 +97,7 @@ func export(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
-	exporter := app.Exporter{DB: s.database, Log: s.reader, Eraser: eventlog.Eraser{}, Rows: postgres.People{DB: s.db}}
-	lines, err := exporter.Export(c.Context, id, func(line []byte) error {
+	lines, err := s.exporter().Export(c.Context, id, func(line []byte) error {
 		_, err := fmt.Fprintf(c.App.Writer, "%s\n", line)
 		return err
 	})
@@ -106,6 +105,10 @@ func export(c *cli.Context, s *system) error {
 		return fmt.Errorf("person %q %w", id, app.ErrNotFound)
 	}
 	return err
+}
+
+func (s *system) exporter() *app.Exporter {
+	return &app.Exporter{DB: s.database, Log: s.reader, Eraser: eventlog.Eraser{}, Rows: postgres.People{DB: s.db}}
 }
 
 func (s *system) forgetter() *app.Forgetter {

@@ -27,6 +27,7 @@ func logCommand() *cli.Command {
 					&cli.StringFlag{Name: "source", Usage: "only from the API key of that name"},
 					&cli.StringSliceFlag{Name: "type", Usage: "only calls of that type; control for what relay itself wrote; may be repeated"},
 					&cli.StringFlag{Name: "person", Usage: "only calls that name that userId, anonymousId or previousId"},
+					&cli.StringFlag{Name: "event", Usage: "only calls with that event name, as it was sent"},
 					&cli.BoolFlag{Name: "no-follow", Hidden: true},
 					jsonFlag,
 				},
@@ -73,7 +74,7 @@ func logTail(c *cli.Context, s *system) error {
 }
 
 func tailFilter(c *cli.Context) (f app.TailFilter, err error) {
-	f.Source, f.Person = c.String("source"), c.String("person")
+	f.Source, f.Person, f.Event = c.String("source"), c.String("person"), c.String("event")
 	for _, name := range c.StringSlice("type") {
 		kind := segment.KindOfType(name)
 		if name == "control" {
@@ -119,30 +120,9 @@ func callsOf(e app.TailEntry) []loggedCall {
 	calls := make([]loggedCall, len(e.Calls))
 	for i := range e.Calls {
 		call := &e.Calls[i]
-		person := call.UserID
-		if person == "" {
-			person = call.AnonymousID
-		}
-		calls[i] = loggedCall{Index: call.Index, Type: call.Kind.String(), Person: person, What: whatOf(call)}
+		calls[i] = loggedCall{Index: call.Index, Type: call.Kind.String(), Person: app.PersonOf(call), What: app.WhatOf(call)}
 	}
 	return calls
-}
-
-// whatOf says in a few words what a call is about.
-func whatOf(call *segment.Call) string {
-	switch {
-	case call.Kind == segment.Identify:
-		var names []string
-		for name := range call.Traits.Members {
-			names = append(names, name)
-		}
-		return strings.Join(names, ", ")
-	case call.Kind == segment.Alias:
-		return "was " + call.PreviousID
-	case call.Event != "":
-		return call.Event
-	}
-	return strings.TrimSpace(call.Category + " " + call.Name)
 }
 
 // showJSON prints an entry on a line of its own.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
@@ -22,8 +24,30 @@ func profilesCommand() *cli.Command {
 				}
 				return printJSON(c, person)
 			}),
+		}, {
+			Name: "traits", Usage: "which traits people really have, of a thousand looked at", Flags: []cli.Flag{jsonFlag},
+			Action: with(profilesTraits),
 		}},
 	}
+}
+
+func profilesTraits(c *cli.Context, s *system) error {
+	if err := wantArgs(c, 0, 0); err != nil {
+		return err
+	}
+	traits, err := postgres.TraitReader{DB: s.db}.Traits(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, traits)
+	}
+	var rows []table.Row
+	for _, k := range traits.Keys {
+		rows = append(rows, table.Row{printable(k.Path), k.People, printable(strings.Join(k.Examples, ", "))})
+	}
+	printTable(c, table.Row{"trait", "people", "examples"}, rows)
+	return nil
 }
 
 func issuesCommand() *cli.Command {

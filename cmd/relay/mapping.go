@@ -26,10 +26,12 @@ func mappingCommand() *cli.Command {
 				Name: "apply", Usage: "make a file the mapping from now on", ArgsUsage: "FILE",
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "note", Usage: "why, for the history"},
-					&cli.BoolFlag{Name: "reproject", Usage: "apply it to the past too, from the beginning"}, jsonFlag,
+					&cli.BoolFlag{Name: "reproject", Usage: "apply it to the past too, from the beginning"},
+					&cli.IntFlag{Name: "base", Usage: "the version that was edited; another one in force is an error, and nothing is overwritten"}, jsonFlag,
 				},
 				Action: with(mappingApply),
 			},
+			previewCommand(),
 			{Name: "diff", Usage: "what differs between two versions", ArgsUsage: "A B", Flags: []cli.Flag{jsonFlag}, Action: with(mappingDiff)},
 			{Name: "history", Usage: "all versions, and where each holds", Flags: []cli.Flag{jsonFlag}, Action: with(mappingHistory)},
 			{Name: "rollback", Usage: "make an earlier version hold again from now on", ArgsUsage: "VERSION", Flags: []cli.Flag{jsonFlag}, Action: with(mappingRollback)},
@@ -113,16 +115,11 @@ func mappingApply(c *cli.Context, s *system) error {
 	if err := wantArgs(c, 1, 1); err != nil {
 		return err
 	}
-	name := c.Args().First()
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return fmt.Errorf("read the mapping file: %w", err)
-	}
-	spec, err := mappingfile.Parse(name, data)
+	spec, err := readMapping(c)
 	if err != nil {
 		return err
 	}
-	applied, err := s.mappings().Apply(c.Context, spec, c.String("note"))
+	applied, err := s.mappings().ApplyTo(c.Context, c.Int("base"), spec, c.String("note"))
 	if err != nil {
 		return err
 	}
@@ -133,6 +130,16 @@ func mappingApply(c *cli.Context, s *system) error {
 		return reproject(c, s, "beginning", s.projections)
 	}
 	return nil
+}
+
+// readMapping reads the mapping file that the first argument names.
+func readMapping(c *cli.Context) (mapping.Spec, error) {
+	name := c.Args().First()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return mapping.Spec{}, fmt.Errorf("read the mapping file: %w", err)
+	}
+	return mappingfile.Parse(name, data)
 }
 
 func printApplied(c *cli.Context, applied app.Applied) error {

@@ -59,8 +59,8 @@ func newApp(out, errOut io.Writer) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			serveCommand(), mappingCommand(), reprojectCommand(), verifyCommand(), keysCommand(),
-			profilesCommand(), logCommand(), rejectedCommand(), issuesCommand(),
-			forgetCommand(), exportCommand(),
+			profilesCommand(), eventsCommand(), logCommand(), rejectedCommand(), issuesCommand(),
+			forgetCommand(), exportCommand(), adminCommand(),
 			statusCommand(), doctorCommand(), migrateCommand(), urlCommand(), psqlCommand(),
 		},
 	}

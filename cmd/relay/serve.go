@@ -29,7 +29,7 @@ func serveCommand() *cli.Command {
 		Name: "serve", Usage: "take payloads in and project them",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "listen", EnvVars: []string{"RELAY_LISTEN"}, Value: "127.0.0.1:8080", Usage: "address for Segment"},
-			&cli.StringFlag{Name: "admin-listen", EnvVars: []string{"RELAY_ADMIN_LISTEN"}, Value: "127.0.0.1:8081", Usage: "address for operators: /metrics, /healthz, /readyz"},
+			&cli.StringFlag{Name: "admin-listen", EnvVars: []string{"RELAY_ADMIN_LISTEN"}, Value: "127.0.0.1:8081", Usage: "address for operators: the console, /metrics, /healthz, /readyz"},
 			&cli.BoolFlag{Name: "erase-on-delete", EnvVars: []string{"RELAY_ERASE_ON_DELETE"}, Value: true, Usage: "whether Segment's delete calls erase their person"},
 		}, limitFlags()...),
 		Action: with(serve),
@@ -175,8 +175,11 @@ func (s *server) handlers(reprojections console.Reprojections) (ingest, admin *h
 	if err != nil {
 		return nil, nil, err
 	}
-	adminHandler := console.New(console.Config{Status: postgres.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: reprojections})
-	admin = &http.Server{Handler: adminHandler, ReadHeaderTimeout: 5 * time.Second}
+	config, err := s.console(reprojections)
+	if err != nil {
+		return nil, nil, err
+	}
+	admin = &http.Server{Handler: console.New(config), ReadHeaderTimeout: 5 * time.Second}
 	return webhook.NewServer(handler), admin, nil
 }
 

@@ -1,0 +1,62 @@
+// What the console does beyond what its pages do by themselves: streams, and
+// copying. Without this script everything else works.
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(byId(button.dataset.copy).innerText);
+    button.textContent = "Copied";
+  });
+}
+
+// Rows come from the server as it would put them into the page itself.
+const mostRows = 500;
+const calls = byId("calls");
+if (calls && window.EventSource) {
+  const pause = byId("pause"), state = byId("live-state");
+  let paused = false, waiting = [];
+  const say = (text) => { if (state.textContent !== text) state.textContent = text; };
+  const show = (rows) => {
+    calls.insertAdjacentHTML("afterbegin", rows);
+    while (calls.rows.length > mostRows) calls.deleteRow(-1);
+    byId("no-calls").hidden = true;
+  };
+  const source = new EventSource(calls.dataset.stream);
+  source.addEventListener("hello", () => say(paused ? "Paused." : "Calls appear as they arrive."));
+  source.addEventListener("alive", () => say(paused ? "Paused." : "Calls appear as they arrive."));
+  source.addEventListener("rows", (event) => {
+    if (!paused) { say("Calls appear as they arrive."); show(event.data); return; }
+    waiting.push(event.data);
+    if (waiting.length > 100) waiting.shift();
+    say("Paused; more calls have arrived.");
+  });
+  source.addEventListener("left", (event) => say(`They arrive faster than can be shown: ${event.data} left out.`));
+  source.addEventListener("trouble", (event) => say(`Relay cannot look now: ${event.data}`));
+  source.onerror = () => say("The connection to relay is lost; trying again…");
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.setAttribute("aria-pressed", String(paused));
+    pause.textContent = paused ? "Go on" : "Pause";
+    if (!paused) { waiting.forEach(show); waiting = []; }
+    say(paused ? "Paused." : "Calls appear as they arrive.");
+  });
+}
+
+// A part of a page that the server sends anew when it changes.
+for (const part of document.querySelectorAll("[data-replace]")) {
+  if (!window.EventSource) break;
+  const source = new EventSource(part.dataset.replace);
+  const state = byId("stream-state");
+  source.addEventListener("part", (event) => {
+    state.textContent = "";
+    if (!part.contains(document.activeElement)) part.innerHTML = event.data;
+  });
+  source.addEventListener("trouble", (event) => { state.textContent = `Relay cannot look now: ${event.data}`; });
+  source.addEventListener("end", () => source.close());
+  source.onerror = () => { state.textContent = "The connection to relay is lost; trying again…"; };
+}

@@ -1,0 +1,159 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"relay/app"
+	"relay/domain/mapping"
+)
+
+// MappingFiles reads and writes mappings as files.
+type MappingFiles interface {
+	// Parse returns errors that say where in the text they are.
+	Parse(text []byte) (mapping.Spec, error)
+	Format(spec mapping.Spec) []byte
+}
+
+// MappingPreviewer tells what a mapping would change that is not saved yet.
+type MappingPreviewer interface {
+	// PreviewMapping looks at some people; from is as --from.
+	PreviewMapping(ctx context.Context, spec mapping.Spec, from string) (app.Preview, error)
+}
+
+type mappingData struct {
+	Base    int // the version that is edited
+	Note    string
+	From    string // where a re-projection would begin
+	YAML    string
+	AsYAML  bool // whether the text is edited, not the form
+	Form    mappingForm
+	Traits  app.Traits
+	Changes []mapping.Change
+	Wrong   string // why nothing was saved
+	Preview *app.Preview
+	Looked  bool // whether a preview was asked for
+}
+
+// mapping shows the mapping that holds, to be edited.
+func (c Config) mapping(w http.ResponseWriter, r *http.Request) error {
+	current, err := c.Mappings.Version(r.Context(), 0)
+	if err != nil {
+		return err
+	}
+	data := mappingData{Base: current.Number, From: "beginning", Form: formOf(current.Spec), YAML: string(c.MappingFiles.Format(current.Spec)), AsYAML: r.FormValue("as") == "yaml"}
+	return c.showMapping(w, r, http.StatusOK, data)
+}
+
+func (c Config) showMapping(w http.ResponseWriter, r *http.Request, status int, data mappingData) (err error) {
+	if data.Traits, err = c.Traits.Traits(r.Context()); err != nil {
+		return err
+	}
+	c.render(w, r, status, "mapping.html", "Mapping", data)
+	return nil
+}
+
+// changeMapping previews or saves what was edited.
+func (c Config) changeMapping(w http.ResponseWriter, r *http.Request) error {
+	base, err := whole(r.PostFormValue("base"), "base")
+	if err != nil {
+		return err
+	}
+	data := mappingData{Base: int(base), Note: r.PostFormValue("note"), From: r.PostFormValue("from"), AsYAML: r.PostFormValue("as") == "yaml", YAML: r.PostFormValue("yaml")}
+	spec, err := c.edited(r, &data)
+	if err != nil {
+		data.Wrong = "Nothing was saved: " + err.Error()
+		return c.showMapping(w, r, http.StatusBadRequest, data)
+	}
+	current, err := c.Mappings.Version(r.Context(), 0)
+	if err != nil {
+		return err
+	}
+	data.Changes = mapping.Diff(current.Spec, spec)
+	switch r.PostFormValue("do") {
+	case "save", "reproject":
+		return c.saveMapping(w, r, spec, data)
+	}
+	if current.Number != data.Base {
+		return c.conflict(w, r, data)
+	}
+	return c.previewMapping(w, r, spec, data)
+}
+
+// edited reads the spec that was edited, and shows it in both ways.
+func (c Config) edited(r *http.Request, data *mappingData) (spec mapping.Spec, err error) {
+	if data.AsYAML {
+		if spec, err = c.MappingFiles.Parse([]byte(data.YAML)); err == nil {
+			data.Form = formOf(spec)
+		}
+		return spec, err
+	}
+	data.Form = readForm(r)
+	spec = data.Form.spec()
+	data.YAML = string(c.MappingFiles.Format(spec))
+	if wrong := spec.Validate(); len(wrong) > 0 {
+		return spec, wrong
+	}
+	return spec, nil
+}
+
+// previewPatience is how long a preview may take.
+const previewPatience = 2 * time.Minute
+
+func (c Config) previewMapping(w http.ResponseWriter, r *http.Request, spec mapping.Spec, data mappingData) error {
+	ctx, cancel := context.WithTimeout(r.Context(), previewPatience)
+	defer cancel()
+	data.Looked = true
+	preview, err := c.Previewer.PreviewMapping(ctx, spec, data.From)
+	switch {
+	case err == nil:
+		data.Preview = &preview
+	case errors.Is(err, app.ErrNoIdentity):
+		data.Wrong = "Some people alone tell nothing where the mapping joins ids. Save it, and look with: relay reproject --from " + data.From + " --dry-run"
+	case errors.Is(err, app.ErrBadFrom), errors.Is(err, app.ErrNotFound):
+		data.Wrong = err.Error()
+		return c.showMapping(w, r, http.StatusBadRequest, data)
+	default:
+		return err
+	}
+	return c.showMapping(w, r, http.StatusOK, data)
+}
+
+func (c Config) saveMapping(w http.ResponseWriter, r *http.Request, spec mapping.Spec, data mappingData) error {
+	applied, err := c.Mappings.ApplyTo(r.Context(), data.Base, spec, data.Note)
+	if errors.Is(err, app.ErrOtherVersion) {
+		return c.conflict(w, r, data)
+	}
+	if err != nil {
+		return err
+	}
+	if r.PostFormValue("do") == "reproject" {
+		if _, err := c.Reprojections.Start(r.Context(), ReprojectionRequest{From: data.From}); err != nil {
+			return fmt.Errorf("version %d of the mapping is saved, and holds for what arrives; the re-projection did not start: %w", applied.Version, err)
+		}
+		http.Redirect(w, r, "/reprojections?done=started", http.StatusSeeOther)
+		return nil
+	}
+	done := "saved"
+	if !applied.Changed {
+		done = "unchanged"
+	}
+	http.Redirect(w, r, "/mapping?done="+done, http.StatusSeeOther)
+	return nil
+}
+
+// conflict tells an editor that another was faster. What they edited is still
+// there, and saved by another click.
+func (c Config) conflict(w http.ResponseWriter, r *http.Request, data mappingData) error {
+	current, err := c.Mappings.Version(r.Context(), 0)
+	if err != nil {
+		return err
+	}
+	data.Wrong = fmt.Sprintf("Somebody else saved version %d meanwhile (%q), and you edited version %d. Nothing was overwritten. What you edited is below, and what it would change of version %d: look at it, and save again if that is what you want.",
+		current.Number, current.Note, data.Base, current.Number)
+	data.Base = current.Number
+	return c.showMapping(w, r, http.StatusConflict, data)
+}

@@ -1,0 +1,93 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+
+	"relay/app"
+	"relay/domain/mapping"
+	"relay/projections"
+)
+
+type versionsData struct {
+	Current  int
+	Versions []versionRow // the newest first
+	Spans    []spanRow
+	A, B     int // versions that are compared; 0: none
+	Compared []mapping.Change
+}
+
+type versionRow struct {
+	mapping.Version
+	First   int64            // log offset from which it held first
+	Changes []mapping.Change // from the version before
+}
+
+type spanRow struct {
+	Projection string
+	From       int64
+	Version    int
+}
+
+// mappingVersions shows every version, what it changed and where it holds.
+func (c Config) mappingVersions(w http.ResponseWriter, r *http.Request) error {
+	versions, history, err := c.Mappings.History(r.Context())
+	if err != nil {
+		return err
+	}
+	data := versionsData{Current: history.Current().Number}
+	for i, v := range versions {
+		row := versionRow{Version: v, First: int64(history.Activated[v.Number])}
+		if i > 0 {
+			row.Changes = mapping.Diff(versions[i-1].Spec, v.Spec)
+		}
+		data.Versions = append(data.Versions, row)
+	}
+	slices.Reverse(data.Versions)
+	for _, name := range projections.Names() {
+		for _, span := range history.Timelines[name].Spans() {
+			data.Spans = append(data.Spans, spanRow{name, int64(span.From), span.Version})
+		}
+	}
+	if err := data.compare(r, history); err != nil {
+		return err
+	}
+	c.render(w, r, http.StatusOK, "versions.html", "Mapping versions", data)
+	return nil
+}
+
+// compare reads which two versions are to be compared.
+func (d *versionsData) compare(r *http.Request, history app.History) error {
+	if r.FormValue("a") == "" {
+		return nil
+	}
+	for name, version := range map[string]*int{"a": &d.A, "b": &d.B} {
+		n, err := whole(r.FormValue(name), name)
+		if err != nil {
+			return err
+		}
+		if _, ok := history.Versions[int(n)]; !ok {
+			return notFound("mapping version " + r.FormValue(name))
+		}
+		*version = int(n)
+	}
+	d.Compared = mapping.Diff(history.Versions[d.A].Spec, history.Versions[d.B].Spec)
+	return nil
+}
+
+// rollbackMapping makes an earlier version hold again.
+func (c Config) rollbackMapping(w http.ResponseWriter, r *http.Request) error {
+	base, err := whole(r.PostFormValue("base"), "base")
+	if err != nil {
+		return err
+	}
+	version, err := whole(r.PostFormValue("version"), "version")
+	if err != nil {
+		return err
+	}
+	if _, err := c.Mappings.RollbackFrom(r.Context(), int(base), int(version)); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/mapping/versions?done=rolledback", http.StatusSeeOther)
+	return nil
+}

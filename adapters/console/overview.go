@@ -1,0 +1,105 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"relay/app"
+)
+
+type overviewData struct {
+	Status    app.Status
+	Ingest    string
+	Hour, Day chart
+	Issues    []app.IgnoredIssue
+	Empty     bool // whether nothing was ever sent
+}
+
+// mostIssues is how many issues the overview shows.
+const mostIssues = 5
+
+// overview is how relay stands, and how to send to it.
+func (c Config) overview(w http.ResponseWriter, r *http.Request) error {
+	ctx, data := r.Context(), overviewData{Ingest: c.Ingest}
+	var err error
+	if data.Status, err = c.Status.Read(ctx); err != nil {
+		return err
+	}
+	now := c.Now().UTC()
+	hour, err := c.Traffic.Traffic(ctx, now.Truncate(time.Minute), time.Minute, 60)
+	if err != nil {
+		return err
+	}
+	day, err := c.Traffic.Traffic(ctx, now.Truncate(time.Hour), time.Hour, 24)
+	if err != nil {
+		return err
+	}
+	if data.Issues, err = c.Issues.Issues(ctx); err != nil {
+		return err
+	}
+	data.Issues = data.Issues[:min(len(data.Issues), mostIssues)]
+	data.Hour, data.Day = newChart(hour, "a minute, over the last hour"), newChart(day, "an hour, over the last day")
+	data.Empty = data.Status.Log.Head == 0
+	c.render(w, r, http.StatusOK, "overview.html", "Overview", data)
+	return nil
+}
+
+// chart is a bar chart of what came in, for an SVG of chartWidth × chartHeight.
+type chart struct {
+	Bars       []bar
+	Most       int64 // in one step
+	Says       string
+	From, To   time.Time
+	Sum, Wrong int64
+}
+
+type bar struct {
+	X, Y, Width, Height     int
+	RefusedY, RefusedHeight int
+	Says                    string
+}
+
+const (
+	chartWidth  = 720
+	chartHeight = 120
+)
+
+// exactly is up to how many payloads app.TrafficReader counts each.
+const exactly = 4000
+
+// newChart draws what went into the log, and above it what was refused.
+func newChart(list []app.Traffic, per string) chart {
+	c := chart{From: list[0].At, To: list[len(list)-1].At, Most: 1}
+	for _, t := range list {
+		c.Most = max(c.Most, t.Payloads+t.Refused)
+		c.Sum += t.Payloads
+		c.Wrong += t.Refused
+	}
+	step := chartWidth / len(list)
+	for i, t := range list {
+		height, refused := scaled(t.Payloads, c.Most), scaled(t.Refused, c.Most)
+		refused = min(refused, chartHeight-height)
+		c.Bars = append(c.Bars, bar{
+			X: i * step, Width: step - 2, Y: chartHeight - height, Height: height, RefusedY: chartHeight - height - refused, RefusedHeight: refused,
+			Says: fmt.Sprintf("%s: %s, %s refused", when(t.At), plural(t.Payloads, "payload", "payloads"), number(t.Refused)),
+		})
+	}
+	about := ""
+	if c.Sum > exactly {
+		about = "about "
+	}
+	c.Says = fmt.Sprintf("Payloads %s: %s%s in all, %s refused, %s at most.", per, about, number(c.Sum), number(c.Wrong), number(c.Most))
+	if c.Sum+c.Wrong == 0 {
+		c.Says, c.Most = "Payloads "+per+": none.", 0
+	}
+	return c
+}
+
+// scaled is a count's height; what is there is seen.
+func scaled(n, most int64) int {
+	if n == 0 {
+		return 0
+	}
+	return max(int(n*chartHeight/most), 2)
+}

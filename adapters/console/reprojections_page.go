@@ -1,0 +1,175 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"relay/app"
+)
+
+// Samples looks at some people: soon, and whatever runs.
+type Samples interface {
+	// DryRun returns what Reprojections.Start would change of them.
+	DryRun(ctx context.Context, request ReprojectionRequest) (app.Preview, error)
+	// Verify compares what is served of them with what the log says.
+	Verify(ctx context.Context) ([]app.Verified, error)
+}
+
+type reprojectionsData struct {
+	runs
+	Request  ReprojectionRequest
+	Wrong    string
+	Plan     *app.Plan
+	Preview  *app.Preview
+	Verified []app.Verified
+}
+
+// runs are the last re-projections, the newest first.
+type runs struct {
+	Current *run // the one that runs; nil: none
+	List    []run
+}
+
+// run is a row of relay.reprojections.
+type run struct {
+	ID          int64      `json:"id"`
+	Status      string     `json:"status"`
+	Phase       string     `json:"phase"`
+	Projections []string   `json:"projections"`
+	Rebuilt     []string   `json:"rebuilt"`
+	Undoes      int64      `json:"undoes"`
+	From        int64      `json:"from_offset"`
+	Version     int        `json:"mapping_version"`
+	StartedAt   time.Time  `json:"started_at"`
+	FinishedAt  *time.Time `json:"finished_at"`
+	Done        int64      `json:"done"`
+	Total       int64      `json:"total"`
+	Calls       int64      `json:"calls"`
+	PerSecond   float64    `json:"calls_per_second"`
+	Issues      int64      `json:"issues"`
+	ExpectedAt  *time.Time `json:"expected_at"`
+	Error       string     `json:"error"`
+}
+
+// Rate is how many calls are read a second.
+func (r run) Rate() int64 { return int64(r.PerSecond) }
+
+// Seconds is how long it took; "" while it runs.
+func (r run) Seconds() string {
+	if r.FinishedAt == nil {
+		return ""
+	}
+	return strconv.FormatFloat(r.FinishedAt.Sub(r.StartedAt).Seconds(), 'f', 1, 64)
+}
+
+func (c Config) runs(ctx context.Context) (out runs, err error) {
+	list, err := c.Reprojections.List(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, row := range list {
+		var one run
+		if err := json.Unmarshal(row, &one); err != nil {
+			return out, fmt.Errorf("read a re-projection: %w", err)
+		}
+		if one.Status == "running" {
+			out.Current = &one
+		}
+		out.List = append(out.List, one)
+	}
+	return out, nil
+}
+
+func (c Config) reprojections(w http.ResponseWriter, r *http.Request) error {
+	return c.showReprojections(w, r, http.StatusOK, reprojectionsData{Request: ReprojectionRequest{From: "beginning", MaxLoad: 100}})
+}
+
+func (c Config) showReprojections(w http.ResponseWriter, r *http.Request, status int, data reprojectionsData) (err error) {
+	if data.runs, err = c.runs(r.Context()); err != nil {
+		return err
+	}
+	c.render(w, r, status, "reprojections.html", "Re-projections", data)
+	return nil
+}
+
+// changeReprojections does what the button says.
+func (c Config) changeReprojections(w http.ResponseWriter, r *http.Request) error {
+	data := reprojectionsData{Request: ReprojectionRequest{From: "beginning", MaxLoad: 100}}
+	if r.PostFormValue("from") != "" {
+		load, err := whole(r.PostFormValue("max_load"), "the load")
+		if err != nil {
+			return err
+		}
+		data.Request = ReprojectionRequest{From: r.PostFormValue("from"), Projection: r.PostFormValue("projection"), MaxLoad: int(load)}
+	}
+	done, err := c.doReprojection(r, &data)
+	switch status := statusOf(err); {
+	case err != nil && status == http.StatusServiceUnavailable:
+		return err
+	case err != nil:
+		data.Wrong = err.Error()
+		return c.showReprojections(w, r, status, data)
+	case done != "":
+		http.Redirect(w, r, "/reprojections?done="+done, http.StatusSeeOther)
+		return nil
+	}
+	return c.showReprojections(w, r, http.StatusOK, data)
+}
+
+// doReprojection returns what to say on the page that comes next, and "" where
+// what it found is shown.
+func (c Config) doReprojection(r *http.Request, data *reprojectionsData) (done string, err error) {
+	ctx, cancel := context.WithTimeout(r.Context(), previewPatience)
+	defer cancel()
+	switch what := r.PostFormValue("do"); what {
+	case "plan", "dryrun":
+		plan, err := c.Reprojections.Plan(ctx, data.Request)
+		if data.Plan = &plan; err != nil || what == "plan" {
+			return "", err
+		}
+		preview, err := c.Samples.DryRun(ctx, data.Request)
+		data.Preview = &preview
+		return "", err
+	case "start":
+		_, err = c.Reprojections.Start(ctx, data.Request)
+		return "started", err
+	case "resume":
+		_, err = c.Reprojections.Resume(ctx)
+		return "started", err
+	case "undo":
+		_, err = c.Reprojections.Undo(ctx)
+		return "started", err
+	case "verify":
+		data.Verified, err = c.Samples.Verify(ctx)
+		return "", err
+	case "cancel":
+		found, err := c.Reprojections.Cancel(r.Context())
+		if !found {
+			return "nothing", err
+		}
+		return "cancelled", err
+	default:
+		return "", fmt.Errorf("%w: there is nothing to do called %q", ErrBadRequest, what)
+	}
+}
+
+// reprojectionStream sends the list of re-projections whenever it changes.
+func (c Config) reprojectionStream(w http.ResponseWriter, r *http.Request) error {
+	last := ""
+	return c.stream(w, r, func(send func(id, event, data string) error) error {
+		list, err := c.runs(r.Context())
+		if err != nil {
+			return err
+		}
+		part, err := fragment("reprojections.html", "runs", list)
+		if err != nil || part == last {
+			return err
+		}
+		last = part
+		return send("", "part", part)
+	})
+}

@@ -1,0 +1,124 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"relay/app"
+)
+
+// Setting is something that was set when relay was started, for people to read.
+type Setting struct {
+	Name, Value, Means string
+}
+
+type settingsData struct {
+	Keys     []app.KeyInfo
+	Secrets  []signedName
+	Names    []string // of keys that are not revoked
+	Settings []Setting
+	Made     *madeKey // just now
+	Wrong    string
+}
+
+// signedName is a key's name with its signing secrets.
+type signedName struct {
+	Name    string
+	Secrets []app.SigningSecretInfo
+}
+
+type madeKey struct{ Name, Secret string }
+
+func (c Config) settings(w http.ResponseWriter, r *http.Request) error {
+	return c.showSettings(w, r, http.StatusOK, settingsData{})
+}
+
+func (c Config) showSettings(w http.ResponseWriter, r *http.Request, status int, data settingsData) (err error) {
+	data.Settings = c.Setting
+	if data.Keys, err = c.Keys.Store.List(r.Context()); err != nil {
+		return err
+	}
+	seen := map[string]bool{app.EnvKeyName: true}
+	for _, k := range data.Keys {
+		if k.RevokedAt != nil || seen[k.Name] {
+			continue
+		}
+		seen[k.Name] = true
+		data.Names = append(data.Names, k.Name)
+		if !k.Signed {
+			continue
+		}
+		secrets, err := c.Secrets.List(r.Context(), k.Name)
+		if err != nil && !errors.Is(err, app.ErrNotFound) {
+			return err
+		}
+		data.Secrets = append(data.Secrets, signedName{k.Name, secrets})
+	}
+	c.render(w, r, status, "settings.html", "Keys and settings", data)
+	return nil
+}
+
+// changeSettings does what the button says.
+func (c Config) changeSettings(w http.ResponseWriter, r *http.Request) error {
+	var data settingsData
+	done, err := c.doSetting(r, &data)
+	switch {
+	case err != nil && statusOf(err) == http.StatusServiceUnavailable:
+		return err
+	case err != nil:
+		data.Wrong = err.Error()
+		return c.showSettings(w, r, statusOf(err), data)
+	case done != "":
+		http.Redirect(w, r, "/settings?done="+done, http.StatusSeeOther)
+		return nil
+	}
+	return c.showSettings(w, r, http.StatusOK, data)
+}
+
+// maxSigningSecret is how long a signing secret may be, in bytes: as on the
+// command line.
+const maxSigningSecret = 1024
+
+func (c Config) doSetting(r *http.Request, data *settingsData) (done string, err error) {
+	ctx, name := r.Context(), r.PostFormValue("name")
+	secret := []byte(strings.TrimSpace(r.PostFormValue("secret")))
+	if len(secret) > maxSigningSecret {
+		return "", fmt.Errorf("%w: the signing secret has %d bytes; it may have %d", ErrBadRequest, len(secret), maxSigningSecret)
+	}
+	switch what := r.PostFormValue("do"); what {
+	case "create", "rotate":
+		made := madeKey{Name: name}
+		if what == "rotate" {
+			made.Secret, err = c.Keys.Rotate(ctx, name)
+		} else if len(secret) > 0 {
+			made.Secret, err = c.Keys.Create(ctx, name, secret)
+		} else {
+			made.Secret, err = c.Keys.Create(ctx, name, nil)
+		}
+		if err == nil {
+			data.Made = &made
+		}
+		return "", err
+	case "revoke", "revoke-replaced":
+		if r.PostFormValue("confirm") != name {
+			return "", fmt.Errorf("%w: nothing was revoked: what was typed is not the key's name", ErrBadRequest)
+		}
+		_, err = c.Keys.Store.Revoke(ctx, name, what == "revoke-replaced")
+		return "revoked", err
+	case "add-secret":
+		if len(secret) == 0 {
+			return "", fmt.Errorf("%w: the signing secret is empty", ErrBadRequest)
+		}
+		return "secret", c.Secrets.Add(ctx, name, secret)
+	case "remove-secret":
+		id, err := whole(r.PostFormValue("id"), "a signing secret's id")
+		if err == nil {
+			_, err = c.Secrets.Remove(ctx, name, id)
+		}
+		return "unsigned", err
+	default:
+		return "", fmt.Errorf("%w: there is nothing to do called %q", ErrBadRequest, what)
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/urfave/cli/v2"
+
+	"relay/adapters/postgres"
+)
+
+func eventsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "events", Usage: "which events there are, of the last stretch of the log",
+		Subcommands: []*cli.Command{
+			{Name: "list", Usage: "names, the most frequent first", Flags: []cli.Flag{jsonFlag}, Action: with(eventsList)},
+			{Name: "show", Usage: "the properties of one, with types and examples", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag}, Action: with(eventsShow)},
+		},
+	}
+}
+
+func eventsList(c *cli.Context, s *system) error {
+	if err := wantArgs(c, 0, 0); err != nil {
+		return err
+	}
+	list, err := postgres.EventReader{DB: s.db}.Names(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, list)
+	}
+	var rows []table.Row
+	for _, e := range list.Names {
+		rows = append(rows, table.Row{printable(e.Name), e.Type, e.Count, e.Earlier, e.Later, when(e.LastAt)})
+	}
+	printTable(c, table.Row{"event", "type", "count", "older half", "newer half", "last received"}, rows)
+	return nil
+}
+
+func eventsShow(c *cli.Context, s *system) error {
+	if err := wantArgs(c, 1, 1); err != nil {
+		return err
+	}
+	list, looked, err := postgres.EventReader{DB: s.db}.Properties(c.Context, c.Args().First())
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, map[string]any{"looked_at": looked, "properties": list})
+	}
+	var rows []table.Row
+	for _, p := range list {
+		rows = append(rows, table.Row{printable(p.Key), p.Type, p.Count, printable(strings.Join(p.Examples, ", "))})
+	}
+	printTable(c, table.Row{"property", "type", "count", "examples"}, rows)
+	return nil
+}

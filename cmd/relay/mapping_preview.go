@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"relay/app"
+)
+
+func previewCommand() *cli.Command {
+	return &cli.Command{
+		Name: "preview", Usage: "what a file would change if it were applied and re-projected; nothing is changed", ArgsUsage: "FILE",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "from", Value: "beginning", Usage: "as of relay reproject"},
+			&cli.IntFlag{Name: "sample", Value: 1000, Usage: "look at about that many people at random"}, jsonFlag,
+		},
+		Action: with(mappingPreview),
+	}
+}
+
+func mappingPreview(c *cli.Context, s *system) error {
+	if err := wantArgs(c, 1, 1); err != nil {
+		return err
+	}
+	if n := c.Int("sample"); n < 1 || n > app.MaxSample {
+		return usageError{fmt.Errorf("--sample %d: from 1 to %d people are wanted", n, app.MaxSample)}
+	}
+	spec, err := readMapping(c)
+	if err != nil {
+		return err
+	}
+	from, err := app.ParseFrom(c.String("from"), s.reader)
+	if err != nil {
+		return usageError{err}
+	}
+	progress := newProgressView(c)
+	preview, err := s.sampler(progress.report).PreviewDraft(c.Context, spec, from, c.Int("sample"), s.projections)
+	progress.finish()
+	if err != nil {
+		return err
+	}
+	return printPreview(c, preview)
+}
