@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -21,6 +22,11 @@ func (u *subset) settle(ctx context.Context, tx Tx, b *batch) (Which, error) {
 	rows, err := u.Messages.MessageRows(ctx, tx, u.served.ID, messageIDs(fold.Events))
 	if err != nil {
 		return which, err
+	}
+	if u.linking != nil && u.replay != nil { // to tell whose the rows are
+		for _, row := range rows {
+			which.Linked = append(which.Linked, cmp.Or(row.DistinctID, row.AnonymousID))
+		}
 	}
 	kept := fold.Events[:0]
 	for _, event := range fold.Events {
@@ -65,7 +71,11 @@ func messageIDs(events []projections.Event) []string {
 
 // concerns tells whether the row is one of those that are compared.
 func (u *subset) concerns(which Which, row MessageRow) bool {
-	return (u.people == nil || u.people[row.DistinctID]) && slices.ContainsFunc(which.Ranges, func(r eventlog.Range) bool {
+	id := row.DistinctID
+	if u.linking != nil {
+		id = cmp.Or(id, row.AnonymousID)
+	}
+	return (u.people == nil || u.people[id]) && slices.ContainsFunc(which.Ranges, func(r eventlog.Range) bool {
 		return r.After < row.Offset && row.Offset <= r.UpTo
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"relay/domain/eventlog"
@@ -28,6 +27,7 @@ type tally struct {
 	projections.Fold
 	kinds     segment.Kinds
 	anonymous bool            // whether calls without a userId matter
+	joined    bool            // whether these are the anonymousId's
 	wanted    map[string]bool // nil: everybody
 	mappings  projections.Mappings
 
@@ -36,16 +36,23 @@ type tally struct {
 }
 
 func (u *subset) tally(fold projections.Fold) *tally {
-	return &tally{Fold: fold, kinds: u.projection.Kinds, anonymous: u.projection.PerCall, wanted: u.people, people: map[string]bool{}}
+	joined := u.linking != nil
+	return &tally{
+		Fold: fold, kinds: u.projection.Kinds, anonymous: u.projection.PerCall || joined, joined: joined,
+		wanted: u.people, people: map[string]bool{},
+	}
 }
 
 // Call implements projections.Fold.
 func (t *tally) Call(e *eventlog.Entry, c *segment.Call, m projections.Mapping) {
-	id := c.UserID
+	id, whose := c.UserID, c.UserID
 	if id == "" && t.anonymous {
 		id = c.AnonymousID
 	}
-	if !c.Kind.Has(t.kinds) || id == "" || t.wanted != nil && !t.wanted[c.UserID] {
+	if t.joined {
+		whose = id
+	}
+	if !c.Kind.Has(t.kinds) || id == "" || t.wanted != nil && !t.wanted[whose] {
 		return
 	}
 	t.people[id] = true
@@ -60,15 +67,23 @@ func (t *tally) Reject(e *eventlog.Entry, code string, n int) {
 	}
 }
 
-// newBatch returns an empty batch under the mappings of the history.
-func (u *subset) newBatch(h History) *batch {
+// newBatch returns an empty batch.
+func (u *subset) newBatch() *batch {
 	b := &batch{fold: u.tally(u.projection.fold())}
-	b.fold.mappings = h.Mappings(u.projection.Name, u.replay)
+	b.fold.mappings = u.mappings(u.replay)
 	if u.replay != nil {
 		b.now = u.tally(u.projection.fold())
-		b.now.mappings = h.Mappings(u.projection.Name, nil)
+		b.now.mappings = u.mappings(nil)
 	}
 	return b
+}
+
+// want lets the batch take the calls of other people from now on.
+func (b *batch) want(ids map[string]bool) {
+	b.fold.wanted = ids
+	if b.now != nil {
+		b.now.wanted = ids
+	}
 }
 
 // add folds an entry.
@@ -96,21 +111,14 @@ func (u *subset) complete() bool {
 
 // gather reads with several workers until all is read, or the batch is full.
 func (u *subset) gather(ctx context.Context, b *batch) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	for range max(u.Builder.Workers, 1) {
-		wg.Go(func() {
-			for r, ok := u.next(b); ok; r, ok = u.next(b) {
-				if err := u.readRange(ctx, b, r); err != nil {
-					cancel(err)
-					return
-				}
+	return u.work(ctx, func(ctx context.Context) error {
+		for r, ok := u.next(b); ok; r, ok = u.next(b) {
+			if err := u.readRange(ctx, b, r); err != nil {
+				return err
 			}
-		})
-	}
-	wg.Wait()
-	return context.Cause(ctx)
+		}
+		return nil
+	})
 }
 
 // next takes a range that is to be read into the batch.
@@ -132,7 +140,7 @@ var errFull = errors.New("the batch is full")
 func (u *subset) readRange(ctx context.Context, b *batch, r eventlog.Range) error {
 	read := r
 	err := u.DB.InSnapshot(ctx, func(tx Tx) error {
-		return u.read(ctx, tx, r, func(e *eventlog.Entry) error {
+		return u.read(ctx, tx, r, u.projection.Kinds, u.people, func(e *eventlog.Entry) error {
 			if !u.fold(b, e) {
 				return nil
 			}
@@ -143,34 +151,14 @@ func (u *subset) readRange(ctx context.Context, b *batch, r eventlog.Range) erro
 	if err != nil && !errors.Is(err, errFull) {
 		return err
 	}
+	u.came(read)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	b.ranges = append(b.ranges, read)
-	u.done += read.UpTo - read.After
 	if read.UpTo < r.UpTo {
 		u.left = append(u.left, eventlog.Range{After: read.UpTo, UpTo: r.UpTo})
 	}
-	u.tell(PhaseReading)
 	return nil
-}
-
-// read calls each for all entries that can concern the subset.
-func (u *subset) read(ctx context.Context, tx Tx, r eventlog.Range, each func(*eventlog.Entry) error) error {
-	kinds := u.projection.Kinds
-	if u.people == nil {
-		return u.Log.Read(ctx, tx, r, kinds, each)
-	}
-	wanted := func(userID []byte) bool { return u.people[string(userID)] }
-	ofThem := func(e *eventlog.Entry) error {
-		if !segment.MayBeOf(e.Payload, wanted) {
-			return nil
-		}
-		return each(e)
-	}
-	if u.search != "" {
-		return readNaming(ctx, tx, u.Log, u.Eraser, r, kinds, []string{u.search}, ofThem)
-	}
-	return u.Log.Read(ctx, tx, r, kinds, ofThem)
 }
 
 // fold adds an entry to the batch, and tells whether that is full.

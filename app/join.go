@@ -16,10 +16,6 @@ import (
 // that before the first batch that reaches such a mapping. A generation whose
 // mappings join no ids has none of it, and reads no entries for it.
 
-// ErrNoIdentity is returned for a comparison of part of what is served under a
-// mapping that joins ids: which ids are a person's follows from the whole log.
-var ErrNoIdentity = errors.New("comparing a part under identity: join is not supported")
-
 // bounding returns the kinds of the entries that bound a follower's ranges.
 func (f *follower) bounding() segment.Kinds { return segment.Kinds(f.kinds.Load()) }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"relay/domain/eventlog"
+	"relay/domain/identity"
 	"relay/domain/mapping"
 	"relay/domain/segment"
 	"relay/projections"
@@ -77,9 +78,10 @@ type Tables interface {
 	Erase(ctx context.Context, tx Tx, generation int64, ids []string) error
 	// Copy copies rows from one generation to another.
 	Copy(ctx context.Context, tx Tx, from, to int64, which Which) error
-	// Write adds what was folded to a generation that holds none of it. What the
-	// database cannot hold is passed over, as Load does.
-	Write(ctx context.Context, tx Tx, generation int64, fold projections.Fold) error
+	// Write adds what was folded, and the given links in place of those that the
+	// fold holds, to a generation that holds none of it. What the database cannot
+	// hold is passed over, as Load does.
+	Write(ctx context.Context, tx Tx, generation int64, fold projections.Fold, links identity.State) error
 	// Drop drops whatever there is of the generation's tables.
 	Drop(ctx context.Context, tx Tx, generation int64) error
 	// Compare returns up to limit differences between the rows of two
@@ -93,9 +95,10 @@ type Tables interface {
 // Which says which rows: those of the people in the ranges, and those of the
 // messages, wherever they are.
 type Which struct {
-	People   []string         // by distinct_id; nil: everybody
+	People   []string         // by their ids; nil: everybody
 	Ranges   []eventlog.Range // of the log, where rows have a place in it
 	Messages []string         // by message id, where rows have one
+	Linked   []string         // ids from which links lead, where ids are joined
 }
 
 // Loader takes in what several workers folded, in any order, and makes the

@@ -33,6 +33,12 @@ type Scratch interface {
 type PeopleFinder interface {
 	// SomePeople returns up to n ids at random; all there are, if n is enough.
 	SomePeople(ctx context.Context, tx Tx, generation int64, n int) ([]string, error)
+	// SomeLinked is SomePeople for ids from which links lead; the generation joins
+	// ids.
+	SomeLinked(ctx context.Context, tx Tx, generation int64, n int) ([]string, error)
+	// SamePeople returns the ids and those that the links of the generation, which
+	// joins ids, say to be the same people's.
+	SamePeople(ctx context.Context, tx Tx, generation int64, ids []string) ([]string, error)
 }
 
 // MessageFinder finds rows by message id.
@@ -44,7 +50,8 @@ type MessageFinder interface {
 // MessageRow is where a row comes from and whose it is.
 type MessageRow struct {
 	eventlog.Position
-	DistinctID string // empty: nobody's
+	DistinctID  string // empty: nobody's
+	AnonymousID string
 }
 
 // Basis is what a comparison of a part is based on.
@@ -60,14 +67,12 @@ var ErrReplaced = errors.New("a re-projection, an erasure or a new mapping came 
 // once.
 const MaxSample = 100_000
 
-// VerifyPerson compares one person's rows. A call of somebody else, with the
+// VerifyPerson compares one person's rows; where mappings join ids, those of all
+// ids that are joined to the given one, in what is served or in the log. A call of somebody else, with the
 // message id of one of theirs and before it, is known by its row; where that is
 // missing, only Verify tells.
 func (s *Sampler) VerifyPerson(ctx context.Context, id string, chosen []Projection) ([]Verified, error) {
-	return s.verify(ctx, chosen, func(_ context.Context, _ Tx, u *subset) error {
-		u.choosePerson(id)
-		return nil
-	})
+	return s.verify(ctx, chosen, func(ctx context.Context, tx Tx, u *subset) error { return u.choosePerson(ctx, tx, id) })
 }
 
 // VerifySample compares the rows of about n people at random: their states, and

@@ -23,8 +23,11 @@ import (
 const everybody = 10_000
 
 // people are the ids that the generators of histories use, and one that nobody
-// has.
-var people = []string{"u1", "u2", "3", "\ufffd", "nobody"}
+// has; linkedPeople those of histories in which ids are joined.
+var (
+	people       = []string{"u1", "u2", "3", "\ufffd", "nobody"}
+	linkedPeople = []string{"u1", "u2", "u3", "u4", "x", "a1", "\ufffd", "nobody"}
+)
 
 func (w *world) sampler() *app.Sampler {
 	return &app.Sampler{
@@ -55,7 +58,7 @@ func found(t tb, results []app.Verified, err error) (rows []app.Difference) {
 
 // checkParts holds what verifications of parts find against what one of
 // everything finds, and returns that. A sample of everybody finds the same.
-func (w *world) checkParts(t tb) []app.Difference {
+func (w *world) checkParts(t tb, people []string) []app.Difference {
 	t.Helper()
 	ctx := context.Background()
 	results, err := (&app.Verifier{Reprojector: w.reprojector()}).Verify(ctx, w.all)
@@ -128,7 +131,7 @@ WHERE attrelid = '`+table+`'::regclass AND attnum > 0 AND NOT attisdropped ORDER
 		spoilt = strings.ReplaceAll(spoilt, "%s", name)
 		statements = append(statements, "UPDATE "+table+" SET "+name+" = "+spoilt+one)
 		copied += ", " + name
-		if kind == "uuid" || name == "distinct_id" && !strings.Contains(table, "events") || name == "message_id" {
+		if kind == "uuid" || name == "id" || name == "distinct_id" && !strings.Contains(table, "events") || name == "message_id" {
 			name = spoilt
 		}
 		values += ", " + name
@@ -159,27 +162,55 @@ func TestEveryColumnCounts(t *testing.T) {
 		`{"type":"track","userId":"u1","anonymousId":"a1","messageId":"m1","event":"E","properties":{"n":[[1,2],3]}}`,
 		`[{"type":"page","userId":"u2","name":"Home"},{"type":"track","userId":"u2","messageId":"m1","event":"F"},{"type":"track","anonymousId":"a1","event":"G"}]`)
 	w.drain(t)
-	if all := w.checkParts(t); len(all) > 0 {
-		t.Fatalf("untouched, these differ: %q", all)
-	}
-	tables := w.tables(t)
-	if len(tables) != 4 {
+	if tables := w.tables(t); len(tables) != 4 {
 		t.Fatalf("tables %q", tables)
 	}
-	for _, table := range tables {
+	w.everyColumnCounts(t, people)
+}
+
+// everyColumnCounts spoils every column of every table, one after the other.
+func (w *world) everyColumnCounts(t *testing.T, people []string) {
+	t.Helper()
+	if all := w.checkParts(t, people); len(all) > 0 {
+		t.Fatalf("untouched, these differ: %q", all)
+	}
+	for _, table := range w.tables(t) {
+		if len(w.rows(t, `SELECT 1 FROM `+table+` LIMIT 1`)) == 0 {
+			t.Errorf("%s has no row to spoil", table)
+		}
 		w.exec(t, `DROP TABLE IF EXISTS untouched; CREATE TABLE untouched AS TABLE `+table)
 		ways := append(w.ways(t, table), nestings(table)...)
 		for _, way := range ways {
 			w.exec(t, way)
-			if all := w.checkParts(t); len(all) == 0 {
+			if all := w.checkParts(t, people); len(all) == 0 {
 				t.Errorf("nothing differs after %s", way)
 			}
 			w.exec(t, `DELETE FROM `+table+`; INSERT INTO `+table+` SELECT * FROM untouched`)
 		}
 	}
-	if all := w.checkParts(t); len(all) > 0 {
+	if all := w.checkParts(t, people); len(all) > 0 {
 		t.Fatalf("put back, these differ: %q", all)
 	}
+}
+
+// TestEveryLinkCounts: the same where ids are joined.
+func TestEveryLinkCounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	spec := mapping.Reference()
+	spec.Identity = mapping.Join
+	w.apply(t, spec)
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	w.append(t, at, "web", "/connector/segment",
+		`[{"type":"identify","anonymousId":"a1","traits":{"email":"a@b.cde","language":"en","n":[[1,2],3]}},{"type":"track","anonymousId":"a1","messageId":"m1","event":"E","properties":{"n":[[1,2],3]}}]`,
+		`{"type":"identify","userId":"u1","anonymousId":"a1","traits":{"email":"x@y.zz","language":"fr"}}`,
+		`{"type":"track","userId":"u2","anonymousId":"a1","messageId":"m2","event":"a device that is u1's"}`,
+		`[{"type":"alias","previousId":"u1","userId":"u3"},{"type":"alias","previousId":"u3","userId":"u4"},{"type":"track","userId":"u3","messageId":"m1","event":"F"}]`)
+	w.drain(t)
+	if tables := w.tables(t); len(tables) != 14 {
+		t.Fatalf("tables %q", tables)
+	}
+	w.everyColumnCounts(t, []string{"u1", "u2", "u3", "u4", "a1", "nobody"})
 }
 
 // nestings is a change that Postgres' own hash of jsonb does not see.
@@ -220,7 +251,7 @@ func TestPartsOfRandomHistories(t *testing.T) {
 		case "meanwhile":
 			w.meanwhile = newLedger().forgetLater(t, w)
 		}
-		if all := w.checkParts(t); len(all) > 0 {
+		if all := w.checkParts(t, people); len(all) > 0 {
 			t.Fatalf("untouched, these differ: %q", all)
 		}
 		w.batch, w.meanwhile = 0, nil
@@ -229,7 +260,45 @@ func TestPartsOfRandomHistories(t *testing.T) {
 			return
 		}
 		w.exec(t, rapid.SampledFrom(w.ways(t, table)).Draw(t, "way"))
-		if all := w.checkParts(t); len(all) == 0 {
+		if all := w.checkParts(t, people); len(all) == 0 {
+			t.Fatalf("spoilt, nothing differs")
+		}
+	})
+}
+
+// TestPartsOfRandomIdentities: the same where mappings join ids.
+func TestPartsOfRandomIdentities(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rapid.Check(t, func(t *rapid.T) {
+		if rapid.IntRange(0, 9).Draw(t, "one in ten") > 0 {
+			return // a check takes a while
+		}
+		w.reset(t)
+		w.maxRows = rapid.IntRange(1, 7).Draw(t, "rows a batch")
+		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		for range rapid.IntRange(1, 4).Draw(t, "steps") {
+			if rapid.Bool().Draw(t, "a mapping") {
+				w.apply(t, joinSpecGen.Draw(t, "spec"))
+			}
+			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
+			w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 6).Draw(t, "bodies")...)
+		}
+		w.drain(t)
+		if rapid.IntRange(0, 3).Draw(t, "re-project") == 0 {
+			w.reproject(t, strconv.Itoa(rapid.IntRange(1, int(w.head(t))+1).Draw(t, "from")), w.all)
+		}
+		w.batch = rapid.SampledFrom([]int{0, 1, 500}).Draw(t, "bytes a batch")
+		if all := w.checkParts(t, linkedPeople); len(all) > 0 {
+			t.Fatalf("untouched, these differ: %q", all)
+		}
+		w.batch = 0
+		table := rapid.SampledFrom(w.tables(t)).Draw(t, "table")
+		if len(w.rows(t, `SELECT 1 FROM `+table+` LIMIT 1`)) == 0 {
+			return
+		}
+		w.exec(t, rapid.SampledFrom(w.ways(t, table)).Draw(t, "way"))
+		if all := w.checkParts(t, linkedPeople); len(all) == 0 {
 			t.Fatalf("spoilt, nothing differs")
 		}
 	})

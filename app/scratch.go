@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"relay/domain/eventlog"
+	"relay/domain/identity"
 )
 
 // compare folds the subset, batch by batch, and calls do with two scratch
@@ -12,9 +12,14 @@ import (
 // with do.
 func (u *subset) compare(ctx context.Context, do func(tx Tx, served, rebuilt int64) error) error {
 	for first := true; first || !u.complete(); first = false {
-		b := u.newBatch(u.history)
+		b := u.newBatch()
 		if err := u.gather(ctx, b); err != nil {
 			return err
+		}
+		if u.linking != nil {
+			if err := u.catchUp(ctx, b); err != nil {
+				return err
+			}
 		}
 		if err := u.compareBatch(ctx, b, do); err != nil {
 			return err
@@ -34,18 +39,18 @@ func (u *subset) compareBatch(ctx context.Context, b *batch, do func(tx Tx, serv
 		if err != nil {
 			return err
 		}
-		served, err := u.scratch(ctx, tx)
+		served, err := u.scratch(ctx, tx, u.joinsServed)
 		if err != nil {
 			return err
 		}
-		rebuilt, err := u.scratch(ctx, tx)
+		rebuilt, err := u.scratch(ctx, tx, u.joinsRebuilt)
 		if err != nil {
 			return err
 		}
 		if err := u.projection.Tables.Copy(ctx, tx, u.served.ID, served, which); err != nil {
 			return err
 		}
-		if err := u.projection.Tables.Write(ctx, tx, rebuilt, b.fold.Fold); err != nil {
+		if err := u.projection.Tables.Write(ctx, tx, rebuilt, b.fold.Fold, u.links(which)); err != nil {
 			return fmt.Errorf("write what the log says: %w", err)
 		}
 		return do(tx, served, rebuilt)
@@ -53,12 +58,12 @@ func (u *subset) compareBatch(ctx context.Context, b *batch, do func(tx Tx, serv
 }
 
 // scratch makes the tables of a generation that is gone with the transaction.
-func (u *subset) scratch(ctx context.Context, tx Tx) (int64, error) {
+func (u *subset) scratch(ctx context.Context, tx Tx, joined bool) (int64, error) {
 	id, err := u.Generations.Scratch(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
-	if err := u.projection.Tables.Create(ctx, tx, id, false); err != nil {
+	if err := u.projection.Tables.Create(ctx, tx, id, joined); err != nil {
 		return 0, fmt.Errorf("create scratch tables: %w", err)
 	}
 	return id, nil
@@ -67,28 +72,58 @@ func (u *subset) scratch(ctx context.Context, tx Tx) (int64, error) {
 // bringUpToDate completes the batch to what is served in this transaction's
 // snapshot, and returns which rows of that it is to be compared with.
 func (u *subset) bringUpToDate(ctx context.Context, tx Tx, b *batch) (Which, error) {
-	served, err := u.Generations.Serving(ctx, tx, u.projection.Name) // takes the snapshot
+	served, err := u.stillServing(ctx, tx) // takes the snapshot
 	if err != nil {
 		return Which{}, err
+	}
+	if _, err := u.advance(ctx, b, served, u.readIn(tx)); err != nil {
+		return Which{}, err
+	}
+	which := Which{People: u.ids()}
+	if u.projection.PerCall {
+		if which, err = u.settle(ctx, tx, b); err != nil {
+			return which, err
+		}
+	}
+	return u.withLinks(which), nil
+}
+
+// stillServing returns the generation that is served, if that and what holds for
+// it is what the subset was chosen from.
+func (u *subset) stillServing(ctx context.Context, tx Tx) (Generation, error) {
+	served, err := u.Generations.Serving(ctx, tx, u.projection.Name)
+	if err != nil {
+		return served, err
 	}
 	history, err := ReadHistory(ctx, tx, u.Controls)
 	if err != nil {
-		return Which{}, err
+		return served, err
 	}
 	// Of control entries, erasures change what was read, others what holds for it.
-	if served.ID != u.served.ID || history.Head != u.history.Head {
-		return Which{}, ErrReplaced
+	joinsServed, joinsRebuilt := u.joins(served.Checkpoint)
+	if served.ID != u.served.ID || history.Head != u.history.Head || joinsServed != u.joinsServed || joinsRebuilt != u.joinsRebuilt {
+		return served, ErrReplaced
 	}
-	if u.projection.PerCall {
-		return u.settle(ctx, tx, b)
+	return served, nil
+}
+
+// withLinks adds whose links are compared: everybody's, and that once. To tell
+// whose events are, each batch needs them.
+func (u *subset) withLinks(which Which) Which {
+	if u.linking == nil || u.linked && u.replay == nil {
+		return which
 	}
-	if err := u.joinsNoIDs(served.Checkpoint); err != nil {
-		return Which{}, err
+	u.linked = true
+	for id := range u.linking.members {
+		which.Linked = append(which.Linked, id)
 	}
-	rest := eventlog.Range{After: u.served.Checkpoint, UpTo: served.Checkpoint}
-	u.served = served
-	return Which{People: u.ids()}, u.read(ctx, tx, rest, func(e *eventlog.Entry) error {
-		u.fold(b, e)
-		return nil
-	})
+	return which
+}
+
+// links returns what the log says of the links that are compared.
+func (u *subset) links(which Which) identity.State {
+	if !u.joinsRebuilt {
+		return identity.State{}
+	}
+	return u.linking.of(which.Linked)
 }

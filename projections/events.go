@@ -60,7 +60,7 @@ func (f *EventsFold) Reject(e *eventlog.Entry, code string, n int) {
 // Call implements Fold.
 func (f *EventsFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
 	if m.Joined {
-		f.size += addLink(&f.Links, e, c, m)
+		f.size += AddLink(&f.Links, e, c, m)
 	}
 	if !m.Spec.Events.Has(c.Kind) {
 		return

@@ -14,10 +14,10 @@ const LinkKinds = segment.Alias | segment.Claims
 // linkSize is about the size of a link in memory without its ids, in bytes.
 const linkSize = 150
 
-// addLink takes in what a call says of ids that are one person's, if the mapping
+// AddLink takes in what a call says of ids that are one person's, if the mapping
 // that holds for it joins ids. It returns about how many bytes that takes. Times
 // that cannot be read are no issue here: whoever makes rows of the call notes it.
-func addLink(links *identity.State, e *eventlog.Entry, c *segment.Call, m Mapping) int {
+func AddLink(links *identity.State, e *eventlog.Entry, c *segment.Call, m Mapping) int {
 	alias := c.Kind == segment.Alias
 	if m.Spec.Identity != mapping.Join || !alias && !c.Claims() {
 		return 0

@@ -56,7 +56,7 @@ func (f *ProfilesFold) Reject(*eventlog.Entry, string, int) {}
 func (f *ProfilesFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
 	if m.Joined {
 		f.Joined = true
-		f.size += addLink(&f.Links, e, c, m)
+		f.size += AddLink(&f.Links, e, c, m)
 	}
 	if c.Kind != segment.Identify || c.UserID == "" && !m.Joined {
 		return

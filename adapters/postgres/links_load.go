@@ -97,15 +97,20 @@ func finishLinks(ctx context.Context, db *sql.DB, generation int64) (joins bool,
 		if err != nil || !kept {
 			return err
 		}
-		if err := makeAliases(ctx, tx, generation); err != nil {
-			return fmt.Errorf("make aliases: %w", err)
-		}
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf(claimsSQL, generation, false)); err != nil {
-			return fmt.Errorf("make claims: %w", err)
-		}
-		return execFor(ctx, tx, loadedLinksDrop+";"+linksIndexes, generation)
+		return makeLinks(ctx, tx, generation)
 	})
 	return joins, err
+}
+
+// makeLinks makes the tables of links, and their indexes, of what was kept.
+func makeLinks(ctx context.Context, tx *sql.Tx, generation int64) error {
+	if err := makeAliases(ctx, tx, generation); err != nil {
+		return fmt.Errorf("make aliases: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(claimsSQL, generation, false)); err != nil {
+		return fmt.Errorf("make claims: %w", err)
+	}
+	return execFor(ctx, tx, loadedLinksDrop+";"+linksIndexes, generation)
 }
 
 // makeAliases finds what stands for the ids that have aliases, in about as many

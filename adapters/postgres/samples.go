@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/lib/pq"
+
 	"relay/app"
 )
 
@@ -15,19 +17,43 @@ var (
 
 // somePeopleSQL takes about as many pages at random as people are wanted, and of
 // the people in them, at random again: few live next to each other.
-const somePeopleSQL = `SELECT distinct_id FROM (
-    SELECT distinct_id FROM %[1]s TABLESAMPLE SYSTEM (
+const somePeopleSQL = `SELECT %[2]s FROM (
+    SELECT %[2]s FROM %[1]s TABLESAMPLE SYSTEM (
         least(100, 100.0 * (2 * $1 + 20) * current_setting('block_size')::int / greatest(pg_relation_size('%[1]s'), 1)))
 ) people ORDER BY random() LIMIT $1`
 
 // SomePeople implements app.PeopleFinder. A person may have a row in any of the
 // tables.
-func (p Profiles) SomePeople(ctx context.Context, tx app.Tx, generation int64, n int) (ids []string, err error) {
-	known := map[string]bool{}
+func (p Profiles) SomePeople(ctx context.Context, tx app.Tx, generation int64, n int) ([]string, error) {
+	joins, err := joinsIDs(ctx, tx, generation)
+	if err != nil {
+		return nil, err
+	}
+	sets := []stateSet{ownStates}
+	if joins {
+		sets = append(sets, anonymousStates, joinedStates)
+	}
+	var tables []keyed
 	for _, part := range profileParts {
-		found, err := readTexts(ctx, tx, fmt.Sprintf(somePeopleSQL, tableOf(part.table, generation)), n)
+		for _, set := range sets {
+			tables = append(tables, part.keyed(set))
+		}
+	}
+	return someOf(ctx, tx, tables, generation, n)
+}
+
+// SomeLinked implements app.PeopleFinder.
+func (Profiles) SomeLinked(ctx context.Context, tx app.Tx, generation int64, n int) ([]string, error) {
+	return someOf(ctx, tx, []keyed{claimLinks, aliasLinks}, generation, n)
+}
+
+// someOf returns up to n keys of rows at random.
+func someOf(ctx context.Context, tx app.Tx, tables []keyed, generation int64, n int) (ids []string, err error) {
+	known := map[string]bool{}
+	for _, table := range tables {
+		found, err := readTexts(ctx, tx, fmt.Sprintf(somePeopleSQL, tableOf(table.name, generation), table.key), n)
 		if err != nil {
-			return nil, fmt.Errorf("choose people who have %s: %w", part.table, replaced(err))
+			return nil, fmt.Errorf("choose people who have %s: %w", table.name, replaced(err))
 		}
 		for _, id := range found {
 			if !known[id] {
@@ -37,6 +63,27 @@ func (p Profiles) SomePeople(ctx context.Context, tx app.Tx, generation int64, n
 	}
 	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 	return ids[:min(len(ids), n)], nil
+}
+
+// samePeopleSQL finds whom ids belong to, and all ids that belong to these.
+//
+// Plans: the indexes on id, and those on distinct_id.
+const samePeopleSQL = `WITH given(id) AS (SELECT unnest($1::text[]) COLLATE "C"), people(id) AS (
+    SELECT id FROM given
+    UNION SELECT c.distinct_id FROM given JOIN relay_store.claims_g%[1]d c ON c.id = given.id
+    UNION SELECT a.distinct_id FROM given JOIN relay_store.aliases_g%[1]d a ON a.id = given.id
+)
+SELECT id FROM people
+UNION SELECT c.id FROM people JOIN relay_store.claims_g%[1]d c ON c.distinct_id = people.id
+UNION SELECT a.id FROM people JOIN relay_store.aliases_g%[1]d a ON a.distinct_id = people.id`
+
+// SamePeople implements app.PeopleFinder.
+func (Profiles) SamePeople(ctx context.Context, tx app.Tx, generation int64, ids []string) ([]string, error) {
+	found, err := readTexts(ctx, tx, fmt.Sprintf(samePeopleSQL, generation), pq.Array(ids))
+	if err != nil {
+		return nil, fmt.Errorf("look up the ids of %d people: %w", len(ids), replaced(err))
+	}
+	return found, nil
 }
 
 func readTexts(ctx context.Context, tx app.Tx, query string, args ...any) (list []string, err error) {
@@ -62,7 +109,7 @@ func (Events) MessageRows(ctx context.Context, tx app.Tx, generation int64, ids 
 		key := keyOf(id)
 		keys.bytes(key[:])
 	}
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(`SELECT message_id, log_offset, log_index, coalesce(distinct_id, '')
+	rows, err := tx.QueryContext(ctx, fmt.Sprintf(`SELECT message_id, log_offset, log_index, coalesce(distinct_id, ''), coalesce(anonymous_id, '')
 FROM relay_store.events_g%d WHERE message_key = ANY ($1::uuid[])`, generation), keys)
 	if err != nil {
 		return nil, fmt.Errorf("look up message ids: %w", replaced(err))
@@ -72,7 +119,7 @@ FROM relay_store.events_g%d WHERE message_key = ANY ($1::uuid[])`, generation), 
 	for rows.Next() {
 		var id string
 		var row app.MessageRow
-		if err := rows.Scan(&id, &row.Offset, &row.Index, &row.DistinctID); err != nil {
+		if err := rows.Scan(&id, &row.Offset, &row.Index, &row.DistinctID, &row.AnonymousID); err != nil {
 			return nil, fmt.Errorf("look up message ids: %w", err)
 		}
 		found[id] = row

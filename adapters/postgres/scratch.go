@@ -8,6 +8,7 @@ import (
 	"github.com/lib/pq"
 
 	"relay/app"
+	"relay/domain/identity"
 	"relay/projections"
 )
 
@@ -21,7 +22,7 @@ func (Generations) Scratch(ctx context.Context, tx app.Tx) (id int64, err error)
 }
 
 // Write implements app.Tables.
-func (p Profiles) Write(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
+func (p Profiles) Write(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold, links identity.State) error {
 	loader := profilesLoader{tables: p, generation: generation}
 	f := fold.(*projections.ProfilesFold)
 	for bucket, states := range newPartials(f.People, f.Anonymous).of {
@@ -33,34 +34,89 @@ func (p Profiles) Write(ctx context.Context, tx app.Tx, generation int64, fold p
 			return err
 		}
 	}
-	return nil
+	if links.IsEmpty() {
+		return nil
+	}
+	if err := writeLinks(ctx, tx, generation, links); err != nil {
+		return err
+	}
+	for _, set := range []stateSet{ownStates, anonymousStates} {
+		if err := p.of(set).Index(ctx, tx, generation); err != nil {
+			return err
+		}
+	}
+	return loader.writeJoined(ctx, tx, projections.Issues{})
+}
+
+// writeLinks writes links of a generation that has none.
+func writeLinks(ctx context.Context, tx app.Tx, generation int64, links identity.State) error {
+	if err := keepLinks(ctx, tx, generation, links); err != nil {
+		return err
+	}
+	return makeLinks(ctx, tx, generation)
 }
 
 // Write implements app.Tables.
-func (Events) Write(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
+func (Events) Write(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold, links identity.State) error {
 	loader := eventsLoader{generation: generation}
 	var keys []messageKey // which nobody needs
-	return loader.write(ctx, tx, fold.(*projections.EventsFold), &keys)
+	err := loader.write(ctx, tx, fold.(*projections.EventsFold), &keys)
+	if err != nil || links.IsEmpty() {
+		return err
+	}
+	return writeLinks(ctx, tx, generation, links)
 }
 
 // Copy implements app.Tables. People's rows have no place in the log and no
 // message id.
 func (p Profiles) Copy(ctx context.Context, tx app.Tx, from, to int64, which app.Which) error {
+	joins, err := copyLinks(ctx, tx, from, to, which)
+	if err != nil {
+		return err
+	}
+	sets := []stateSet{ownStates}
+	if joins {
+		sets = []stateSet{ownStates, anonymousStates, joinedStates}
+	}
 	for _, part := range profileParts {
 		if !p.has(part.part) {
 			continue
 		}
-		if err := copyRows(ctx, tx, part.keyed(p.set), from, to, `r.distinct_id = ANY ($1)`, pq.Array(which.People)); err != nil {
-			return err
+		for _, set := range sets {
+			if err := copyRows(ctx, tx, part.keyed(set), from, to, `r.distinct_id = ANY ($1)`, pq.Array(which.People)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+// copyLinks copies links, and tells whether there are any to copy.
+func copyLinks(ctx context.Context, tx app.Tx, from, to int64, which app.Which) (joins bool, err error) {
+	if joins, err = joinsIDs(ctx, tx, to); err != nil || !joins {
+		return false, err
+	}
+	for _, table := range []keyed{claimLinks, aliasLinks} {
+		if err := copyRows(ctx, tx, table, from, to, `r.id = ANY ($1)`, pq.Array(which.Linked)); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // Copy implements app.Tables.
 //
-// Plans: the index on message_key; the one on distinct_id, or on log_offset.
+// Plans: the index on message_key; those on distinct_id and anonymous_id, or on
+// log_offset.
 func (Events) Copy(ctx context.Context, tx app.Tx, from, to int64, which app.Which) error {
+	joins, err := copyLinks(ctx, tx, from, to, which)
+	if err != nil {
+		return err
+	}
+	theirs := `r.distinct_id = ANY ($4)`
+	if joins {
+		theirs += ` OR r.distinct_id IS NULL AND r.anonymous_id = ANY ($4)`
+	}
 	keys := newColumn(oidUUID)
 	for _, message := range which.Messages {
 		key := keyOf(message)
@@ -70,7 +126,7 @@ func (Events) Copy(ctx context.Context, tx app.Tx, from, to int64, which app.Whi
 		return err
 	}
 	for _, r := range which.Ranges {
-		err := copyRows(ctx, tx, eventsTable, from, to, `r.log_offset > $2 AND r.log_offset <= $3 AND ($4::text[] IS NULL OR r.distinct_id = ANY ($4))
+		err := copyRows(ctx, tx, eventsTable, from, to, `r.log_offset > $2 AND r.log_offset <= $3 AND ($4::text[] IS NULL OR `+theirs+`)
 AND NOT r.message_key = ANY ($1::uuid[])`, keys, int64(r.After), int64(r.UpTo), pq.Array(which.People))
 		if err != nil {
 			return err

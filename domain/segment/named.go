@@ -6,14 +6,25 @@ import "bytes"
 // accepts: it is a search that costs a fraction of Parse, and it may take a
 // body for more than it is, but never passes over one that holds such a call.
 func MayBeOf(body []byte, wanted func(userID []byte) bool) bool {
+	return mayHold(body, wanted, isUser)
+}
+
+// MayName is MayBeOf for userId, anonymousId and previousId.
+func MayName(body []byte, wanted func(id []byte) bool) bool {
+	return mayHold(body, wanted, isAnybody)
+}
+
+// mayHold tells whether the body may hold a wanted id under a key with one of the
+// beginnings.
+func mayHold(body []byte, wanted func(id []byte) bool, isKey func(before []byte) bool) bool {
 	for at := 0; ; {
 		i := bytes.Index(body[at:], keyEnd)
 		if i < 0 {
-			return hidesUserID(body)
+			return hidesKey(body)
 		}
 		before := body[:at+i]
 		at += i + len(keyEnd)
-		if !bytes.HasSuffix(before, keyStart) {
+		if !isKey(before) {
 			continue
 		}
 		if id, hidden := idAfterKey(body[at:]); hidden || id != nil && wanted(id) {
@@ -22,17 +33,25 @@ func MayBeOf(body []byte, wanted func(userID []byte) bool) bool {
 	}
 }
 
-// The key userId in two parts: searching begins with the first byte, and quotes
-// are everywhere.
+// The keys in two parts: searching begins with the first byte, and quotes are
+// everywhere.
 var (
-	keyStart = []byte(`"user`)
-	keyEnd   = []byte(`Id"`)
-	escaped  = []byte(`\u00`)
+	userStart      = []byte(`"user`)
+	anonymousStart = []byte(`"anonymous`)
+	previousStart  = []byte(`"previous`)
+	keyEnd         = []byte(`Id"`)
+	escaped        = []byte(`\u00`)
 )
 
-// hidesUserID tells whether escapes may spell the key userId: each of its
-// letters would be one of \u0049, \u0064, \u0065, \u0072, \u0073 and \u0075.
-func hidesUserID(body []byte) bool {
+func isUser(before []byte) bool { return bytes.HasSuffix(before, userStart) }
+
+func isAnybody(before []byte) bool {
+	return isUser(before) || bytes.HasSuffix(before, anonymousStart) || bytes.HasSuffix(before, previousStart)
+}
+
+// hidesKey tells whether escapes may spell one of the keys: each of their letters
+// would be \u0049 or one from \u0061 to \u0079.
+func hidesKey(body []byte) bool {
 	for {
 		i := bytes.Index(body, escaped)
 		if i < 0 {
