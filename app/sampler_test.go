@@ -165,11 +165,12 @@ func TestEveryColumnCounts(t *testing.T) {
 	if tables := w.tables(t); len(tables) != 4 {
 		t.Fatalf("tables %q", tables)
 	}
-	w.everyColumnCounts(t, people)
+	w.everyColumnCounts(t, people, 1)
 }
 
-// everyColumnCounts spoils every column of every table, one after the other.
-func (w *world) everyColumnCounts(t *testing.T, people []string) {
+// everyColumnCounts spoils the columns of every table, one after the other, in
+// one of so many ways.
+func (w *world) everyColumnCounts(t *testing.T, people []string, oneIn int) {
 	t.Helper()
 	if all := w.checkParts(t, people); len(all) > 0 {
 		t.Fatalf("untouched, these differ: %q", all)
@@ -180,7 +181,10 @@ func (w *world) everyColumnCounts(t *testing.T, people []string) {
 		}
 		w.exec(t, `DROP TABLE IF EXISTS untouched; CREATE TABLE untouched AS TABLE `+table)
 		ways := append(w.ways(t, table), nestings(table)...)
-		for _, way := range ways {
+		for i, way := range ways {
+			if i%oneIn != 0 {
+				continue
+			}
 			w.exec(t, way)
 			if all := w.checkParts(t, people); len(all) == 0 {
 				t.Errorf("nothing differs after %s", way)
@@ -210,7 +214,7 @@ func TestEveryLinkCounts(t *testing.T) {
 	if tables := w.tables(t); len(tables) != 14 {
 		t.Fatalf("tables %q", tables)
 	}
-	w.everyColumnCounts(t, []string{"u1", "u2", "u3", "u4", "a1", "nobody"})
+	w.everyColumnCounts(t, []string{"u3", "u4"}, 4) // one takes a while
 }
 
 // nestings is a change that Postgres' own hash of jsonb does not see.

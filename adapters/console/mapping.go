@@ -111,8 +111,6 @@ func (c Config) previewMapping(w http.ResponseWriter, r *http.Request, spec mapp
 	switch {
 	case err == nil:
 		data.Preview = &preview
-	case errors.Is(err, app.ErrNoIdentity):
-		data.Wrong = "Some people alone tell nothing where the mapping joins ids. Save it, and look with: relay reproject --from " + data.From + " --dry-run"
 	case errors.Is(err, app.ErrBadFrom), errors.Is(err, app.ErrNotFound):
 		data.Wrong = err.Error()
 		return c.showMapping(w, r, http.StatusBadRequest, data)
