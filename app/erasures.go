@@ -35,9 +35,18 @@ type Erasures interface {
 	Settle(ctx context.Context, tx Tx, generation int64) error
 }
 
+// Erased says what of a generation goes with erased calls. What other calls still
+// say of any of it is to be folded again.
+type Erased struct {
+	Users     []string // whose rows go
+	Anonymous []string // whose rows go, where they are not a user's
+	Claims    []string // anonymous ids whose claims go
+	Aliases   []string // user ids whose aliases go
+}
+
 // PendingErasure is what is left to do in a generation once it is loaded.
 type PendingErasure struct {
-	IDs     []string          // of the persons whose rows go
+	Erased
 	Entries []eventlog.Offset // to fold again, since an erased call had stood before what is in them
 	Recount bool              // whether erased calls held what a fold ignores
 }
@@ -97,7 +106,7 @@ func (a again) merge(ctx context.Context, tx Tx, entries []eventlog.Offset, want
 	var reader projections.Reader
 	for _, offset := range entries {
 		fold := a.projection.fold()
-		err := readEach(ctx, tx, a.log, []eventlog.Offset{offset}, a.projection.Kinds, func(e *eventlog.Entry) error {
+		err := readEach(ctx, tx, a.log, []eventlog.Offset{offset}, a.projection.Under(a.mappings).Kinds, func(e *eventlog.Entry) error {
 			reader.Read(e, a.mappings, chosenCalls{fold, want})
 			return nil
 		})
@@ -134,9 +143,9 @@ func (r *run) erasePending(ctx context.Context, tx Tx, p Projection, g Generatio
 	if err != nil || len(pending) == 0 {
 		return err
 	}
-	mappings, counted := r.history.Mappings(p.Name, r.replay), true
+	mappings, counted := r.loadMappings(g), true
 	for _, e := range pending {
-		if err := p.Tables.Erase(ctx, tx, g.ID, e.IDs); err != nil {
+		if err := p.Tables.Erase(ctx, tx, g.ID, e.Erased); err != nil {
 			return err
 		}
 		counted = counted && !e.Recount

@@ -9,21 +9,24 @@ import (
 
 	"relay/domain/eventlog"
 	"relay/domain/segment"
+	"relay/projections"
 )
 
 // PersonReader reads what there is of a person but for the log.
 type PersonReader interface {
-	// Rows calls each for every row of a person in the views and the rejected
+	// Rows calls each for every row of a group in the views and the rejected
 	// store, as a JSON object whose key "kind" says what it is.
-	Rows(ctx context.Context, tx Tx, id string, each func(row []byte) error) error
+	Rows(ctx context.Context, tx Tx, g Group, each func(row []byte) error) error
 }
 
 // Exporter writes out everything about a person.
 type Exporter struct {
-	DB     Database
-	Log    LogReader
-	Eraser LogEraser
-	Rows   PersonReader
+	DB          Database
+	Log         LogReader
+	Eraser      LogEraser
+	Generations Generations
+	Identities  Identities
+	Rows        PersonReader
 }
 
 // exportedCall is a call as it came.
@@ -45,10 +48,18 @@ func (x *Exporter) Export(ctx context.Context, id string, write func(line []byte
 		return write(line)
 	}
 	err = x.DB.InSnapshot(ctx, func(tx Tx) error {
-		if err := x.Rows.Rows(ctx, tx, id, counted); err != nil {
+		served, err := x.Generations.Serving(ctx, tx, projections.Profiles)
+		if err != nil {
 			return err
 		}
-		return x.calls(ctx, tx, id, counted)
+		group, err := x.Identities.Group(ctx, tx, served.ID, id)
+		if err != nil {
+			return err
+		}
+		if err := x.Rows.Rows(ctx, tx, group, counted); err != nil {
+			return err
+		}
+		return x.calls(ctx, tx, group, counted)
 	})
 	if err != nil {
 		return lines, fmt.Errorf("export a person: %w", err)
@@ -56,13 +67,13 @@ func (x *Exporter) Export(ctx context.Context, id string, write func(line []byte
 	return lines, nil
 }
 
-func (x *Exporter) calls(ctx context.Context, tx Tx, id string, write func([]byte) error) error {
+func (x *Exporter) calls(ctx context.Context, tx Tx, g Group, write func([]byte) error) error {
 	head, err := x.Log.Head(ctx, tx)
 	if err != nil {
 		return err
 	}
-	s := newSearch(nil, []Person{{ID: id}})
-	return readNaming(ctx, tx, x.Log, x.Eraser, eventlog.Range{UpTo: head}, allKinds, s.ids, func(e *eventlog.Entry) (failed error) {
+	s := newSearch(nil, []Person{{}}, []Group{g})
+	return readNaming(ctx, tx, x.Log, x.Eraser, eventlog.Range{UpTo: head}, allKinds, s.names(), func(e *eventlog.Entry) (failed error) {
 		_, _, err := s.parser.Select(e.Payload, segment.KindOfRoute(e.Route), e.Erased, func(part *segment.Part) bool {
 			if failed == nil && s.isTheirs(idsOf(part)) {
 				failed = writeCall(e, part, write)

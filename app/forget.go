@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"relay/domain/eventlog"
 	"relay/domain/segment"
@@ -35,13 +36,10 @@ type RejectedEraser interface {
 	Erase(ctx context.Context, tx Tx, id string, upTo segment.Instant) (int, error)
 }
 
-// ErrForgetJoined is returned where mappings join ids: what others contribute to
-// a person, and whom ids belong to once a claim is gone, is not taken apart yet.
-var ErrForgetJoined = errors.New("erasing a person under identity: join is not supported yet")
-
 // Forgetter erases persons: their rows from all generations, their calls from
-// the payloads in the log, rejected bodies that name them. What is served stays
-// what a replay of the log gives.
+// the payloads in the log, rejected bodies that name them. A person's calls are
+// those of all ids that the served profiles join to the person's id. What is
+// served stays what a replay of the log gives.
 type Forgetter struct {
 	DB            Database
 	All           []Projection
@@ -52,6 +50,10 @@ type Forgetter struct {
 	Reprojections Reprojections
 	Erasures      Erasures
 	Rejected      RejectedEraser
+	Identities    Identities
+	// Patience is how long to wait until what is served knows whose ids are whose;
+	// default 30 s.
+	Patience time.Duration
 }
 
 // Forget erases the persons. The log is searched without a lock; then one
@@ -59,44 +61,60 @@ type Forgetter struct {
 // since, and erases. alongside, if set, runs in that transaction. suppressed
 // says whether what the persons send from now on is dropped.
 func (f *Forgetter) Forget(ctx context.Context, persons []Person, suppressed bool, alongside func(context.Context, Tx) error) (Forgotten, error) {
-	if err := f.refuseJoined(ctx); err != nil {
-		return Forgotten{}, err
+	done, _, err := f.forget(ctx, persons, suppressed, alongside)
+	return done, err
+}
+
+// forget is Forget, and returns the persons' groups too.
+func (f *Forgetter) forget(ctx context.Context, persons []Person, suppressed bool, alongside func(context.Context, Tx) error) (Forgotten, []Group, error) {
+	if err := f.awaitLinks(ctx); err != nil {
+		return Forgotten{}, nil, err
 	}
-	s := newSearch(f, persons)
-	if err := s.all(ctx); err != nil {
-		return Forgotten{}, fmt.Errorf("search the log: %w", err)
+	s, err := f.search(ctx, persons)
+	if err != nil {
+		return Forgotten{}, nil, err
 	}
 	var e *erasure
-	err := retryLocked(ctx, func() (err error) {
+	err = retryLocked(ctx, func() (err error) {
 		for ahead := 0; ; ahead++ {
-			e = &erasure{search: s, persons: persons, alongside: alongside, mayCountAhead: ahead < maxCountsAhead}
+			e = &erasure{search: s, persons: persons, alongside: alongside, mayTryAgain: ahead < maxAhead}
 			e.result.Persons, e.result.Suppressed = len(persons), suppressed
-			if err = f.DB.InTx(ctx, func(tx Tx) error { return e.run(ctx, tx) }); !errors.Is(err, errCountAhead) {
+			err = f.DB.InTx(ctx, func(tx Tx) error { return e.run(ctx, tx) })
+			switch {
+			case errors.Is(err, errSearchAhead):
+				s, err = f.search(ctx, persons)
+			case errors.Is(err, errCountAhead):
+				err = s.countAhead(ctx, e.wanted, e.controls)
+			default:
 				return err
 			}
-			if err := s.countAhead(ctx, e.wanted, e.controls); err != nil {
+			if err != nil {
 				return err
 			}
 		}
 	})
 	if err != nil {
-		return Forgotten{}, err
+		return Forgotten{}, nil, err
 	}
-	return e.result, nil
+	return e.result, e.groups, nil
 }
 
-// refuseJoined returns ErrForgetJoined before the log is searched for nothing.
-func (f *Forgetter) refuseJoined(ctx context.Context) error {
-	return f.DB.InSnapshot(ctx, func(tx Tx) error {
-		history, err := ReadHistory(ctx, tx, f.Controls)
-		for _, p := range f.All {
-			if err == nil && history.Mappings(p.Name, nil).UpTo(history.Head).Joined {
-				err = ErrForgetJoined
-			}
-		}
-		return err
-	})
+// search searches the log for the persons, as they are served, without a lock.
+func (f *Forgetter) search(ctx context.Context, persons []Person) (*search, error) {
+	groups, err := f.servedGroups(ctx, persons)
+	if err != nil {
+		return nil, err
+	}
+	s := newSearch(f, persons, groups)
+	if err := s.all(ctx); err != nil {
+		return nil, fmt.Errorf("search the log: %w", err)
+	}
+	return s, nil
 }
+
+// errSearchAhead ends a try of an erasure when other ids are the persons' than
+// were searched for: a search takes too long to hold live projections.
+var errSearchAhead = errors.New("the log has to be searched for other ids")
 
 // erasure is one try of a Forgetter, in one transaction.
 type erasure struct {
@@ -106,9 +124,9 @@ type erasure struct {
 	targets   []*target
 	result    Forgotten
 
-	controls      eventlog.Offset // the last control entry
-	mayCountAhead bool            // whether a recount may be made before another try
-	wanted        []*target       // that need one
+	controls    eventlog.Offset // the last control entry
+	mayTryAgain bool            // whether what takes long may be done before another try
+	wanted      []*target       // that need a recount
 }
 
 // run takes its locks in an order that nobody else turns round: the erasures',
@@ -124,8 +142,8 @@ func (e *erasure) run(ctx context.Context, tx Tx) error {
 	if err != nil {
 		return err
 	}
-	if err := e.through(ctx, tx, head); err != nil {
-		return fmt.Errorf("search what came since: %w", err)
+	if err := e.lookAgain(ctx, tx, head); err != nil {
+		return err
 	}
 	for _, offset := range slices.Sorted(maps.Keys(e.entries)) {
 		if err := e.cut(ctx, tx, offset); err != nil {
@@ -144,6 +162,39 @@ func (e *erasure) run(ctx context.Context, tx Tx) error {
 		return err
 	}
 	return e.alongside(ctx, tx)
+}
+
+// lookAgain looks at what came since the search. Where that makes other ids the
+// persons', or counts for what stands before, all is searched anew: ahead of
+// another try, or in the last one under its locks.
+func (e *erasure) lookAgain(ctx context.Context, tx Tx, head eventlog.Offset) error {
+	groups, err := e.Forgetter.groups(ctx, tx, e.served(projections.Profiles), e.persons)
+	if err != nil {
+		return err
+	}
+	anew := !slices.EqualFunc(groups, e.groups, Group.equal)
+	if !anew {
+		if anew, err = e.through(ctx, tx, head); err != nil {
+			return fmt.Errorf("search what came since: %w", err)
+		}
+	}
+	switch {
+	case !anew:
+		return nil
+	case e.mayTryAgain:
+		return errSearchAhead
+	}
+	e.search = newSearch(e.Forgetter, e.persons, groups)
+	if _, err := e.through(ctx, tx, head); err != nil {
+		return fmt.Errorf("search the log: %w", err)
+	}
+	return nil
+}
+
+// served returns the generation of the projection that people query.
+func (e *erasure) served(projection string) int64 {
+	i := slices.IndexFunc(e.targets, func(t *target) bool { return t.Projection == projection && t.Status == Serving })
+	return e.targets[i].ID
 }
 
 // cut cuts the persons' calls out of a payload.
@@ -170,12 +221,14 @@ func (e *erasure) cut(ctx context.Context, tx Tx, offset eventlog.Offset) error 
 // record deletes rejected bodies and writes the control entry. The log's lock is
 // taken last, so that ingest waits for nothing but this.
 func (e *erasure) record(ctx context.Context, tx Tx) error {
-	for _, p := range e.persons {
-		n, err := e.Rejected.Erase(ctx, tx, p.ID, p.ReceivedBy)
-		if err != nil {
-			return err
+	for i, p := range e.persons {
+		for _, id := range e.groups[i].all() {
+			n, err := e.Rejected.Erase(ctx, tx, id, p.ReceivedBy)
+			if err != nil {
+				return err
+			}
+			e.result.Rejected += n
 		}
-		e.result.Rejected += n
 	}
 	if e.result.Calls == 0 && e.result.Rejected == 0 && !e.result.Suppressed {
 		return nil

@@ -65,14 +65,24 @@ func (e *erasure) target(ctx context.Context, tx Tx, g Generation, history Histo
 		replay = &Replay{Undo: retired.Control}
 	}
 	t := &target{Generation: g, projection: e.All[i].Only(g.Parts), lost: projections.Lost{}}
-	t.mappings = history.Mappings(g.Projection, replay)
-	if t.mappings.UpTo(history.Head).Joined {
-		return nil, ErrForgetJoined
+	var err error
+	if t.mappings, err = e.mappingsOf(ctx, tx, g, history.Mappings(g.Projection, replay)); err != nil {
+		return nil, err
 	}
 	for n := range t.mappings.Specs {
 		t.specs = append(t.specs, history.only(n))
 	}
 	return t, nil
+}
+
+// mappingsOf returns the mappings as the generation was folded under them. One
+// that keeps what joins ids may have been made ready for a mapping that it has
+// not reached yet.
+func (e *erasure) mappingsOf(ctx context.Context, tx Tx, g Generation, m projections.Mappings) (projections.Mappings, error) {
+	m = m.UpTo(max(g.Checkpoint, g.LoadUpTo))
+	joins, err := e.Identities.Joins(ctx, tx, g.ID)
+	m.Joined = m.Joined || joins
+	return m, err
 }
 
 // isLoading tells whether what was erased may still come into the generation
@@ -94,7 +104,7 @@ func (t *target) lose(before, after *eventlog.Entry) {
 
 func (t *target) ignored(e *eventlog.Entry, mappings projections.Mappings) projections.Issues {
 	fold := t.projection.fold()
-	if e.Kinds.Has(t.projection.Kinds) {
+	if e.Kinds.Has(t.projection.Under(mappings).Kinds) {
 		t.reader.Read(e, mappings, fold)
 	}
 	return fold.Ignored()
@@ -105,9 +115,9 @@ func (t *target) ignored(e *eventlog.Entry, mappings projections.Mappings) proje
 func (e *erasure) eraseFrom(ctx context.Context, tx Tx, t *target) error {
 	entries := slices.Sorted(maps.Keys(e.later))
 	if t.isLoading() {
-		return e.Erasures.Pend(ctx, tx, t.ID, PendingErasure{IDs: e.ids, Entries: entries, Recount: t.ignorable})
+		return e.Erasures.Pend(ctx, tx, t.ID, PendingErasure{Erased: e.erased(), Entries: entries, Recount: t.ignorable})
 	}
-	if err := t.projection.Tables.Erase(ctx, tx, t.ID, e.ids); err != nil {
+	if err := t.projection.Tables.Erase(ctx, tx, t.ID, e.erased()); err != nil {
 		return err
 	}
 	entries = slices.DeleteFunc(entries, func(o eventlog.Offset) bool { return o > t.Checkpoint })

@@ -10,55 +10,101 @@ import (
 	"relay/projections"
 )
 
-// idsOfPerson returns the ids whose calls are a person's.
-func idsOfPerson(id string) []string { return []string{id} }
+// callIDs are the ids that a call is of: its userId, and of an alias both; of a
+// call without a userId its anonymousId. Empty ones are none.
+type callIDs struct{ user, previous, anonymous string }
 
-// idsOf returns the ids that a call is of: its userId, and of an alias both.
-func idsOf(part *segment.Part) [2]string {
-	ids := [2]string{part.UserID}
-	if part.Kind == segment.Alias {
-		ids[1] = part.PreviousID
+func idsOf(part *segment.Part) callIDs {
+	return newCallIDs(part.Kind, part.UserID, part.PreviousID, part.AnonymousID)
+}
+
+func idsOfCall(c *segment.Call) callIDs {
+	return newCallIDs(c.Kind, c.UserID, c.PreviousID, c.AnonymousID)
+}
+
+func newCallIDs(kind segment.Kinds, userID, previousID, anonymousID string) callIDs {
+	ids := callIDs{user: userID}
+	if kind == segment.Alias {
+		ids.previous = previousID
+	}
+	if userID == "" {
+		ids.anonymous = anonymousID
 	}
 	return ids
+}
+
+// limits holds, by id, the last position that is erased; zero: all.
+type limits map[string]eventlog.Position
+
+// add adds a limit: what one of several persons' erasures takes goes.
+func (l limits) add(id string, upTo eventlog.Position) {
+	known, again := l[id]
+	if again && (known == eventlog.Position{} || upTo != eventlog.Position{} && known.Compare(upTo) >= 0) {
+		return
+	}
+	l[id] = upTo
+}
+
+func (l limits) has(id string) bool {
+	_, known := l[id]
+	return id != "" && known
+}
+
+func (l limits) erases(id string, at eventlog.Position) bool {
+	limit := l[id]
+	return l.has(id) && (limit == eventlog.Position{} || at.Compare(limit) <= 0)
 }
 
 // search finds what an erasure touches.
 type search struct {
 	*Forgetter
-	parser   segment.Parser
-	limits   map[string]eventlog.Position // by id: the last position that is erased; zero: all
-	ids      []string
-	messages map[string]bool          // under which erased calls stood before later ones
-	entries  map[eventlog.Offset]bool // that hold calls of the persons
-	later    map[eventlog.Offset]bool // that hold other calls under these message ids, or later ones of the persons
-	searched eventlog.Offset          // up to where
-	counts   map[int64]*recount       // by generation, made ahead
+	parser    segment.Parser
+	groups    []Group // of the persons, in their order
+	users     limits  // by user id
+	anonymous limits  // by anonymous id, of calls without a userId
+	messages  map[string]bool
+	claims    map[string]bool          // anonymous ids that erased calls claimed
+	aliases   map[string]bool          // user ids from which erased aliases led
+	entries   map[eventlog.Offset]bool // that hold calls of the persons
+	later     map[eventlog.Offset]bool // that hold other calls that count for more now, or later ones of the persons
+	searched  eventlog.Offset          // up to where
+	counts    map[int64]*recount       // by generation, made ahead
 }
 
-func newSearch(f *Forgetter, persons []Person) *search {
+func newSearch(f *Forgetter, persons []Person, groups []Group) *search {
 	s := &search{
-		Forgetter: f, limits: map[string]eventlog.Position{}, messages: map[string]bool{},
+		Forgetter: f, groups: groups, users: limits{}, anonymous: limits{},
+		messages: map[string]bool{}, claims: map[string]bool{}, aliases: map[string]bool{},
 		entries: map[eventlog.Offset]bool{}, later: map[eventlog.Offset]bool{}, counts: map[int64]*recount{},
 	}
-	for _, p := range persons {
-		for _, id := range idsOfPerson(p.ID) {
-			s.limits[id] = p.UpTo
+	for i, p := range persons {
+		for _, id := range groups[i].Users {
+			s.users.add(id, p.UpTo)
+		}
+		for _, id := range groups[i].Anonymous {
+			s.anonymous.add(id, p.UpTo)
 		}
 	}
-	s.ids = slices.Sorted(maps.Keys(s.limits))
 	return s
 }
 
-// isErased tells whether the call at the index, which is of the ids, goes.
-func (s *search) isErased(e *eventlog.Entry, index int, ids [2]string) bool {
-	for _, id := range ids {
-		limit, known := s.limits[id]
-		at := eventlog.Position{Offset: e.Offset, Index: int32(index)}
-		if id != "" && known && (limit == eventlog.Position{} || at.Compare(limit) <= 0) {
-			return true
-		}
+// names returns all ids of the persons.
+func (s *search) names() []string {
+	return Group{slices.Collect(maps.Keys(s.users)), slices.Collect(maps.Keys(s.anonymous))}.all()
+}
+
+// erased says what goes from generations' tables.
+func (s *search) erased() Erased {
+	return Erased{
+		Users: slices.Sorted(maps.Keys(s.users)), Anonymous: slices.Sorted(maps.Keys(s.anonymous)),
+		Claims: slices.Sorted(maps.Keys(s.claims)), Aliases: slices.Sorted(maps.Keys(s.aliases)),
 	}
-	return false
+}
+
+// isErased tells whether the call at the index, which is of the ids, goes.
+func (s *search) isErased(e *eventlog.Entry, index int, ids callIDs) bool {
+	at := eventlog.Position{Offset: e.Offset, Index: int32(index)}
+	return s.users.erases(ids.user, at) || s.users.erases(ids.previous, at) || s.anonymous.erases(ids.anonymous, at)
 }
 
 // without returns an entry as it is without the calls that go, and how many
@@ -78,15 +124,12 @@ func (s *search) without(e *eventlog.Entry) (eventlog.Entry, int, error) {
 }
 
 // isTheirs tells whether a call is of the persons, whether it goes or stays.
-func (s *search) isTheirs(ids [2]string) bool {
-	_, user := s.limits[ids[0]]
-	_, previous := s.limits[ids[1]]
-	return ids[0] != "" && user || ids[1] != "" && previous
+func (s *search) isTheirs(ids callIDs) bool {
+	return s.users.has(ids.user) || s.users.has(ids.previous) || s.anonymous.has(ids.anonymous)
 }
 
 // all searches the log as it stands, piece by piece, so that no snapshot is held
-// for long. What has the erased calls' message ids stands after the first of
-// them.
+// for long. What counts for more now is known only after all that goes is.
 func (s *search) all(ctx context.Context) error {
 	var head eventlog.Offset
 	err := s.DB.InSnapshot(ctx, func(tx Tx) (err error) {
@@ -96,7 +139,7 @@ func (s *search) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, look := range []func(context.Context, Tx, eventlog.Range) error{s.forCalls, s.forMessages} {
+	for _, look := range []func(context.Context, Tx, eventlog.Range) error{s.forCalls, s.forLater} {
 		for _, r := range (eventlog.Range{UpTo: head}).Without(nil, chunk) {
 			if err := s.DB.InSnapshot(ctx, func(tx Tx) error { return look(ctx, tx, r) }); err != nil {
 				return err
@@ -107,22 +150,24 @@ func (s *search) all(ctx context.Context) error {
 	return nil
 }
 
-// through searches what was appended since.
-func (s *search) through(ctx context.Context, tx Tx, head eventlog.Offset) error {
-	tail := eventlog.Range{After: s.searched, UpTo: head}
+// through searches what was appended since. It tells whether that names ids whose
+// other links may stand in what was searched before.
+func (s *search) through(ctx context.Context, tx Tx, head eventlog.Offset) (more bool, err error) {
+	tail, known := eventlog.Range{After: s.searched, UpTo: head}, len(s.claims)+len(s.aliases)
 	if err := s.forCalls(ctx, tx, tail); err != nil {
-		return err
+		return false, err
 	}
-	if err := s.forMessages(ctx, tx, tail); err != nil {
-		return err
+	if err := s.forLater(ctx, tx, tail); err != nil {
+		return false, err
 	}
+	more = tail.After > 0 && len(s.claims)+len(s.aliases) > known
 	s.searched = max(s.searched, head)
-	return nil
+	return more, nil
 }
 
 // forCalls notes the entries that hold calls of the persons.
 func (s *search) forCalls(ctx context.Context, tx Tx, r eventlog.Range) error {
-	return readNaming(ctx, tx, s.Log, s.Eraser, r, allKinds, s.ids, func(e *eventlog.Entry) error {
+	return readNaming(ctx, tx, s.Log, s.Eraser, r, allKinds, s.names(), func(e *eventlog.Entry) error {
 		if e.Kinds.Has(segment.Control) {
 			return nil
 		}
@@ -140,36 +185,58 @@ func (s *search) forCalls(ctx context.Context, tx Tx, r eventlog.Range) error {
 		}
 		if len(places) > 0 {
 			s.entries[e.Offset] = true
-			s.noteMessages(e, payload, places)
+			s.noteErased(e, payload, places)
 		}
 		return nil
 	})
 }
 
-func (s *search) noteMessages(e *eventlog.Entry, payload segment.Payload, places []segment.Place) {
+// noteErased notes what calls that go stood before: events under their message
+// ids, and links from the ids that they led from.
+func (s *search) noteErased(e *eventlog.Entry, payload segment.Payload, places []segment.Place) {
 	for i := range payload.Calls {
 		c := &payload.Calls[i]
-		_, goes := slices.BinarySearchFunc(places, c.Index, func(p segment.Place, index int) int { return p.Index - index })
-		if goes && c.Kind.Has(messageKinds) {
+		if _, goes := slices.BinarySearchFunc(places, c.Index, func(p segment.Place, index int) int { return p.Index - index }); !goes {
+			continue
+		}
+		if c.Kind.Has(messageKinds) {
 			s.messages[projections.MessageID(e, c)] = true
+		}
+		if c.Claims() {
+			s.claims[c.AnonymousID] = true
+		}
+		if c.Kind == segment.Alias {
+			s.claims[c.PreviousID], s.aliases[c.PreviousID] = true, true
 		}
 	}
 }
 
-// forMessages notes the entries that hold other calls under the message ids.
-func (s *search) forMessages(ctx context.Context, tx Tx, r eventlog.Range) error {
-	if len(s.messages) == 0 {
+// forLater notes the entries that hold other calls that count for more now. What
+// has the message ids stands after the first erased call; a link that counts
+// after an erased one may stand before it.
+func (s *search) forLater(ctx context.Context, tx Tx, r eventlog.Range) error {
+	if len(s.entries) == 0 {
 		return nil
 	}
-	r.After = max(r.After, slices.Min(slices.Collect(maps.Keys(s.entries)))-1)
-	return readNaming(ctx, tx, s.Log, s.Eraser, r, allKinds, slices.Collect(maps.Keys(s.messages)), func(e *eventlog.Entry) error {
+	kinds := segment.Kinds(allKinds)
+	switch first := slices.Min(slices.Collect(maps.Keys(s.entries))); {
+	case len(s.claims)+len(s.aliases) == 0:
+		r.After = max(r.After, first-1)
+	case r.UpTo < first:
+		kinds = projections.LinkKinds
+	}
+	wanted := slices.Concat(slices.Collect(maps.Keys(s.messages)), slices.Collect(maps.Keys(s.claims))) // aliased ids are claimed too
+	if len(wanted) == 0 {
+		return nil
+	}
+	return readNaming(ctx, tx, s.Log, s.Eraser, r, kinds, wanted, func(e *eventlog.Entry) error {
 		payload, err := s.parser.ParseCut(e.Payload, segment.KindOfRoute(e.Route), e.Erased)
 		if err != nil {
 			return err
 		}
 		for i := range payload.Calls {
 			c := &payload.Calls[i]
-			if c.Kind.Has(messageKinds) && s.messages[projections.MessageID(e, c)] && !s.isErased(e, c.Index, [2]string{c.UserID}) {
+			if s.countsForMore(e, c) && !s.isErased(e, c.Index, idsOfCall(c)) {
 				s.later[e.Offset] = true
 			}
 		}
@@ -177,7 +244,18 @@ func (s *search) forMessages(ctx context.Context, tx Tx, r eventlog.Range) error
 	})
 }
 
+// countsForMore tells whether an erased call may have stood before the call.
+func (s *search) countsForMore(e *eventlog.Entry, c *segment.Call) bool {
+	switch {
+	case c.Kind.Has(messageKinds) && s.messages[projections.MessageID(e, c)]:
+		return true
+	case c.Kind == segment.Alias:
+		return s.claims[c.PreviousID]
+	}
+	return c.Claims() && s.claims[c.AnonymousID]
+}
+
 // isLater tells whether a call has to be folded again.
 func (s *search) isLater(e *eventlog.Entry, c *segment.Call) bool {
-	return s.isTheirs([2]string{c.UserID}) || c.Kind.Has(messageKinds) && s.messages[projections.MessageID(e, c)]
+	return s.isTheirs(idsOfCall(c)) || s.countsForMore(e, c)
 }

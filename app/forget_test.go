@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,14 +26,14 @@ import (
 func (w *world) forgetter() *app.Forgetter {
 	return &app.Forgetter{
 		DB: w.database, All: w.all, Log: eventlog.Reader{}, Eraser: eventlog.Eraser{}, Controls: eventlog.Controls{},
-		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: w.db}, Erasures: postgres.Erasures{}, Rejected: postgres.Rejected{DB: w.db},
+		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: w.db}, Erasures: postgres.Erasures{}, Rejected: postgres.Rejected{DB: w.db}, Identities: &witness{postgres.Identities{}, map[string]app.Group{}},
 	}
 }
 
 // honourDeletes honours all delete calls in the log.
-func (w *world) honourDeletes(t tb) {
+func (w *world) honourDeletes(t tb, f *app.Forgetter) {
 	t.Helper()
-	follower := app.DeleteFollower{Forgetter: w.forgetter(), Deletions: postgres.Deletions{}, Logger: slog.New(slog.DiscardHandler)}
+	follower := app.DeleteFollower{Forgetter: f, Deletions: postgres.Deletions{}, Logger: slog.New(slog.DiscardHandler)}
 	for more := true; more; {
 		var err error
 		if more, err = follower.Step(context.Background()); err != nil {
@@ -94,10 +95,21 @@ func (l *ledger) note(t tb, w *world) {
 // forget erases a person, and notes what has to be gone then.
 func (l *ledger) forget(t tb, w *world, e erase) {
 	l.note(t, w)
+	f := w.forgetter()
+	if e.upTo != (domain.Position{}) {
+		w.honourDeletes(t, f)
+	} else if _, err := f.Forget(context.Background(), []app.Person{{ID: e.id}}, false, nil); err != nil {
+		t.Fatalf("forget: %v", err)
+	}
+	l.erased(e, f.Identities.(*witness).of[e.id])
+}
+
+// erased notes that the calls of a group have to be gone.
+func (l *ledger) erased(e erase, group app.Group) {
 	for offset, body := range l.bodies {
 		for i, call := range elements(body) {
 			at := domain.Position{Offset: offset, Index: int32(i)}
-			if isOf(call, e.id) && (e.upTo == domain.Position{} || at.Compare(e.upTo) <= 0) {
+			if isOf(call, group) && (e.upTo == domain.Position{} || at.Compare(e.upTo) <= 0) {
 				if l.gone[offset] == nil {
 					l.gone[offset] = map[int]bool{}
 				}
@@ -105,13 +117,18 @@ func (l *ledger) forget(t tb, w *world, e erase) {
 			}
 		}
 	}
-	if e.upTo != (domain.Position{}) {
-		w.honourDeletes(t)
-		return
-	}
-	if _, err := w.forgetter().Forget(context.Background(), []app.Person{{ID: e.id}}, false, nil); err != nil {
-		t.Fatalf("forget: %v", err)
-	}
+}
+
+// witness remembers the groups as they were said to be last.
+type witness struct {
+	app.Identities
+	of map[string]app.Group
+}
+
+func (i *witness) Group(ctx context.Context, tx app.Tx, generation int64, id string) (app.Group, error) {
+	g, err := i.Identities.Group(ctx, tx, generation, id)
+	i.of[id] = g
+	return g, err
 }
 
 // forgetLater erases somebody at one of the next reports of progress.
@@ -143,7 +160,9 @@ func elements(body []byte) []any {
 	return []any{v}
 }
 
-func isOf(call any, id string) bool {
+// isOf tells whether a call is of a group: by its userId, an alias by either id,
+// and without a userId by its anonymousId.
+func isOf(call any, g app.Group) bool {
 	fields, _ := call.(map[string]any)
 	text := func(key string) string {
 		switch v := fields[key].(type) {
@@ -154,7 +173,8 @@ func isOf(call any, id string) bool {
 		}
 		return ""
 	}
-	return text("userId") == id || fields["type"] == "alias" && text("previousId") == id
+	return slices.Contains(g.Users, text("userId")) || fields["type"] == "alias" && slices.Contains(g.Users, text("previousId")) ||
+		text("userId") == "" && slices.Contains(g.Anonymous, text("anonymousId"))
 }
 
 // check: what has to be gone is gone, and all else is there as it came.

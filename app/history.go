@@ -92,6 +92,7 @@ func (h History) only(version int) projections.Mappings {
 	return projections.Mappings{
 		Timeline: mapping.NewTimeline().Activate(eventlog.FirstOffset, version),
 		Specs:    map[int]*mapping.Spec{version: &spec},
+		Joined:   spec.Identity == mapping.Join,
 	}
 }
 

@@ -29,25 +29,46 @@ func randomIdentities(t *testing.T) {
 	w := newWorld(t)
 	rapid.Check(t, func(t *rapid.T) {
 		w.reset(t)
-		shadow := newShadow()
+		shadow, ledger := newShadow(), newLedger()
 		w.maxRows = rapid.IntRange(1, 9).Draw(t, "rows a batch")
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		stop := func() {}
-		if rapid.Bool().Draw(t, "live all the while") {
+		erasing, erasures := rapid.Bool().Draw(t, "persons are erased"), [2]string{"payloads", "mapping"}
+		if erasing {
+			erasures = [2]string{"forget", "delete"}
+		}
+		stop, live := func() {}, rapid.Bool().Draw(t, "live all the while")
+		if live {
 			stop = w.live(t)
 		}
 		for range rapid.IntRange(1, 6).Draw(t, "steps") {
 			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
-			switch rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "replay", "undo"}).Draw(t, "step") {
+			switch rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "replay", "undo", erasures[0], erasures[1]}).Draw(t, "step") {
 			case "payloads":
-				w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 8).Draw(t, "bodies")...)
+				bodies := rapid.SliceOfN(linkedBodyGen, 1, 8).Draw(t, "bodies")
+				for i := range bodies {
+					if erasing { // delete calls among them would erase persons that the ledger does not know of
+						bodies[i] = strings.ReplaceAll(bodies[i], `"type":"delete"`, `"type":"group"`)
+					}
+				}
+				w.append(t, at, "web", "/connector/segment", bodies...)
 			case "mapping":
 				spec := joinSpecGen.Draw(t, "spec")
 				if applied := w.apply(t, spec); applied.Changed {
 					shadow.applied(applied.Version, applied.Offset, spec)
 				}
 			case "replay":
+				if erasing && live && rapid.Bool().Draw(t, "somebody is erased meanwhile") { // who is waits for what is served
+					w.meanwhile = ledger.forgetLater(t, w)
+				}
 				w.replay(t, shadow)
+				w.meanwhile = nil
+			case "forget":
+				w.known(t, live)
+				ledger.forget(t, w, drawPerson(t))
+			case "delete":
+				e := w.sendDelete(t, at, drawPerson(t))
+				w.known(t, live)
+				ledger.forget(t, w, e)
 			case "undo":
 				if w.undo(t) {
 					shadow.undone()
@@ -56,11 +77,29 @@ func randomIdentities(t *testing.T) {
 		}
 		stop()
 		w.drain(t)
+		ledger.check(t, w)
 		shadow.check(t, w)
+		if erasing && rapid.Bool().Draw(t, "somebody is erased while it is verified") {
+			w.meanwhile = ledger.forgetLater(t, w)
+		}
 		w.verify(t)
+		w.meanwhile = nil
+		ledger.check(t, w)
+		shadow.check(t, w)
 		w.maxRows = rapid.IntRange(1, 9).Draw(t, "rows a batch of the other")
 		w.followAside(t)
 	})
+}
+
+// known lets the live projections take in what the log says of ids, without
+// which nobody can be erased.
+func (w *world) known(t tb, live bool) {
+	t.Helper()
+	if live {
+		w.settle(t)
+	} else {
+		w.drain(t)
+	}
 }
 
 // joined makes a world whose mapping joins ids, after the bodies were sent.

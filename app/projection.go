@@ -74,8 +74,9 @@ type Tables interface {
 	Serve(ctx context.Context, tx Tx, generation int64) error
 	// Describe comments the views.
 	Describe(ctx context.Context, tx Tx) error
-	// Erase deletes the persons' rows of a generation that is indexed.
-	Erase(ctx context.Context, tx Tx, generation int64, ids []string) error
+	// Erase deletes what goes from a generation that is indexed, and merges anew
+	// what is left of rows that others contribute to.
+	Erase(ctx context.Context, tx Tx, generation int64, e Erased) error
 	// Copy copies rows from one generation to another.
 	Copy(ctx context.Context, tx Tx, from, to int64, which Which) error
 	// Write adds what was folded, and the given links in place of those that the

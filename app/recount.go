@@ -42,7 +42,7 @@ func (c *recount) total() projections.Issues {
 
 // read counts a range as it stands in the log.
 func (c *recount) read(ctx context.Context, tx Tx, log LogReader, r eventlog.Range) error {
-	err := log.Read(ctx, tx, r, c.projection.Kinds, func(e *eventlog.Entry) error {
+	err := log.Read(ctx, tx, r, c.projection.Under(c.mappings).Kinds, func(e *eventlog.Entry) error {
 		c.add(e)
 		return nil
 	})
@@ -56,10 +56,10 @@ func (c *recount) read(ctx context.Context, tx Tx, log LogReader, r eventlog.Ran
 // it takes as long as reading the log, too long to hold live projections.
 var errCountAhead = errors.New("what is ignored has to be counted anew")
 
-// maxCountsAhead is how often a recount is made before the erasure. Somebody who
-// erases others all the while makes each of no use; the last try counts under
-// its locks.
-const maxCountsAhead = 3
+// maxAhead is how often a search or a recount is made before the erasure.
+// Somebody who erases others all the while makes each of no use; the last try
+// does it all under its locks.
+const maxAhead = 3
 
 // countAhead counts what is ignored for the generations that the last try found
 // to need it, without the calls that go, and without a lock.
@@ -69,7 +69,7 @@ func (s *search) countAhead(ctx context.Context, wanted []*target, controls even
 		c.controls, c.upTo = controls, min(t.Checkpoint, s.searched)
 		for _, r := range (eventlog.Range{UpTo: c.upTo}).Without(nil, chunk) {
 			err := s.DB.InSnapshot(ctx, func(tx Tx) error {
-				return s.Log.Read(ctx, tx, r, t.projection.Kinds, func(e *eventlog.Entry) error { return s.countWithout(c, e) })
+				return s.Log.Read(ctx, tx, r, c.projection.Under(c.mappings).Kinds, func(e *eventlog.Entry) error { return s.countWithout(c, e) })
 			})
 			if err != nil {
 				return fmt.Errorf("count anew what is ignored: %w", err)
@@ -97,7 +97,7 @@ func (s *search) countWithout(c *recount, e *eventlog.Entry) error {
 func (e *erasure) counted(ctx context.Context, tx Tx, t *target) (projections.Issues, error) {
 	c := e.counts[t.ID]
 	if c == nil || c.controls != e.controls || c.upTo > t.Checkpoint {
-		if e.mayCountAhead {
+		if e.mayTryAgain {
 			e.wanted = append(e.wanted, t)
 			return nil, errCountAhead
 		}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"relay/domain/segment"
@@ -12,17 +13,32 @@ import (
 type Suppressed interface {
 	// Any tells whether there is anybody.
 	Any() bool
-	// Drops tells whether calls of the id are dropped, and counts the call if so.
-	Drops(id string) bool
+	// Drops tells whether calls of what the key stands for are dropped, and counts
+	// the call if so.
+	Drops(key string) bool
 }
 
 // SuppressedStore keeps whose calls are dropped, not by their ids but by what
-// only tells whether a given id is among them.
+// only tells whether a given id is among them. A key is a user id, or what
+// anonymousKey makes of an anonymous id.
 type SuppressedStore interface {
-	// Add may be called for one who is there already.
-	Add(ctx context.Context, id string) error
-	// Remove returns ErrNotFound for one who is not there.
+	// Add adds keys of the person. Some, or all, may be there already.
+	Add(ctx context.Context, id string, keys []string) error
+	// Remove removes all that was added for the persons among whose keys the id is;
+	// ErrNotFound if there are none.
 	Remove(ctx context.Context, id string) error
+}
+
+// anonymousKey returns the key of an anonymous id. U+0000 is in no id.
+func anonymousKey(id string) string { return "\x00" + id }
+
+// keys returns what calls of the group are known by at the door.
+func (g Group) keys() []string {
+	keys := slices.Clone(g.Users)
+	for _, id := range g.Anonymous {
+		keys = append(keys, anonymousKey(id))
+	}
+	return keys
 }
 
 // SuppressedWithin is how soon every door knows of a person who is suppressed,
@@ -36,16 +52,34 @@ type Suppressor struct {
 	Forgetter *Forgetter
 }
 
-// Run suppresses the person and then erases what is there; there may be nothing.
+// Run suppresses the person, with all ids that are known to be the person's, and
+// then erases what is there; there may be nothing. Ids that became the person's
+// in between are suppressed after that.
 func (s *Suppressor) Run(ctx context.Context, id string) (Forgotten, error) {
-	if err := s.Forgetter.refuseJoined(ctx); err != nil {
+	persons := []Person{{ID: id}}
+	if err := s.Forgetter.awaitLinks(ctx); err != nil {
 		return Forgotten{}, err
 	}
-	if err := s.Store.Add(ctx, id); err != nil {
-		return Forgotten{}, fmt.Errorf("suppress: %w", err)
+	groups, err := s.Forgetter.servedGroups(ctx, persons)
+	if err != nil {
+		return Forgotten{}, err
+	}
+	if err := s.add(ctx, id, groups[0]); err != nil {
+		return Forgotten{}, err
 	}
 	rest(ctx, SuppressedWithin) // what a door let in until then is erased too
-	return s.Forgetter.Forget(ctx, []Person{{ID: id}}, true, nil)
+	done, erased, err := s.Forgetter.forget(ctx, persons, true, nil)
+	if err != nil || erased[0].equal(groups[0]) {
+		return done, err
+	}
+	return done, s.add(ctx, id, erased[0])
+}
+
+func (s *Suppressor) add(ctx context.Context, id string, g Group) error {
+	if err := s.Store.Add(ctx, id, g.keys()); err != nil {
+		return fmt.Errorf("suppress: %w", err)
+	}
+	return nil
 }
 
 // parse parses a payload, and cuts out the calls of people who are suppressed.
@@ -55,12 +89,9 @@ func (i *Ingest) parse(parser *segment.Parser, in *Inbound) (payload segment.Pay
 		return payload, nil, err
 	}
 	places, payload, err := parser.Select(in.Body, in.PathKind, nil, func(part *segment.Part) bool {
-		for _, id := range idsOf(part) {
-			if id != "" && i.Suppressed.Drops(id) {
-				return true
-			}
-		}
-		return false
+		ids := idsOf(part)
+		return ids.user != "" && i.Suppressed.Drops(ids.user) || ids.previous != "" && i.Suppressed.Drops(ids.previous) ||
+			ids.anonymous != "" && i.Suppressed.Drops(anonymousKey(ids.anonymous))
 	})
 	if err != nil || len(places) == 0 {
 		return payload, nil, err

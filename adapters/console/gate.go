@@ -151,7 +151,7 @@ func statusOf(err error) int {
 	case errors.Is(err, app.ErrNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, app.ErrBusy), errors.Is(err, app.ErrNothingToResume), errors.Is(err, app.ErrCannotUndo), errors.Is(err, app.ErrOtherVersion), errors.Is(err, app.ErrReplaced),
-		errors.Is(err, app.ErrExists), errors.Is(err, app.ErrForgetJoined):
+		errors.Is(err, app.ErrExists), errors.Is(err, app.ErrBehind):
 		return http.StatusConflict
 	}
 	return http.StatusServiceUnavailable

@@ -34,17 +34,20 @@ func (Erasures) Pend(ctx context.Context, tx app.Tx, generation int64, e app.Pen
 	for i, o := range e.Entries {
 		entries[i] = int64(o)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO relay_store.pending_erasures (generation, ids, entries, recount) VALUES ($1, $2, $3, $4)`,
-		generation, pq.Array(e.IDs), pq.Array(entries), e.Recount)
+	_, err := tx.ExecContext(ctx, `INSERT INTO relay_store.pending_erasures (generation, ids, anonymous, claims, aliases, entries, recount) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		generation, notNull(e.Users), notNull(e.Anonymous), notNull(e.Claims), notNull(e.Aliases), pq.Array(entries), e.Recount)
 	if err != nil {
 		return fmt.Errorf("note the erasure for generation %d: %w", generation, err)
 	}
 	return nil
 }
 
+// notNull is a list that may be empty, but is not NULL.
+func notNull(list []string) pq.StringArray { return append(pq.StringArray{}, list...) }
+
 // Pending implements app.Erasures.
 func (Erasures) Pending(ctx context.Context, tx app.Tx, generation int64) ([]app.PendingErasure, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT ids, entries, recount FROM relay_store.pending_erasures WHERE generation = $1`, generation)
+	rows, err := tx.QueryContext(ctx, `SELECT ids, anonymous, claims, aliases, entries, recount FROM relay_store.pending_erasures WHERE generation = $1`, generation)
 	if err != nil {
 		return nil, fmt.Errorf("read the erasures noted for generation %d: %w", generation, err)
 	}
@@ -53,7 +56,7 @@ func (Erasures) Pending(ctx context.Context, tx app.Tx, generation int64) ([]app
 	for rows.Next() {
 		var e app.PendingErasure
 		var entries []int64
-		if err := rows.Scan(pq.Array(&e.IDs), pq.Array(&entries), &e.Recount); err != nil {
+		if err := rows.Scan(pq.Array(&e.Users), pq.Array(&e.Anonymous), pq.Array(&e.Claims), pq.Array(&e.Aliases), pq.Array(&entries), &e.Recount); err != nil {
 			return nil, err
 		}
 		for _, o := range entries {
@@ -68,27 +71,6 @@ func (Erasures) Pending(ctx context.Context, tx app.Tx, generation int64) ([]app
 func (Erasures) Settle(ctx context.Context, tx app.Tx, generation int64) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM relay_store.pending_erasures WHERE generation = $1`, generation)
 	return err
-}
-
-// Erase implements app.Tables.
-func (p Profiles) Erase(ctx context.Context, tx app.Tx, generation int64, ids []string) error {
-	for _, part := range profileParts {
-		if !p.has(part.part) {
-			continue
-		}
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM relay_store.%s_g%d WHERE distinct_id = ANY ($1)`, part.table, generation), pq.Array(ids)); err != nil {
-			return fmt.Errorf("erase %s: %w", part.table, err)
-		}
-	}
-	return nil
-}
-
-// Erase implements app.Tables.
-func (Events) Erase(ctx context.Context, tx app.Tx, generation int64, ids []string) error {
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM relay_store.events_g%d WHERE distinct_id = ANY ($1)`, generation), pq.Array(ids)); err != nil {
-		return fmt.Errorf("erase events: %w", err)
-	}
-	return nil
 }
 
 var _ app.RejectedEraser = Rejected{}

@@ -206,15 +206,27 @@ func (l *linkTables) settle(ctx context.Context, fresh identity.Links, replaced 
 				before = row.distinctID
 			}
 		}
-		note(l.moves.users, id, before, after)
-		c[0].text(id)
-		c[1].text(before)
-		c[2].text(after)
+		l.moveUser(c, id, before, after)
 	}
-	if _, err := l.tx.ExecContext(ctx, fmt.Sprintf(moveUsersSQL, l.generation), arguments(c)...); err != nil {
+	return l.writeMoves(ctx, c)
+}
+
+// moveUser notes what stands for a user id now, and adds it to the columns of
+// what writeMoves writes.
+func (l *linkTables) moveUser(c []*column, id, before, after string) {
+	note(l.moves.users, id, before, after)
+	c[0].text(id)
+	c[1].text(before)
+	c[2].text(after)
+}
+
+// writeMoves writes what stands for user ids, and lets the anonymous ids follow
+// their owners.
+func (l *linkTables) writeMoves(ctx context.Context, users []*column) error {
+	if _, err := l.tx.ExecContext(ctx, fmt.Sprintf(moveUsersSQL, l.generation), arguments(users)...); err != nil {
 		return err
 	}
-	return l.moveClaims(ctx, c)
+	return l.moveClaims(ctx, users)
 }
 
 // moveClaims lets the anonymous ids follow their owners.

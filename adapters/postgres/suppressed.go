@@ -17,7 +17,8 @@ import (
 
 // Suppressed implements app.Suppressed from memory and app.SuppressedStore. Of
 // an id it keeps HMAC-SHA256 under a random key of the database, so the table
-// alone does not tell who is in it.
+// alone does not tell who is in it; with it that of the person's id for whom it
+// was added, so that all of a person's can be removed together.
 type Suppressed struct {
 	db  *sql.DB
 	key []byte
@@ -72,8 +73,8 @@ func (s *Suppressed) Run(ctx context.Context) {
 func (s *Suppressed) Any() bool { return s.any.Load() }
 
 // Drops implements app.Suppressed.
-func (s *Suppressed) Drops(id string) bool {
-	hash := s.hash(id)
+func (s *Suppressed) Drops(key string) bool {
+	hash := s.hash(key)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	hits, drops := s.hits[hash]
@@ -92,7 +93,7 @@ func (s *Suppressed) hash(id string) (hash suppressedHash) {
 
 func (s *Suppressed) refresh(ctx context.Context) error {
 	var hashes pq.ByteaArray
-	err := s.db.QueryRowContext(ctx, `SELECT coalesce(array_agg(hash), '{}') FROM relay_store.suppressed`).Scan(&hashes)
+	err := s.db.QueryRowContext(ctx, `SELECT coalesce(array_agg(DISTINCT hash), '{}') FROM relay_store.suppressed`).Scan(&hashes)
 	if err != nil {
 		return fmt.Errorf("read who is suppressed: %w", err)
 	}
@@ -127,16 +128,21 @@ func (s *Suppressed) noteHits(ctx context.Context) error {
 }
 
 // Add implements app.SuppressedStore.
-func (s *Suppressed) Add(ctx context.Context, id string) error {
-	hash := s.hash(id)
-	_, err := s.db.ExecContext(ctx, `INSERT INTO relay_store.suppressed (hash) VALUES ($1) ON CONFLICT DO NOTHING`, hash[:])
+func (s *Suppressed) Add(ctx context.Context, id string, keys []string) error {
+	person := s.hash(id)
+	hashes := make(pq.ByteaArray, len(keys))
+	for i, key := range keys {
+		hash := s.hash(key)
+		hashes[i] = hash[:]
+	}
+	_, err := s.db.ExecContext(ctx, `INSERT INTO relay_store.suppressed (hash, person) SELECT hash, $2 FROM unnest($1::bytea[]) AS k(hash) ON CONFLICT DO NOTHING`, hashes, person[:])
 	return err
 }
 
 // Remove implements app.SuppressedStore.
 func (s *Suppressed) Remove(ctx context.Context, id string) error {
 	hash := s.hash(id)
-	result, err := s.db.ExecContext(ctx, `DELETE FROM relay_store.suppressed WHERE hash = $1`, hash[:])
+	result, err := s.db.ExecContext(ctx, `DELETE FROM relay_store.suppressed WHERE person IN (SELECT person FROM relay_store.suppressed WHERE hash = $1)`, hash[:])
 	if err != nil {
 		return err
 	}

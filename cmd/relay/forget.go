@@ -18,7 +18,7 @@ func forgetCommand() *cli.Command {
 			&cli.BoolFlag{Name: "suppress", Usage: "also drop what is sent of the person from now on"},
 			&cli.BoolFlag{Name: "unsuppress", Usage: "erase nothing; take in again what is sent of the person"}, jsonFlag,
 		},
-		Description: "It cannot be undone. The log keeps an entry that says that somebody was erased, and how much, but not who.",
+		Description: "Where the mapping says identity: join, the person is all ids that are joined to ID. It cannot be undone. The log keeps an entry that says that somebody was erased, and how much, but not who.",
 		Action:      with(forget),
 	}
 }
@@ -108,13 +108,13 @@ func export(c *cli.Context, s *system) error {
 }
 
 func (s *system) exporter() *app.Exporter {
-	return &app.Exporter{DB: s.database, Log: s.reader, Eraser: eventlog.Eraser{}, Rows: postgres.People{DB: s.db}}
+	return &app.Exporter{DB: s.database, Log: s.reader, Eraser: eventlog.Eraser{}, Generations: postgres.Generations{}, Identities: postgres.Identities{}, Rows: postgres.People{DB: s.db}}
 }
 
 func (s *system) forgetter() *app.Forgetter {
 	return &app.Forgetter{
 		DB: s.database, All: s.projections, Log: s.reader, Eraser: eventlog.Eraser{}, Controls: s.controls, Generations: postgres.Generations{},
-		Reprojections: postgres.Reprojections{DB: s.db}, Erasures: postgres.Erasures{}, Rejected: postgres.Rejected{DB: s.db},
+		Reprojections: postgres.Reprojections{DB: s.db}, Erasures: postgres.Erasures{}, Rejected: postgres.Rejected{DB: s.db}, Identities: postgres.Identities{},
 	}
 }
 

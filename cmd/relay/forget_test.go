@@ -286,26 +286,32 @@ func TestForgetWhileReprojecting(t *testing.T) {
 	relay.must("verify")
 }
 
-// TestForgetRefusesJoinedIDs: what is not done yet is refused before anything is
-// touched, and delete calls wait for it.
-func TestForgetRefusesJoinedIDs(t *testing.T) {
+// TestForgetJoinedIDs: all ids of a person go, and what others share stays.
+func TestForgetJoinedIDs(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)
 	server := relay.serve()
 	db := relay.open()
 	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", "identity: join\n"))
-	server.send(`[{"type":"identify","userId":"milton-77","anonymousId":"a"},{"type":"delete","userId":"milton-77"}]`)
+	server.send(`[{"type":"track","anonymousId":"phone","event":"Looked"},{"type":"identify","userId":"milton-77","anonymousId":"phone","traits":{"desk":"basement"}},
+{"type":"alias","previousId":"milton-77","userId":"milton"},{"type":"track","userId":"nina","anonymousId":"phone","event":"Called"}]`)
 	settled(t, db)
-	if _, errOut, status := relay.run("forget", "milton-77"); status != 1 || !strings.Contains(errOut, "identity: join is not supported yet") {
-		t.Errorf("forget: status %d, %s", status, errOut)
+	if out := relay.must("export", "milton"); strings.Count(out, `"kind":"call"`) != 3 {
+		t.Errorf("export printed %s", out)
 	}
-	if _, _, status := relay.run("forget", "--suppress", "milton-77"); status != 1 || text(t, db, `SELECT count(*) FROM relay_store.suppressed`) != "0" {
-		t.Errorf("forget --suppress: status %d, or the person is suppressed all the same", status)
+	relay.must("forget", "milton")
+	settled(t, db)
+	const left = `SELECT (SELECT count(*) FROM relay.profiles) || ' ' || (SELECT string_agg(event_name || ' ' || distinct_id, ',') FROM relay.events) || ' ' || (SELECT string_agg(id || ' ' || distinct_id, ',') FROM relay.identities)`
+	if got := text(t, db, left); got != "0 Called nina phone nina" {
+		t.Errorf("left are %s", got)
 	}
-	waitFor(t, "relay serve to say that the delete call waits", func() bool {
-		return strings.Contains(server.stderr.String(), "delete calls could not be honoured and will be tried again")
+	if got := text(t, db, `SELECT string_agg(convert_from(payload, 'UTF8'), '') FROM relay.log`); strings.Contains(got, "milton") || strings.Contains(got, "Looked") {
+		t.Errorf("the log holds %s", got)
+	}
+	relay.must("verify")
+	server.send(`[{"type":"identify","userId":"nina","traits":{"desk":"front"}},{"type":"delete","userId":"nina"}]`)
+	waitFor(t, "the delete call to be honoured", func() bool {
+		return text(t, db, `SELECT (SELECT count(*) FROM relay.profiles) + (SELECT count(*) FROM relay.events) + (SELECT count(*) FROM relay.identities)`) == "0"
 	})
-	if got := text(t, db, `SELECT count(*) FROM relay.profiles`) + text(t, db, `SELECT checkpoint FROM relay_store.deletions`); got != "10" {
-		t.Errorf("profiles and checkpoint are %s", got)
-	}
+	relay.must("verify")
 }
