@@ -111,7 +111,7 @@ func (u *subset) complete() bool {
 
 // gather reads with several workers until all is read, or the batch is full.
 func (u *subset) gather(ctx context.Context, b *batch) error {
-	return u.work(ctx, func(ctx context.Context) error {
+	return inWorkers(ctx, u.Builder.Workers, func(ctx context.Context, _ int) error {
 		for r, ok := u.next(b); ok; r, ok = u.next(b) {
 			if err := u.readRange(ctx, b, r); err != nil {
 				return err

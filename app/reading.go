@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"sync"
 
 	"relay/domain/eventlog"
 	"relay/domain/segment"
@@ -38,7 +37,7 @@ func (u *subset) readAside(ctx context.Context, r eventlog.Range, kinds segment.
 		piece, left = left[0], left[1:]
 		return piece, true
 	}
-	return u.work(ctx, func(ctx context.Context) error {
+	return inWorkers(ctx, u.Builder.Workers, func(ctx context.Context, _ int) error {
 		for piece, ok := next(); ok; piece, ok = next() {
 			err := u.DB.InSnapshot(ctx, func(tx Tx) error { return u.readIn(tx)(ctx, piece, kinds, ids, each) })
 			if err != nil {
@@ -48,22 +47,6 @@ func (u *subset) readAside(ctx context.Context, r eventlog.Range, kinds segment.
 		}
 		return nil
 	})
-}
-
-// work lets several workers do it, until all are done or one fails.
-func (u *subset) work(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	for range max(u.Builder.Workers, 1) {
-		wg.Go(func() {
-			if err := do(ctx); err != nil {
-				cancel(err)
-			}
-		})
-	}
-	wg.Wait()
-	return context.Cause(ctx)
 }
 
 // came notes that a range was read.

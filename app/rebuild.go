@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,7 +60,7 @@ func (b *Builder) Load(ctx context.Context, l Load) (Loader, error) {
 	if err := w.plan(ctx); err != nil {
 		return nil, err
 	}
-	if err := w.run(ctx); err != nil {
+	if err := inWorkers(ctx, b.Workers, w.work); err != nil {
 		return nil, err
 	}
 	if err := w.loader.Finish(ctx); err != nil {
@@ -90,21 +89,6 @@ func (l *load) plan(ctx context.Context) error {
 		l.chunks = eventlog.Range{UpTo: l.UpTo}.Without(loaded, chunk)
 		return nil
 	})
-}
-
-func (l *load) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	for number := range max(l.builder.Workers, 1) {
-		wg.Go(func() {
-			if err := l.work(ctx, number); err != nil {
-				cancel(err)
-			}
-		})
-	}
-	wg.Wait()
-	return context.Cause(ctx)
 }
 
 // besides is how many workers read beside others who are at work.
