@@ -11,9 +11,6 @@ import (
 // projection reads them too where its mappings join ids.
 const LinkKinds = segment.Alias | segment.Claims
 
-// linkSize is about the size of a link in memory without its ids, in bytes.
-const linkSize = 150
-
 // AddLink takes in what a call says of ids that are one person's, if the mapping
 // that holds for it joins ids. It returns about how many bytes that takes. Times
 // that cannot be read are no issue here: whoever makes rows of the call notes it.
@@ -26,8 +23,8 @@ func AddLink(links *identity.State, e *eventlog.Entry, c *segment.Call, m Mappin
 	stamp := eventlog.Stamp{At: at, Position: eventlog.Position{Offset: e.Offset, Index: int32(c.Index)}}
 	if alias {
 		links.Alias(c.PreviousID, c.UserID, stamp)
-		return 2 * (linkSize + len(c.PreviousID) + len(c.UserID))
+		return 2 * identity.SizeOf(c.PreviousID, c.UserID)
 	}
 	links.Claim(c.AnonymousID, c.UserID, stamp)
-	return linkSize + len(c.AnonymousID) + len(c.UserID)
+	return identity.SizeOf(c.AnonymousID, c.UserID)
 }

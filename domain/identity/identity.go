@@ -70,8 +70,8 @@ func (s *State) Alias(previousID, userID string, at eventlog.Stamp) {
 	s.Aliases.Add(previousID, Link{userID, at})
 }
 
-// linkSize is about the size of a link in memory without its ids, in bytes.
-const linkSize = 150
+// SizeOf is about how many bytes of memory a link from the id to the user takes.
+func SizeOf(id, userID string) int { return 150 + len(id) + len(userID) }
 
 // Add takes in what another state knows, and leaves that as it is. It returns
 // about how many bytes that takes.
@@ -90,7 +90,7 @@ func addLinks(to, from Links) (sum Links, size int) {
 		known := len(to)
 		to.Add(id, link)
 		if len(to) > known {
-			size += linkSize + len(id) + len(link.To)
+			size += SizeOf(id, link.To)
 		}
 	}
 	return to, size
@@ -102,18 +102,9 @@ func (s State) IsEmpty() bool { return len(s.Claims) == 0 && len(s.Aliases) == 0
 // Merge returns what a and b know together, and leaves both as they are. It is
 // commutative, associative and idempotent.
 func Merge(a, b State) State {
-	return State{Claims: mergeLinks(a.Claims, b.Claims), Aliases: mergeLinks(a.Aliases, b.Aliases)}
-}
-
-func mergeLinks(a, b Links) Links {
-	if len(a) < len(b) {
-		a, b = b, a
-	}
-	out := maps.Clone(a)
-	for id, link := range b {
-		out.Add(id, link)
-	}
-	return out
+	sum := State{Claims: maps.Clone(a.Claims), Aliases: maps.Clone(a.Aliases)}
+	sum.Add(b)
+	return sum
 }
 
 // Owner returns the user id that stands for the person who owns the anonymous
