@@ -129,3 +129,12 @@ func textColumn[V any](of map[string]V) *column {
 	}
 	return c
 }
+
+// texts makes a column of a list.
+func texts(list []string) *column {
+	c := newColumn(oidText)
+	for _, text := range list {
+		c.text(text)
+	}
+	return c
+}

@@ -65,9 +65,7 @@ func (p Profiles) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64,
 	if err != nil {
 		return nil, 0, err
 	}
-	sets := []stateSet{ownStates}
 	if joinServed && joinRebuilt {
-		sets = []stateSet{ownStates, anonymousStates, joinedStates}
 		c.table(ctx, claimLinks)
 		c.table(ctx, aliasLinks)
 	}
@@ -83,7 +81,7 @@ func (p Profiles) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64,
 			c.pair(ctx, shown)
 			continue
 		}
-		for _, set := range sets {
+		for _, set := range setsOf(joinServed) {
 			c.table(ctx, part.keyed(set))
 		}
 	}

@@ -21,7 +21,7 @@ func (p Profiles) Erase(ctx context.Context, tx app.Tx, generation int64, e app.
 	if !joins {
 		return p.eraseStates(ctx, tx, generation, e.Users)
 	}
-	j := joining{Profiles: p, tx: tx, generation: generation, own: map[string]profile.State{}, gains: map[string]profile.State{}, lost: map[string]bool{}}
+	j := p.newJoining(tx, generation, map[string]profile.State{})
 	if err := j.erase(ctx, e); err != nil {
 		return err
 	}

@@ -45,10 +45,8 @@ func (l *eventsLoader) Add(ctx context.Context, fold projections.Fold, of []even
 		if err := l.write(ctx, tx, f, &keys); err != nil {
 			return err
 		}
-		if !f.Links.IsEmpty() {
-			if err := keepLinks(ctx, tx, l.generation, f.Links); err != nil {
-				return err
-			}
+		if err := keepLinks(ctx, tx, l.generation, f.Links); err != nil {
+			return err
 		}
 		return noteLoaded(ctx, tx, l.generation, of, f.Ignored())
 	})

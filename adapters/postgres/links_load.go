@@ -26,7 +26,8 @@ const (
 )`
 )
 
-// keepLinks keeps links of a generation that is being loaded.
+// keepLinks keeps links of a generation that is being loaded; where there are
+// none, there may be no table for them.
 func keepLinks(ctx context.Context, tx *sql.Tx, generation int64, s identity.State) error {
 	rows := newRowWriter(tx, fmt.Sprintf("%s_g%d", loadedLinksTable, generation), 6, "")
 	defer rows.close()

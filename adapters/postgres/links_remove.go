@@ -67,11 +67,3 @@ func (l *linkTables) removeAliases(ctx context.Context, ids []string) error {
 	}
 	return l.writeMoves(ctx, c)
 }
-
-func texts(list []string) *column {
-	c := newColumn(oidText)
-	for _, text := range list {
-		c.text(text)
-	}
-	return c
-}

@@ -67,9 +67,16 @@ func readJSON(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]jso
 	return list, rows.Err()
 }
 
-// Issues returns what the projections had to ignore, the most frequent first.
-func Issues(ctx context.Context, db *sql.DB) ([]app.IgnoredIssue, error) {
-	rows, err := db.QueryContext(ctx, `SELECT code, source, detail, count, first_seen_at, last_seen_at, example_offset
+// IssueList implements app.IssueReader.
+type IssueList struct {
+	DB *sql.DB
+}
+
+var _ app.IssueReader = IssueList{}
+
+// Issues implements app.IssueReader.
+func (l IssueList) Issues(ctx context.Context) ([]app.IgnoredIssue, error) {
+	rows, err := l.DB.QueryContext(ctx, `SELECT code, source, detail, count, first_seen_at, last_seen_at, example_offset
 FROM relay.issues ORDER BY count DESC, code, source, detail`)
 	if err != nil {
 		return nil, fmt.Errorf("read the issues: %w", err)
@@ -85,13 +92,3 @@ FROM relay.issues ORDER BY count DESC, code, source, detail`)
 	}
 	return list, rows.Err()
 }
-
-// IssueList implements app.IssueReader.
-type IssueList struct {
-	DB *sql.DB
-}
-
-var _ app.IssueReader = IssueList{}
-
-// Issues implements app.IssueReader.
-func (l IssueList) Issues(ctx context.Context) ([]app.IgnoredIssue, error) { return Issues(ctx, l.DB) }

@@ -53,9 +53,7 @@ func personState(ctx context.Context, tx *sql.Tx, id string) (profile.State, err
 		sets = []stateSet{joinedStates, ownStates}
 	}
 	for _, set := range sets {
-		ids := newColumns(oidText)[0]
-		ids.text(id)
-		states, err := NewProfiles(nil).of(set).readStates(ctx, tx, served.ID, ids)
+		states, err := NewProfiles(nil).of(set).readStates(ctx, tx, served.ID, texts([]string{id}))
 		if err != nil {
 			return profile.State{}, err
 		}

@@ -17,6 +17,15 @@ const (
 	joinedStates    stateSet = "joined_"    // of canonical ids that others contribute to
 )
 
+// setsOf returns the sets of states of a generation, by whether its mappings join
+// ids.
+func setsOf(joins bool) []stateSet {
+	if joins {
+		return []stateSet{ownStates, anonymousStates, joinedStates}
+	}
+	return []stateSet{ownStates}
+}
+
 // profilePart is one table of the profiles projection, in each set of states. In
 // its SQL %[1]d is the generation's number.
 type profilePart struct {

@@ -76,7 +76,7 @@ func (p Profiles) Index(ctx context.Context, tx app.Tx, generation int64) error 
 // Adopt implements app.Tables: tables change their names, not their rows.
 func (p Profiles) Adopt(ctx context.Context, tx app.Tx, from, to int64) error {
 	var rename string
-	for _, set := range []stateSet{ownStates, anonymousStates, joinedStates} {
+	for _, set := range setsOf(true) {
 		rename += p.of(set).adopted(func(_ profilePart, table string) string {
 			return fmt.Sprintf("ALTER TABLE IF EXISTS relay_store.%[1]s_g%[2]d RENAME TO %[1]s_g%[3]d;\n", table, from, to)
 		})
@@ -104,7 +104,7 @@ func (Profiles) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 		return err
 	}
 	drop := linksDrop + "; DROP TABLE IF EXISTS relay_store.partials_g%[1]d; " + loadedDrop
-	for _, set := range []stateSet{ownStates, anonymousStates, joinedStates} {
+	for _, set := range setsOf(true) {
 		all := Profiles{parts: projections.ProfilesParts(), set: set}
 		drop += ";\n" + all.statements(func(_ profilePart, table string) string {
 			return "DROP TABLE IF EXISTS relay_store." + table + "_g%[1]d"

@@ -53,7 +53,7 @@ func (p Profiles) mergeJoined(ctx context.Context, tx *sql.Tx, generation int64,
 	if err := links.merge(ctx, f.Links); err != nil {
 		return err
 	}
-	j := joining{Profiles: p, tx: tx, generation: generation, own: own, gains: map[string]profile.State{}, lost: map[string]bool{}}
+	j := p.newJoining(tx, generation, own)
 	if err := j.contribute(ctx, f); err != nil {
 		return fmt.Errorf("read whom ids stand for: %w", err)
 	}

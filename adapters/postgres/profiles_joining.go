@@ -25,6 +25,11 @@ type joining struct {
 	lost map[string]bool
 }
 
+// newJoining begins with what is known of what user ids contribute themselves.
+func (p Profiles) newJoining(tx *sql.Tx, generation int64, own map[string]profile.State) joining {
+	return joining{Profiles: p, tx: tx, generation: generation, own: own, gains: map[string]profile.State{}, lost: map[string]bool{}}
+}
+
 func (j *joining) gain(canonicalID string, s profile.State) {
 	j.gains[canonicalID] = profile.Merge(j.gains[canonicalID], s)
 }

@@ -215,10 +215,8 @@ func (l *profilesLoader) mergeBucket(ctx context.Context, tx *sql.Tx, bucket int
 
 // note notes what is kept of what waited, and keeps its links.
 func (l *profilesLoader) note(ctx context.Context, tx *sql.Tx, w *waiting, ignored projections.Issues) error {
-	if !w.links.IsEmpty() {
-		if err := keepLinks(ctx, tx, l.generation, w.links); err != nil {
-			return err
-		}
+	if err := keepLinks(ctx, tx, l.generation, w.links); err != nil {
+		return err
 	}
 	return noteLoaded(ctx, tx, l.generation, w.holds, ignored)
 }

@@ -59,7 +59,7 @@ func (l *profilesLoader) writeJoined(ctx context.Context, tx *sql.Tx, unstorable
 	if _, err := tx.ExecContext(ctx, declare); err != nil {
 		return err
 	}
-	j := joining{Profiles: l.tables, tx: tx, generation: l.generation, own: map[string]profile.State{}, gains: map[string]profile.State{}}
+	j := l.tables.newJoining(tx, l.generation, map[string]profile.State{})
 	for {
 		m, err := fetchMembers(ctx, tx)
 		if err != nil {

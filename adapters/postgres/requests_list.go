@@ -24,11 +24,14 @@ var _ app.RequestReader = RequestLists{}
 // out most of them.
 const requestWindow = 5_000
 
+// acceptedColumns are what scanAccepted reads.
+const acceptedColumns = `SELECT uuid::text, received_at, metadata ->> 'source', octet_length(payload), coalesce((metadata ->> 'calls')::integer, 1), "offset"
+`
+
 // acceptedSQL reads the log backwards by its primary keys, from an offset on. What
 // is left out is left out outside, where it cannot lead the planner to another
 // way: it takes few rows to be no control entries.
-const acceptedSQL = `SELECT uuid::text, received_at, metadata ->> 'source', octet_length(payload), coalesce((metadata ->> 'calls')::integer, 1), "offset"
-FROM (SELECT * FROM relay.log WHERE "offset" < $1 ORDER BY "offset" DESC LIMIT $2) l
+const acceptedSQL = acceptedColumns + `FROM (SELECT * FROM relay.log WHERE "offset" < $1 ORDER BY "offset" DESC LIMIT $2) l
 WHERE (kinds & 128) = 0 AND ($3 = '' OR metadata ->> 'source' = $3) ORDER BY "offset" DESC LIMIT $4`
 
 // windowSQL tells where such a window ends, and whether there is more.
@@ -103,8 +106,8 @@ func acceptedRequests(ctx context.Context, tx *sql.Tx, source string, before int
 	}
 	defer rows.Close()
 	for rows.Next() {
-		row := app.RequestRow{Status: 200}
-		if err := rows.Scan(&row.RequestID, &row.ReceivedAt, &row.Source, &row.Bytes, &row.Calls, &row.LogOffset); err != nil {
+		row, err := scanAccepted(rows.Scan)
+		if err != nil {
 			return nil, 0, err
 		}
 		list = append(list, row)
@@ -123,6 +126,12 @@ func acceptedRequests(ctx context.Context, tx *sql.Tx, source string, before int
 		end = 0
 	}
 	return list, end, nil
+}
+
+func scanAccepted(scan func(...any) error) (app.RequestRow, error) {
+	row := app.RequestRow{Status: 200}
+	err := scan(&row.RequestID, &row.ReceivedAt, &row.Source, &row.Bytes, &row.Calls, &row.LogOffset)
+	return row, err
 }
 
 func refusedRequests(ctx context.Context, tx *sql.Tx, f app.RequestFilter, before time.Time, limit int) ([]app.RequestRow, error) {
@@ -164,10 +173,7 @@ func oneRequest(ctx context.Context, tx *sql.Tx, text string, list *app.RequestL
 	if list.Requests, err = scanRefused(rows); err != nil {
 		return err
 	}
-	row := app.RequestRow{Status: 200}
-	err = tx.QueryRowContext(ctx, `SELECT uuid::text, received_at, metadata ->> 'source', octet_length(payload), coalesce((metadata ->> 'calls')::integer, 1), "offset"
-FROM relay.log WHERE (uuid::text) COLLATE "C" = $1 AND (kinds & 128) = 0 LIMIT 1`, id.String()).
-		Scan(&row.RequestID, &row.ReceivedAt, &row.Source, &row.Bytes, &row.Calls, &row.LogOffset)
+	row, err := scanAccepted(tx.QueryRowContext(ctx, acceptedColumns+`FROM relay.log WHERE (uuid::text) COLLATE "C" = $1 AND (kinds & 128) = 0 LIMIT 1`, id.String()).Scan)
 	if err == nil {
 		list.Requests = append(list.Requests, row)
 	} else if err != sql.ErrNoRows {

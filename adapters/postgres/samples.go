@@ -29,13 +29,9 @@ func (p Profiles) SomePeople(ctx context.Context, tx app.Tx, generation int64, n
 	if err != nil {
 		return nil, err
 	}
-	sets := []stateSet{ownStates}
-	if joins {
-		sets = append(sets, anonymousStates, joinedStates)
-	}
 	var tables []keyed
 	for _, part := range profileParts {
-		for _, set := range sets {
+		for _, set := range setsOf(joins) {
 			tables = append(tables, part.keyed(set))
 		}
 	}

@@ -74,15 +74,11 @@ func (p Profiles) Copy(ctx context.Context, tx app.Tx, from, to int64, which app
 	if err != nil {
 		return err
 	}
-	sets := []stateSet{ownStates}
-	if joins {
-		sets = []stateSet{ownStates, anonymousStates, joinedStates}
-	}
 	for _, part := range profileParts {
 		if !p.has(part.part) {
 			continue
 		}
-		for _, set := range sets {
+		for _, set := range setsOf(joins) {
 			if err := copyRows(ctx, tx, part.keyed(set), from, to, `r.distinct_id = ANY ($1)`, pq.Array(which.People)); err != nil {
 				return err
 			}

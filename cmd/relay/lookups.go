@@ -57,7 +57,7 @@ func issuesCommand() *cli.Command {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
-			list, err := postgres.Issues(c.Context, s.db)
+			list, err := postgres.IssueList{DB: s.db}.Issues(c.Context)
 			if err != nil {
 				return err
 			}
