@@ -59,6 +59,10 @@ type SigningSecretStore interface {
 // ErrExists is returned where there is such a thing under that name already.
 var ErrExists = errors.New("exists already")
 
+// MaxSigningSecret is how long a signing secret may be, in bytes. An index holds
+// them.
+const MaxSigningSecret = 1024
+
 // ErrBadKeyName is returned for a name that no key can have.
 var ErrBadKeyName = errors.New("a key's name has 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit")
 

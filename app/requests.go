@@ -49,6 +49,10 @@ type Traffic struct {
 	Refused  int64     // requests that were refused
 }
 
+// ExactTraffic is up to how many payloads a TrafficReader counts each; where more
+// came, it looks at as many of them, and each stands for its neighbours.
+const ExactTraffic = 4000
+
 // TrafficReader counts what came in.
 type TrafficReader interface {
 	// Traffic returns n steps, the oldest first, that end with the one that

@@ -14,9 +14,6 @@ import (
 	"relay/domain/segment"
 )
 
-// callTypes are the types of calls that a filter can name.
-var callTypes = []string{"identify", "track", "page", "screen", "group", "alias", "delete"}
-
 // liveCall is a call as Live lists it.
 type liveCall struct {
 	Offset     eventlog.Offset
@@ -43,7 +40,7 @@ const liveRows = 50
 const lookBack = 10_000
 
 func (c Config) live(w http.ResponseWriter, r *http.Request) error {
-	data := liveData{Source: r.FormValue("source"), Type: r.FormValue("type"), Person: r.FormValue("person"), Event: r.FormValue("event"), Types: callTypes}
+	data := liveData{Source: r.FormValue("source"), Type: r.FormValue("type"), Person: r.FormValue("person"), Event: r.FormValue("event"), Types: segment.CallTypes()}
 	f, err := liveFilter(r)
 	if err != nil {
 		return err
@@ -66,7 +63,7 @@ func liveFilter(r *http.Request) (f app.TailFilter, err error) {
 	f.Source, f.Person, f.Event = r.FormValue("source"), r.FormValue("person"), r.FormValue("event")
 	if name := r.FormValue("type"); name != "" {
 		if f.Kinds = segment.KindOfType(name); f.Kinds == 0 {
-			err = fmt.Errorf("%w: there is no type %q; there are %s", ErrBadRequest, name, strings.Join(callTypes, ", "))
+			err = fmt.Errorf("%w: there is no type %q; there are %s", ErrBadRequest, name, strings.Join(segment.CallTypes(), ", "))
 		}
 	}
 	return f, err

@@ -65,9 +65,6 @@ const (
 	chartHeight = 120
 )
 
-// exactly is up to how many payloads app.TrafficReader counts each.
-const exactly = 4000
-
 // newChart draws what went into the log, and above it what was refused.
 func newChart(list []app.Traffic, per string) chart {
 	c := chart{From: list[0].At, To: list[len(list)-1].At, Most: 1}
@@ -86,7 +83,7 @@ func newChart(list []app.Traffic, per string) chart {
 		})
 	}
 	about := ""
-	if c.Sum > exactly {
+	if c.Sum > app.ExactTraffic {
 		about = "about "
 	}
 	c.Says = fmt.Sprintf("Payloads %s: %s%s in all, %s refused, %s at most.", per, about, number(c.Sum), number(c.Wrong), number(c.Most))

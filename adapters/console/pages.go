@@ -81,6 +81,22 @@ func (c Config) handle(do func(http.ResponseWriter, *http.Request) error) http.H
 	}
 }
 
+// conclude answers a button of a page: where something was done, by the page
+// anew, which says so; otherwise by what was found, or what is wrong with what
+// was asked for.
+func conclude(w http.ResponseWriter, r *http.Request, done string, err error, show func(status int, wrong string) error) error {
+	switch status := statusOf(err); {
+	case err != nil && status == http.StatusServiceUnavailable:
+		return err
+	case err != nil:
+		return show(status, err.Error())
+	case done != "":
+		http.Redirect(w, r, r.URL.Path+"?done="+done, http.StatusSeeOther)
+		return nil
+	}
+	return show(http.StatusOK, "")
+}
+
 // render writes a page, whole or not at all.
 func (c Config) render(w http.ResponseWriter, r *http.Request, status int, name, title string, data any) {
 	p := page{Title: title, Here: partOf(r.URL.Path), Session: hasSession(r), Live: r.Context().Value(inSession{}) != nil, Done: doneTexts[r.URL.Query().Get("done")], Data: data}

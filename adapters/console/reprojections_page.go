@@ -107,17 +107,10 @@ func (c Config) changeReprojections(w http.ResponseWriter, r *http.Request) erro
 		data.Request = ReprojectionRequest{From: r.PostFormValue("from"), Projection: r.PostFormValue("projection"), MaxLoad: int(load)}
 	}
 	done, err := c.doReprojection(r, &data)
-	switch status := statusOf(err); {
-	case err != nil && status == http.StatusServiceUnavailable:
-		return err
-	case err != nil:
-		data.Wrong = err.Error()
+	return conclude(w, r, done, err, func(status int, wrong string) error {
+		data.Wrong = wrong
 		return c.showReprojections(w, r, status, data)
-	case done != "":
-		http.Redirect(w, r, "/reprojections?done="+done, http.StatusSeeOther)
-		return nil
-	}
-	return c.showReprojections(w, r, http.StatusOK, data)
+	})
 }
 
 // doReprojection returns what to say on the page that comes next, and "" where

@@ -64,28 +64,17 @@ func (c Config) showSettings(w http.ResponseWriter, r *http.Request, status int,
 func (c Config) changeSettings(w http.ResponseWriter, r *http.Request) error {
 	var data settingsData
 	done, err := c.doSetting(r, &data)
-	switch {
-	case err != nil && statusOf(err) == http.StatusServiceUnavailable:
-		return err
-	case err != nil:
-		data.Wrong = err.Error()
-		return c.showSettings(w, r, statusOf(err), data)
-	case done != "":
-		http.Redirect(w, r, "/settings?done="+done, http.StatusSeeOther)
-		return nil
-	}
-	return c.showSettings(w, r, http.StatusOK, data)
+	return conclude(w, r, done, err, func(status int, wrong string) error {
+		data.Wrong = wrong
+		return c.showSettings(w, r, status, data)
+	})
 }
-
-// maxSigningSecret is how long a signing secret may be, in bytes: as on the
-// command line.
-const maxSigningSecret = 1024
 
 func (c Config) doSetting(r *http.Request, data *settingsData) (done string, err error) {
 	ctx, name := r.Context(), r.PostFormValue("name")
 	secret := []byte(strings.TrimSpace(r.PostFormValue("secret")))
-	if len(secret) > maxSigningSecret {
-		return "", fmt.Errorf("%w: the signing secret has %d bytes; it may have %d", ErrBadRequest, len(secret), maxSigningSecret)
+	if len(secret) > app.MaxSigningSecret {
+		return "", fmt.Errorf("%w: the signing secret has %d bytes; it may have %d", ErrBadRequest, len(secret), app.MaxSigningSecret)
 	}
 	switch what := r.PostFormValue("do"); what {
 	case "create", "rotate":

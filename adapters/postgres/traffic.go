@@ -17,10 +17,6 @@ type Traffics struct {
 
 var _ app.TrafficReader = Traffics{}
 
-// trafficProbes is how many log rows are looked at; where more came, each stands
-// for its neighbours.
-const trafficProbes = 4000
-
 const trafficSQL = `SELECT floor(extract(epoch FROM l.received_at - $1) / $2)::integer, count(*) * $5
 FROM generate_series($3::bigint, $4::bigint, $5::bigint) o JOIN relay.log l ON l."offset" = o
 WHERE l.received_at >= $1 AND (l.kinds & 128) = 0 GROUP BY 1`
@@ -36,7 +32,7 @@ func (t Traffics) Traffic(ctx context.Context, last time.Time, step time.Duratio
 		if err != nil {
 			return err
 		}
-		every := max((head-first)/trafficProbes, 1)
+		every := max((head-first)/app.ExactTraffic, 1)
 		if err := addTraffic(ctx, tx, func(i int, count int64) {
 			if 0 <= i && i < n {
 				list[i].Payloads = count

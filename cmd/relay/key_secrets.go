@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"relay/adapters/postgres"
+	"relay/app"
 )
 
 func secretsCommand() *cli.Command {
@@ -32,10 +33,6 @@ func signingSecretFlag(usage string) cli.Flag {
 	return &cli.StringFlag{Name: "signing-secret-file", Usage: usage}
 }
 
-// maxSigningSecret is how long a signing secret may be, in bytes. An index holds
-// them.
-const maxSigningSecret = 1024
-
 // readSigningSecret reads the file that the flag names. White space around the
 // secret is none of it: files end in a line break.
 func readSigningSecret(c *cli.Context) ([]byte, error) {
@@ -48,8 +45,8 @@ func readSigningSecret(c *cli.Context) ([]byte, error) {
 	if len(secret) == 0 {
 		return nil, fmt.Errorf("the signing secret file %s is empty", name)
 	}
-	if len(secret) > maxSigningSecret {
-		return nil, fmt.Errorf("the signing secret in %s has %d bytes; it may have %d", name, len(secret), maxSigningSecret)
+	if len(secret) > app.MaxSigningSecret {
+		return nil, fmt.Errorf("the signing secret in %s has %d bytes; it may have %d", name, len(secret), app.MaxSigningSecret)
 	}
 	return secret, nil
 }

@@ -31,13 +31,16 @@ var kindNames = [...]string{"identify", "track", "page", "screen", "group", "ali
 
 // KindOfType returns the kind of a call's type, 0 if there is no such type.
 func KindOfType(name string) Kinds {
-	for i, n := range kindNames[:7] {
+	for i, n := range CallTypes() {
 		if n == name {
 			return 1 << i
 		}
 	}
 	return 0
 }
+
+// CallTypes returns the types of calls, which is not to be changed.
+func CallTypes() []string { return kindNames[:7] }
 
 // Has tells whether the set holds any of the given kinds.
 func (k Kinds) Has(any Kinds) bool { return k&any != 0 }
