@@ -56,19 +56,25 @@ SELECT what || ' ' || n FROM (
 
 // TestDryRunsForetell: a dry run counts what a re-projection then changes and
 // what it ignores, and one on a sample of everybody says the same.
-func TestDryRunsForetell(t *testing.T) {
+func TestDryRunsForetell(t *testing.T) { dryRunsForetell(t, 5, specGen, bodyGen) }
+
+// TestDryRunsForetellJoining: the same where mappings begin to join ids, end to,
+// or join them as before, for the whole past or from somewhere on.
+func TestDryRunsForetellJoining(t *testing.T) { dryRunsForetell(t, 10, joinSpecGen, linkedBodyGen) }
+
+func dryRunsForetell(t *testing.T, oneIn int, specs *rapid.Generator[mapping.Spec], bodies *rapid.Generator[string]) {
 	t.Parallel()
 	w := newWorld(t)
 	rapid.Check(t, func(t *rapid.T) {
-		if rapid.IntRange(0, 4).Draw(t, "one in five") > 0 {
+		if rapid.IntRange(1, oneIn).Draw(t, "one in some") > 1 {
 			return // a check takes a while
 		}
 		w.reset(t)
 		w.maxRows = 2000
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		for range rapid.IntRange(1, 3).Draw(t, "steps") {
-			w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodyGen, 1, 6).Draw(t, "bodies")...)
-			w.apply(t, specGen.Draw(t, "spec"))
+			w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodies, 1, 6).Draw(t, "bodies")...)
+			w.apply(t, specs.Draw(t, "spec"))
 		}
 		w.drain(t)
 		from := strconv.Itoa(rapid.IntRange(1, int(w.head(t))).Draw(t, "from"))
@@ -93,28 +99,6 @@ func TestDryRunsForetellTheEndOfJoining(t *testing.T) {
 		w.apply(t, specGen.Draw(t, "spec without joining"))
 		w.drain(t)
 		w.foretells(t, "1", w.dryRun(t, "1"))
-	})
-}
-
-// TestDryRunsForetellJoining: the same where mappings begin to join ids, end to,
-// or join them as before, for the whole past or from somewhere on.
-func TestDryRunsForetellJoining(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	rapid.Check(t, func(t *rapid.T) {
-		if rapid.IntRange(0, 9).Draw(t, "one in ten") > 0 {
-			return // a check takes a while
-		}
-		w.reset(t)
-		w.maxRows = 2000
-		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		for range rapid.IntRange(1, 3).Draw(t, "steps") {
-			w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 6).Draw(t, "bodies")...)
-			w.apply(t, joinSpecGen.Draw(t, "spec"))
-		}
-		w.drain(t)
-		from := strconv.Itoa(rapid.IntRange(1, int(w.head(t))).Draw(t, "from"))
-		w.foretells(t, from, w.dryRun(t, from))
 	})
 }
 

@@ -48,12 +48,12 @@ type erase struct {
 	upTo domain.Position // of a delete call; zero: relay forget
 }
 
-func drawPerson(t *rapid.T) erase {
-	return erase{id: rapid.SampledFrom([]string{"u1", "u2", "3", "\uFFFD", "nobody"}).Draw(t, "person")}
+func drawPerson(t *rapid.T, of []string) erase {
+	return erase{id: rapid.SampledFrom(of).Draw(t, "person")}
 }
 
 // sendDelete sends a person's delete call among calls before and after it.
-func (w *world) sendDelete(t *rapid.T, at time.Time, e erase) erase {
+func (w *world) sendDelete(t *rapid.T, at time.Time, e erase, callGen, bodyGen *rapid.Generator[string]) erase {
 	id, _ := json.Marshal(e.id)
 	before := rapid.SliceOfN(callGen, 0, 2).Draw(t, "calls before the delete")
 	calls := append(before[:len(before):len(before)], `{"type":"delete","userId":`+string(id)+`}`)
@@ -68,6 +68,8 @@ func (w *world) sendDelete(t *rapid.T, at time.Time, e erase) erase {
 type ledger struct {
 	bodies map[domain.Offset][]byte
 	gone   map[domain.Offset]map[int]bool
+	// honoured is up to where delete calls were.
+	honoured domain.Offset
 }
 
 func newLedger() *ledger {
@@ -96,12 +98,35 @@ func (l *ledger) note(t tb, w *world) {
 func (l *ledger) forget(t tb, w *world, e erase) {
 	l.note(t, w)
 	f := w.forgetter()
+	all := []erase{e}
 	if e.upTo != (domain.Position{}) {
+		all = l.deletes()
 		w.honourDeletes(t, f)
 	} else if _, err := f.Forget(context.Background(), []app.Person{{ID: e.id}}, false, nil); err != nil {
 		t.Fatalf("forget: %v", err)
 	}
-	l.erased(e, f.Identities.(*witness).of[e.id])
+	for _, e := range all {
+		l.erased(e, f.Identities.(*witness).of[e.id])
+	}
+}
+
+// deletes returns what the log's delete calls erase that are not honoured yet.
+func (l *ledger) deletes() (all []erase) {
+	for offset, body := range l.bodies {
+		for i, call := range elements(body) {
+			fields, _ := call.(map[string]any)
+			if fields["type"] != "delete" || l.gone[offset][i] || offset <= l.honoured {
+				continue
+			}
+			if id := textOf(fields, "userId"); id != "" {
+				all = append(all, erase{id, domain.Position{Offset: offset, Index: int32(i)}})
+			}
+		}
+	}
+	for _, e := range all {
+		l.honoured = max(l.honoured, e.upTo.Offset)
+	}
+	return all
 }
 
 // erased notes that the calls of a group have to be gone.
@@ -132,8 +157,8 @@ func (i *witness) Group(ctx context.Context, tx app.Tx, generation int64, id str
 }
 
 // forgetLater erases somebody at one of the next reports of progress.
-func (l *ledger) forgetLater(t *rapid.T, w *world) func(app.Progress) {
-	at, person := rapid.Int64Range(1, 14).Draw(t, "reports until the erasure"), drawPerson(t)
+func (l *ledger) forgetLater(t *rapid.T, w *world, of []string) func(app.Progress) {
+	at, person := rapid.Int64Range(1, 14).Draw(t, "reports until the erasure"), drawPerson(t, of)
 	var told atomic.Int64
 	return func(app.Progress) {
 		if told.Add(1) == at {
@@ -164,17 +189,19 @@ func elements(body []byte) []any {
 // and without a userId by its anonymousId.
 func isOf(call any, g app.Group) bool {
 	fields, _ := call.(map[string]any)
-	text := func(key string) string {
-		switch v := fields[key].(type) {
-		case string:
-			return v
-		case json.Number:
-			return v.String()
-		}
-		return ""
-	}
+	text := func(key string) string { return textOf(fields, key) }
 	return slices.Contains(g.Users, text("userId")) || fields["type"] == "alias" && slices.Contains(g.Users, text("previousId")) ||
 		text("userId") == "" && slices.Contains(g.Anonymous, text("anonymousId"))
+}
+
+func textOf(fields map[string]any, key string) string {
+	switch v := fields[key].(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
 }
 
 // check: what has to be gone is gone, and all else is there as it came.

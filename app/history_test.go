@@ -57,17 +57,17 @@ func randomHistories(t *testing.T) {
 					shadow.applied(applied.Version, applied.Offset, spec)
 				}
 			case "forget":
-				ledger.forget(t, w, drawPerson(t))
+				ledger.forget(t, w, drawPerson(t, people))
 			case "delete":
-				id := drawPerson(t)
-				ledger.forget(t, w, w.sendDelete(t, at, id))
+				id := drawPerson(t, people)
+				ledger.forget(t, w, w.sendDelete(t, at, id, callGen, bodyGen))
 			case "undo":
 				if w.undo(t) {
 					shadow.undone()
 				}
 			case "replay":
 				if rapid.Bool().Draw(t, "somebody is erased meanwhile") {
-					w.meanwhile = ledger.forgetLater(t, w)
+					w.meanwhile = ledger.forgetLater(t, w, people)
 				}
 				w.replay(t, shadow)
 				w.meanwhile = nil
@@ -78,7 +78,7 @@ func randomHistories(t *testing.T) {
 		ledger.check(t, w)
 		shadow.check(t, w)
 		if rapid.Bool().Draw(t, "somebody is erased while it is verified") {
-			w.meanwhile = ledger.forgetLater(t, w)
+			w.meanwhile = ledger.forgetLater(t, w, people)
 		}
 		w.verify(t)
 		w.meanwhile = nil

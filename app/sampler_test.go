@@ -227,11 +227,18 @@ func nestings(table string) []string {
 
 // TestPartsOfRandomHistories: after any history, untouched or spoilt in one
 // place, parts agree with the whole.
-func TestPartsOfRandomHistories(t *testing.T) {
+func TestPartsOfRandomHistories(t *testing.T) { partsOfRandom(t, 5, specGen, bodyGen, people) }
+
+// TestPartsOfRandomIdentities: the same where mappings join ids.
+func TestPartsOfRandomIdentities(t *testing.T) {
+	partsOfRandom(t, 10, joinSpecGen, linkedBodyGen, linkedPeople)
+}
+
+func partsOfRandom(t *testing.T, oneIn int, specs *rapid.Generator[mapping.Spec], bodies *rapid.Generator[string], people []string) {
 	t.Parallel()
 	w := newWorld(t)
 	rapid.Check(t, func(t *rapid.T) {
-		if rapid.IntRange(0, 4).Draw(t, "one in five") > 0 {
+		if rapid.IntRange(1, oneIn).Draw(t, "one in some") > 1 {
 			return // a check takes a while
 		}
 		w.reset(t)
@@ -239,10 +246,10 @@ func TestPartsOfRandomHistories(t *testing.T) {
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		for range rapid.IntRange(1, 4).Draw(t, "steps") {
 			if rapid.Bool().Draw(t, "a mapping") {
-				w.apply(t, specGen.Draw(t, "spec"))
+				w.apply(t, specs.Draw(t, "spec"))
 			}
 			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
-			w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodyGen, 1, 6).Draw(t, "bodies")...)
+			w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodies, 1, 6).Draw(t, "bodies")...)
 		}
 		w.drain(t)
 		if rapid.IntRange(0, 3).Draw(t, "re-project") == 0 {
@@ -251,9 +258,9 @@ func TestPartsOfRandomHistories(t *testing.T) {
 		w.batch = rapid.SampledFrom([]int{0, 1, 500}).Draw(t, "bytes a batch")
 		switch rapid.SampledFrom([]string{"", "before", "meanwhile"}).Draw(t, "somebody is erased") {
 		case "before":
-			newLedger().forget(t, w, drawPerson(t))
+			newLedger().forget(t, w, drawPerson(t, people))
 		case "meanwhile":
-			w.meanwhile = newLedger().forgetLater(t, w)
+			w.meanwhile = newLedger().forgetLater(t, w, people)
 		}
 		if all := w.checkParts(t, people); len(all) > 0 {
 			t.Fatalf("untouched, these differ: %q", all)
@@ -268,82 +275,4 @@ func TestPartsOfRandomHistories(t *testing.T) {
 			t.Fatalf("spoilt, nothing differs")
 		}
 	})
-}
-
-// TestPartsOfRandomIdentities: the same where mappings join ids.
-func TestPartsOfRandomIdentities(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	rapid.Check(t, func(t *rapid.T) {
-		if rapid.IntRange(0, 9).Draw(t, "one in ten") > 0 {
-			return // a check takes a while
-		}
-		w.reset(t)
-		w.maxRows = rapid.IntRange(1, 7).Draw(t, "rows a batch")
-		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		for range rapid.IntRange(1, 4).Draw(t, "steps") {
-			if rapid.Bool().Draw(t, "a mapping") {
-				w.apply(t, joinSpecGen.Draw(t, "spec"))
-			}
-			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
-			w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 6).Draw(t, "bodies")...)
-		}
-		w.drain(t)
-		if rapid.IntRange(0, 3).Draw(t, "re-project") == 0 {
-			w.reproject(t, strconv.Itoa(rapid.IntRange(1, int(w.head(t))+1).Draw(t, "from")), w.all)
-		}
-		w.batch = rapid.SampledFrom([]int{0, 1, 500}).Draw(t, "bytes a batch")
-		if all := w.checkParts(t, linkedPeople); len(all) > 0 {
-			t.Fatalf("untouched, these differ: %q", all)
-		}
-		w.batch = 0
-		table := rapid.SampledFrom(w.tables(t)).Draw(t, "table")
-		if len(w.rows(t, `SELECT 1 FROM `+table+` LIMIT 1`)) == 0 {
-			return
-		}
-		w.exec(t, rapid.SampledFrom(w.ways(t, table)).Draw(t, "way"))
-		if all := w.checkParts(t, linkedPeople); len(all) == 0 {
-			t.Fatalf("spoilt, nothing differs")
-		}
-	})
-}
-
-// TestBatchesAddUp: what is compared in many batches is counted as in one.
-func TestBatchesAddUp(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.batch = 1
-	const calls = 2 * 25 // more than are shown
-	for i := range calls {
-		w.append(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "web", "/connector/segment", `{"type":"track","userId":"u`+strconv.Itoa(i%2)+`","event":"E"}`)
-	}
-	w.drain(t)
-	w.apply(t, mapping.Reference())
-	w.drain(t)
-	from, err := app.ParseFrom("beginning", eventlog.Reader{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	preview, err := w.sampler().DryRun(t.Context(), from, everybody, w.all[1:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	events := preview.Projections[0]
-	if events.Counts[0] != (app.Count{What: "events renamed", Count: calls}) || len(events.Examples) != 10 {
-		t.Errorf("the dry run says %+v, with %d examples", events.Counts, len(events.Examples))
-	}
-	w.exec(t, `UPDATE `+w.tables(t)[1]+` SET event_name = 'F'`)
-	for what, verify := range map[string]func() ([]app.Verified, error){
-		"a sample": func() ([]app.Verified, error) { return w.sampler().VerifySample(t.Context(), everybody, w.all[1:]) },
-		"a person": func() ([]app.Verified, error) { return w.sampler().VerifyPerson(t.Context(), "u1", w.all[1:]) },
-	} {
-		results, err := verify()
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := map[string]int{"a sample": calls, "a person": calls / 2}[what]
-		if r := results[0]; r.Differences != want || len(r.Examples) != 20 || r.BasedOn.Calls != int64(want) {
-			t.Errorf("%s: %d differences, %d examples, based on %+v", what, r.Differences, len(r.Examples), r.BasedOn)
-		}
-	}
 }

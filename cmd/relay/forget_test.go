@@ -315,3 +315,64 @@ func TestForgetJoinedIDs(t *testing.T) {
 	})
 	relay.must("verify")
 }
+
+// visit sends what a visitor did before and after signing up, and what another
+// person did on the same device.
+func (s *serving) visit() {
+	s.t.Helper()
+	s.send(`[{"type":"track","anonymousId":"device-9","messageId":"v1","event":"Visited"},{"type":"identify","anonymousId":"device-9","traits":{"plan":"milton-plan"}}]`)
+	s.send(`[{"type":"identify","userId":"milton-old","anonymousId":"device-9","traits":{"email":"milton-77@example.com"}},{"type":"track","userId":"bill","messageId":"b1","event":"Smiled"}]`)
+	s.send(`{"type":"alias","previousId":"milton-old","userId":"milton-77"}`)
+	s.send(`[{"type":"identify","userId":"bill","anonymousId":"device-9","traits":{"email":"bill@example.com"}},{"type":"track","userId":"milton-77","messageId":"m1","event":"Stapled"}]`)
+}
+
+// TestSuppressJoinedIDs: where the mapping joins ids, a person is exported, erased
+// and suppressed with all of them, whichever is named, and what others share with
+// the person is theirs from then on.
+func TestSuppressJoinedIDs(t *testing.T) {
+	t.Parallel()
+	relay := newInstance(t)
+	server := relay.serve()
+	db := relay.open()
+	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", "identity: join\nchannels: {email: email}\nevents: [track]\n"))
+	server.visit()
+	settled(t, db)
+	kinds := map[string]int{}
+	for line := range strings.Lines(relay.must("export", "milton-old")) {
+		var row map[string]any
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		kinds[row["kind"].(string)]++
+	}
+	if want := map[string]int{"profile": 1, "channel": 1, "identity": 3, "event": 2, "call": 5}; fmt.Sprint(kinds) != fmt.Sprint(want) {
+		t.Errorf("exported %v, want %v", kinds, want)
+	}
+	relay.must("reproject", "--from", "beginning") // so that there are former rows
+	if out := relay.must("forget", "milton-old", "--suppress", "--json"); !strings.Contains(out, `"calls": 5`) {
+		t.Errorf("forget printed %s", out)
+	}
+	check := func(when string) {
+		t.Helper()
+		if tables := holding(t, db, "milton"); tables != "" {
+			t.Errorf("%s the person is in %s", when, tables)
+		}
+		if got := text(t, db, `SELECT string_agg(id || ' ' || kind || ' ' || distinct_id, ',') FROM relay.identities`); got != "device-9 anonymous bill" {
+			t.Errorf("%s the identities are %s", when, got)
+		}
+		if got := text(t, db, `SELECT string_agg(message_id || ' ' || distinct_id, ',') FROM relay.events`); got != "b1 bill" {
+			t.Errorf("%s the events are %s", when, got)
+		}
+		relay.must("verify")
+	}
+	check("after forget")
+	relay.must("reproject", "--from", "beginning")
+	check("after a re-projection")
+	server.send(`[{"type":"track","userId":"milton-old","event":"E"},{"type":"track","anonymousId":"device-9","event":"E"},{"type":"alias","previousId":"milton-77","userId":"bill"}]`)
+	settled(t, db)
+	check("after calls of all the person's ids")
+	relay.must("forget", "--unsuppress", "milton-77") // any of the user ids
+	if got := text(t, db, `SELECT count(*) FROM relay_store.suppressed`); got != "0" {
+		t.Errorf("%s ids are still suppressed", got)
+	}
+}
