@@ -159,6 +159,13 @@ var callGen = rapid.Custom(func(t *rapid.T) string {
 	return "{" + strings.Join(members, ",") + "}"
 })
 
+// Parallel tests share these, and rapid names a generator when a list first draws from it.
+func init() {
+	for _, g := range []*rapid.Generator[string]{bodyGen, callGen, linkedBodyGen, linkedCallGen} {
+		_ = g.String()
+	}
+}
+
 var traitsGen = rapid.Custom(func(t *rapid.T) string {
 	if rapid.IntRange(0, 9).Draw(t, "odd") == 0 {
 		return rapid.SampledFrom([]string{"null", `"text"`, "[]", "7"}).Draw(t, "odd traits")

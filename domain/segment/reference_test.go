@@ -194,6 +194,9 @@ var (
 	})
 )
 
+// Parallel tests share callGen, and rapid names a generator when a list first draws from it.
+func init() { _ = callGen.String() }
+
 func checkAgainstReference(t interface{ Fatalf(string, ...any) }, body []byte, pathKind Kinds) {
 	want, valid := referenceParse(body, pathKind)
 	p, err := new(Parser).Parse(body, pathKind)
