@@ -119,7 +119,8 @@ type bench struct {
 	keep   string // name of the database that stays; empty: one that is dropped
 	copied int64  // rows that COPY wrote
 
-	copyRate float64 // of psql's COPY OUT of the log, in calls a second; 0: not measured yet
+	copyRate   float64 // of psql's COPY OUT of the log, in calls a second; 0: not measured yet
+	copyBeside float64 // the same beside live traffic
 }
 
 func (b *bench) run(ctx context.Context, p *place) error {

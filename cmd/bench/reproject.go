@@ -20,7 +20,8 @@ type replay struct {
 	calls      int // in the log
 	took       time.Duration
 	peak       float64 // MiB
-	copyRate   float64 // of psql's COPY OUT, in calls a second
+	copyRate   float64 // of psql's COPY OUT alone, in calls a second
+	copyBeside float64 // of psql's COPY OUT with the same traffic and readers
 	lag        time.Duration
 	readerWait time.Duration
 	readErrors int
@@ -29,7 +30,7 @@ type replay struct {
 }
 
 var replayColumns = []string{
-	"re-project, with 500 calls/s and two readers", " calls in the log", " calls/s", " seconds", " × COPY OUT", " cost of a call", " peak MiB",
+	"re-project, with 500 calls/s and two readers", " calls in the log", " calls/s", " seconds", " × COPY OUT alone", " × COPY OUT likewise", " cost of a call", " peak MiB",
 	" live lag max ms", " reader wait max ms", " reader errors", " live answer max ms", " live calls failed",
 }
 
@@ -38,7 +39,7 @@ func (r replay) rate() float64 { return float64(r.calls) / r.took.Seconds() }
 func (r replay) row(all []replay) []string {
 	return []string{
 		r.what, fmt.Sprint(r.calls), fmt.Sprintf("%.0f", r.rate()), fmt.Sprintf("%.1f", r.took.Seconds()),
-		fmt.Sprintf("%.2f", r.rate()/r.copyRate), fmt.Sprintf("%.2f", r.cost(all)), fmt.Sprintf("%.0f", r.peak),
+		fmt.Sprintf("%.2f", r.rate()/r.copyRate), fmt.Sprintf("%.2f", r.rate()/r.copyBeside), fmt.Sprintf("%.2f", r.cost(all)), fmt.Sprintf("%.0f", r.peak),
 		milliseconds(r.lag), milliseconds(r.readerWait), fmt.Sprint(r.readErrors), milliseconds(r.slowest), fmt.Sprint(r.wrong),
 	}
 }
@@ -56,8 +57,17 @@ func (r replay) cost(all []replay) float64 {
 // replayCase is a relay command that replays, and the mapping to apply before.
 type replayCase struct {
 	what    string
-	mapping string // a mapping file's text; "": none
-	args    []string
+	mapping string   // a mapping file's text; "": none
+	args    []string // none: psql's COPY OUT of the log, to compare with
+}
+
+// run runs the case's command to its end.
+func (c replayCase) run(ctx context.Context, b *bench) (finished, error) {
+	if c.args != nil {
+		return b.runRelay(ctx, c.args...)
+	}
+	took, err := timed(func() error { return b.copyOnce(ctx) })
+	return finished{took: took}, err
 }
 
 // replayCases are all of them. Each mapping differs from every other that a kept
@@ -71,6 +81,7 @@ func replayCases(prefix string) []replayCase {
 	newPrefix := fmt.Sprintf(head, fmt.Sprintf("segment %d : ", unique)) + list
 	reproject := []string{"reproject", "--from", "beginning"}
 	return []replayCase{
+		{copyWay, "", nil},
 		{"profiles and events, whole", "", reproject},
 		{"profiles, whole", "", append(reproject, "--projection", "profiles")},
 		{"dry run of a channel change", channels, append(reproject, "--dry-run")},
@@ -167,7 +178,7 @@ func (b *bench) measureReplay(ctx context.Context, serve *served, live *requests
 		return err
 	}
 	lag, readers := b.watchLag(ctx, 20*time.Millisecond), b.watchReaders(ctx, b.calls/10)
-	ended, err := r.withTraffic(ctx, serve, live, func() (finished, error) { return b.runRelay(ctx, c.args...) })
+	ended, err := r.withTraffic(ctx, serve, live, func() (finished, error) { return c.run(ctx, b) })
 	lag.stop()
 	readers.stop()
 	if err != nil {
@@ -175,6 +186,10 @@ func (b *bench) measureReplay(ctx context.Context, serve *served, live *requests
 	}
 	r.took, r.peak = ended.took, ended.peak
 	r.lag, r.readerWait, r.readErrors = longest(lag.values), longest(readers.values), readers.errors+lag.errors
+	if c.args == nil {
+		b.copyBeside = r.rate()
+	}
+	r.copyBeside = b.copyBeside
 	b.replays = append(b.replays, r)
 	say("%v", r.row(b.replays))
 	return nil
