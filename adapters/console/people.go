@@ -13,17 +13,18 @@ import (
 const mostPeople = 25
 
 type peopleData struct {
-	Text     string
-	Searched bool
+	Text      string
+	Searched  bool
+	Everybody bool // whether all people were to be looked at, however long it takes
 	app.PersonSearch
 }
 
 // people searches for persons.
 func (c Config) people(w http.ResponseWriter, r *http.Request) (err error) {
-	data := peopleData{Text: strings.TrimSpace(r.FormValue("q"))}
+	data := peopleData{Text: strings.TrimSpace(r.FormValue("q")), Everybody: r.FormValue("everybody") != ""}
 	if data.Text != "" {
 		data.Searched = true
-		if data.PersonSearch, err = c.People.Search(r.Context(), data.Text, mostPeople); err != nil {
+		if data.PersonSearch, err = c.People.Search(r.Context(), data.Text, mostPeople, data.Everybody); err != nil {
 			return err
 		}
 	}
