@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"image"
+	"image/color"
+	"image/png"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// take pictures the page from its top.
+func (c *camera) take(width int64) (image.Image, error) {
+	height, err := chromedp.Run(c.page, chromedp.Evaluate[int](`document.documentElement.scrollHeight`))
+	if err != nil {
+		return nil, err
+	}
+	if c.height > 0 {
+		height = min(height, c.height)
+	}
+	beyond := true
+	shot, err := chromedp.Call(c.page, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		CaptureBeyondViewport: &beyond, Clip: &page.Viewport{Width: float64(width), Height: float64(height), Scale: 1},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return png.Decode(bytes.NewReader(shot.Data))
+}
+
+// write writes a picture with few colours, which are all that a page has but for
+// the edges of its letters: that takes a third of the space.
+func (c *camera) write(name string, picture image.Image) error {
+	var out bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&out, fewColours(picture)); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(c.out, name+".png"), out.Bytes(), 0o644)
+}
+
+// mostColours is how many a picture keeps; with them letters look as they did.
+const mostColours = 64
+
+func fewColours(picture image.Image) *image.Paletted {
+	bounds, counts := picture.Bounds(), map[color.RGBA]int{}
+	at := func(x, y int) color.RGBA { return color.RGBAModel.Convert(picture.At(x, y)).(color.RGBA) }
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			counts[at(x, y)]++
+		}
+	}
+	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int { return cmp.Compare(counts[b], counts[a]) })
+	var palette color.Palette
+	for _, colour := range colours[:min(len(colours), mostColours)] {
+		palette = append(palette, colour)
+	}
+	nearest := map[color.RGBA]uint8{}
+	for colour := range counts {
+		nearest[colour] = uint8(palette.Index(colour))
+	}
+	out := image.NewPaletted(bounds, palette)
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			out.SetColorIndex(x, y, nearest[at(x, y)])
+		}
+	}
+	return out
+}
