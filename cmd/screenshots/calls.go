@@ -25,6 +25,11 @@ type person struct {
 	joined                       bool // whether they have signed up already
 }
 
+// mailbox is the part of the person's addresses before the @.
+func (p *person) mailbox() string {
+	return strings.ReplaceAll(strings.ToLower(strings.Fields(p.name)[0]), "í", "i")
+}
+
 // customers sign up in this order, one after the other.
 var customers = []person{
 	{id: "u_1042", name: "Asha Verma", language: "hi", timezone: "Asia/Kolkata"}, {id: "97980cfea0067", name: "Peter Gibbons", language: "en", timezone: "America/Chicago"},
@@ -61,7 +66,7 @@ func (d *day) hours(now time.Time, from, to int) (all []sent) {
 	for h := from; h > to; h-- {
 		calls := 6 + int(16*math.Pow(math.Sin(float64(h+3)*math.Pi/24), 2)) + d.random.IntN(6)
 		if h == 1 {
-			calls = 70 // the last hour is looked at closer
+			calls = 190 // the last hour is looked at closer
 		}
 		for i := range calls {
 			at := now.Add(-time.Duration(h)*time.Hour + time.Hour*time.Duration(i)/time.Duration(calls) + time.Duration(d.random.IntN(40))*time.Second)
@@ -101,18 +106,24 @@ func (d *day) payload(at time.Time) sent {
 	return sent{at, "shop", d.track(p, at, []string{"Product Viewed", "Product Viewed", "Product Added", "Order Completed"}[d.random.IntN(4)])}
 }
 
-// call is a call of a type with more members, in pairs.
-func (d *day) call(kind string, at time.Time, more ...any) object {
+// call is a call of a type with more members, in pairs and in their order.
+func (d *day) call(kind string, at time.Time, more ...any) json.RawMessage {
 	d.n++
-	o := object{"type": kind, "messageId": fmt.Sprintf("msg-%05d", d.n), "timestamp": at.UTC().Format(time.RFC3339)}
-	for i := 0; i+1 < len(more); i += 2 {
-		o[more[i].(string)] = more[i+1]
+	members := append([]any{"type", kind}, more...)
+	members = append(members, "timestamp", at.UTC().Format(time.RFC3339), "messageId", fmt.Sprintf("msg-%05d", d.n))
+	out := []byte("{")
+	for i := 0; i+1 < len(members); i += 2 {
+		value, err := json.Marshal(members[i+1])
+		if err != nil {
+			panic(err) // they are texts, numbers and objects of them
+		}
+		out = append(fmt.Appendf(out, "%q:", members[i]), append(value, ',')...)
 	}
-	return o
+	return append(out[:len(out)-1], '}')
 }
 
-func (d *day) identify(p *person, at time.Time) object {
-	mail := strings.ToLower(strings.Fields(p.name)[0])
+func (d *day) identify(p *person, at time.Time) json.RawMessage {
+	mail := p.mailbox()
 	phone := fmt.Sprintf("+1555%07d", 1_000_000+d.random.IntN(8_999_999))
 	if p.id == "u_1044" || p.id == "u_1052" {
 		phone = "555-0134" // no country
@@ -124,15 +135,15 @@ func (d *day) identify(p *person, at time.Time) object {
 }
 
 // changed is what the shop's staff writes down of a customer later.
-func (d *day) changed(p *person, at time.Time) object {
+func (d *day) changed(p *person, at time.Time) json.RawMessage {
 	traits := object{"plan": plans[d.random.IntN(len(plans))], "orders": d.random.IntN(30)}
 	if d.random.IntN(3) == 0 {
-		traits["email"] = strings.ToLower(strings.Fields(p.name)[0]) + "@new.example.com"
+		traits["email"] = p.mailbox() + "@new.example.com"
 	}
 	return d.call("identify", at, "userId", p.id, "traits", traits)
 }
 
-func (d *day) track(p *person, at time.Time, event string) object {
+func (d *day) track(p *person, at time.Time, event string) json.RawMessage {
 	product := products[d.random.IntN(len(products))]
 	properties := object{"currency": "EUR", "quantity": 1 + d.random.IntN(3)}
 	for key, value := range product {

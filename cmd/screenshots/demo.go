@@ -53,7 +53,7 @@ func (d *demo) play(ctx context.Context) error {
 		return err
 	}
 	var last []sent
-	for range 20 {
+	for range 6 {
 		last = append(last, day.payload(time.Now()))
 	}
 	return d.send(ctx, last)

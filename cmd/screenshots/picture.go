@@ -46,7 +46,7 @@ func (c *camera) write(name string, picture image.Image) error {
 }
 
 // mostColours is how many a picture keeps; with them letters look as they did.
-const mostColours = 64
+const mostColours = 256
 
 func fewColours(picture image.Image) *image.Paletted {
 	bounds, counts := picture.Bounds(), map[color.RGBA]int{}
