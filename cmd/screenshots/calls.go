@@ -22,7 +22,6 @@ type sent struct {
 // person is a customer of the shop.
 type person struct {
 	id, name, language, timezone string
-	joined                       bool // whether they have signed up already
 }
 
 // mailbox is the part of the person's addresses before the @.
@@ -53,21 +52,19 @@ var products = []object{
 type day struct {
 	random *rand.Rand
 	people []person
+	joined int // how many of them have signed up
 	n      int // of the calls made
 }
 
 func newDay() *day {
-	return &day{random: rand.New(rand.NewPCG(7, 11)), people: append([]person{}, customers...)}
+	return &day{random: rand.New(rand.NewPCG(7, 11)), people: customers}
 }
 
 // hours returns what is sent from so many hours ago to so many ago, busier at
 // times.
 func (d *day) hours(now time.Time, from, to int) (all []sent) {
 	for h := from; h > to; h-- {
-		calls := 6 + int(16*math.Pow(math.Sin(float64(h+3)*math.Pi/24), 2)) + d.random.IntN(6)
-		if h == 1 {
-			calls = 190 // the last hour is looked at closer
-		}
+		calls := 40 + int(110*math.Pow(math.Sin(float64(h+10)*math.Pi/24), 2)) + d.random.IntN(25)
 		for i := range calls {
 			at := now.Add(-time.Duration(h)*time.Hour + time.Hour*time.Duration(i)/time.Duration(calls) + time.Duration(d.random.IntN(40))*time.Second)
 			all = append(all, d.payload(at))
@@ -78,15 +75,12 @@ func (d *day) hours(now time.Time, from, to int) (all []sent) {
 
 // payload is what arrives next.
 func (d *day) payload(at time.Time) sent {
-	if d.n%8 == 0 && d.n/8 < len(d.people) {
-		p := &d.people[d.n/8]
-		p.joined = true
+	if d.n/60 >= d.joined && d.joined < len(d.people) {
+		p := &d.people[d.joined]
+		d.joined++
 		return sent{at, "shop", d.identify(p, at)}
 	}
-	p := &d.people[d.random.IntN(len(d.people))]
-	for !p.joined {
-		p = &d.people[d.random.IntN(len(d.people))]
-	}
+	p := &d.people[d.random.IntN(d.joined)]
 	switch d.random.IntN(20) {
 	case 0, 1:
 		return sent{at, "crm", d.changed(p, at)}
@@ -101,6 +95,9 @@ func (d *day) payload(at time.Time) sent {
 	case 9, 10:
 		return sent{at, "app", object{"batch": []any{d.track(p, at, "Product Viewed"), d.track(p, at, "Product Added")}}}
 	case 11:
+		if d.random.IntN(6) > 0 {
+			break
+		}
 		return sent{at, "app", d.call("track", at, "userId", p.id, "properties", object{"path": "/checkout"})} // it has no name
 	}
 	return sent{at, "shop", d.track(p, at, []string{"Product Viewed", "Product Viewed", "Product Added", "Order Completed"}[d.random.IntN(4)])}

@@ -45,9 +45,7 @@ func (c *camera) write(name string, picture image.Image) error {
 	return os.WriteFile(filepath.Join(c.out, name+".png"), out.Bytes(), 0o644)
 }
 
-// mostColours is how many a picture keeps; with them letters look as they did.
-const mostColours = 256
-
+// fewColours leaves out colours that are nearly the same as more frequent ones.
 func fewColours(picture image.Image) *image.Paletted {
 	bounds, counts := picture.Bounds(), map[color.RGBA]int{}
 	at := func(x, y int) color.RGBA { return color.RGBAModel.Convert(picture.At(x, y)).(color.RGBA) }
@@ -56,11 +54,7 @@ func fewColours(picture image.Image) *image.Paletted {
 			counts[at(x, y)]++
 		}
 	}
-	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int { return cmp.Compare(counts[b], counts[a]) })
-	var palette color.Palette
-	for _, colour := range colours[:min(len(colours), mostColours)] {
-		palette = append(palette, colour)
-	}
+	palette := paletteOf(counts)
 	nearest := map[color.RGBA]uint8{}
 	for colour := range counts {
 		nearest[colour] = uint8(palette.Index(colour))
@@ -72,4 +66,24 @@ func fewColours(picture image.Image) *image.Paletted {
 		}
 	}
 	return out
+}
+
+// mostColours is how many a palette can have.
+const mostColours = 256
+
+// paletteOf chooses colours by how often they are there, of those that are alike
+// only one.
+func paletteOf(counts map[color.RGBA]int) (palette color.Palette) {
+	alike := map[[3]uint8]bool{}
+	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
+	})
+	for _, c := range colours {
+		about := [3]uint8{c.R >> 4, c.G >> 4, c.B >> 4}
+		if frequent := counts[c] > 2000; (frequent || !alike[about]) && len(palette) < mostColours {
+			alike[about] = true
+			palette = append(palette, c)
+		}
+	}
+	return palette
 }
