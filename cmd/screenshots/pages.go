@@ -56,6 +56,9 @@ var views = []view{
 // Pages that are pictured dark, and as wide as a phone, too.
 var dark, phone = []string{"overview", "call", "mapping-preview"}, []string{"overview", "live", "person"}
 
+// phoneWidth is how many pixels of a page a phone is wide.
+const phoneWidth = 390
+
 // all pictures every page, the login last: it needs a password from then on.
 func (c *camera) all() error {
 	for _, v := range views {
@@ -69,7 +72,7 @@ func (c *camera) all() error {
 		}
 	}
 	for _, name := range phone {
-		if err := c.show(viewNamed(name), "-phone", "light", 390); err != nil {
+		if err := c.show(viewNamed(name), "-phone", "light", phoneWidth); err != nil {
 			return err
 		}
 	}
@@ -92,7 +95,7 @@ func viewNamed(name string) view {
 func (c *camera) show(v view, suffix, scheme string, width int64) error {
 	fail := func(err error) error { return fmt.Errorf("picture %s%s: %w", v.name, suffix, err) }
 	window := chromedp.EmulateViewport(width, 900)
-	if width < 600 {
+	if width <= phoneWidth {
 		window = chromedp.EmulateViewport(width, 844, chromedp.EmulateMobile)
 	}
 	if err := browser.Prefer(c.page, scheme); err != nil {

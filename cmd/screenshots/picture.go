@@ -17,16 +17,19 @@ import (
 
 // take pictures the page from its top.
 func (c *camera) take(width int64) (image.Image, error) {
-	height, err := chromedp.Run(c.page, chromedp.Evaluate[int](`document.documentElement.scrollHeight`))
+	height, err := chromedp.Run(c.page, chromedp.Evaluate[int](`Math.ceil(document.body.getBoundingClientRect().bottom)`))
 	if err != nil {
 		return nil, err
 	}
 	if c.height > 0 {
 		height = min(height, c.height)
 	}
-	beyond := true
+	beyond, scale := true, 1.0
+	if width <= phoneWidth {
+		scale = 2 // as a phone has it
+	}
 	shot, err := chromedp.Call(c.page, page.CaptureScreenshot, page.CaptureScreenshotParams{
-		CaptureBeyondViewport: &beyond, Clip: &page.Viewport{Width: float64(width), Height: float64(height), Scale: 1},
+		CaptureBeyondViewport: &beyond, Clip: &page.Viewport{Width: float64(width), Height: float64(height), Scale: scale},
 	})
 	if err != nil {
 		return nil, err
