@@ -59,7 +59,7 @@ func (d *demo) play(ctx context.Context) error {
 	return d.send(ctx, last)
 }
 
-// makeKeys makes one for each source: the CRM's is signed, and the app's was
+// makeKeys makes one for each source: the warehouse's is signed, and the app's was
 // rotated.
 func (d *demo) makeKeys(ctx context.Context) error {
 	secret := filepath.Join(d.dir, "secret")

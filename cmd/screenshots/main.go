@@ -18,7 +18,7 @@ import (
 func main() {
 	binary := flag.String("relay", "bin/relay", "the relay binary")
 	out := flag.String("out", "docs/screenshots", "folder for the pictures")
-	height := flag.Int("height", 1000, "how much of a page a picture shows at most, in pixels; 0: all of it")
+	height := flag.Int("height", 1320, "how much of a page a picture shows at most, in pixels; 0: all of it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
