@@ -22,11 +22,9 @@ type peopleData struct {
 // people searches for persons.
 func (c Config) people(w http.ResponseWriter, r *http.Request) (err error) {
 	data := peopleData{Text: strings.TrimSpace(r.FormValue("q")), Everybody: r.FormValue("everybody") != ""}
-	if data.Text != "" {
-		data.Searched = true
-		if data.PersonSearch, err = c.People.Search(r.Context(), data.Text, mostPeople, data.Everybody); err != nil {
-			return err
-		}
+	data.Searched = data.Text != ""
+	if data.PersonSearch, err = c.People.Search(r.Context(), data.Text, mostPeople, data.Everybody); err != nil { // no text: the first ones by id
+		return err
 	}
 	c.render(w, r, http.StatusOK, "people.html", "People", data)
 	return nil
