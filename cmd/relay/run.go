@@ -60,7 +60,7 @@ func newApp(out, errOut io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			serveCommand(), mappingCommand(), reprojectCommand(), verifyCommand(), keysCommand(),
 			profilesCommand(), eventsCommand(), logCommand(), rejectedCommand(), issuesCommand(),
-			forgetCommand(), exportCommand(), adminCommand(),
+			forgetCommand(), suppressedCommand(), exportCommand(), adminCommand(),
 			statusCommand(), doctorCommand(), migrateCommand(), urlCommand(), psqlCommand(),
 		},
 	}
