@@ -55,7 +55,7 @@ func New(c Config) http.Handler {
 	behind.HandleFunc("GET /api/status", c.status)
 	c.reprojectionRoutes(behind)
 	c.pageRoutes(behind)
-	gate := &gate{Config: c, sessions: newSessions(c.Now), behind: behind}
+	gate := &gate{Config: c, sessions: newSessions(c.Now), attempts: newAttempts(c.Now), behind: behind}
 	open.HandleFunc("GET /login", gate.showLogin)
 	open.HandleFunc("POST /login", gate.login)
 	open.HandleFunc("POST /logout", gate.logout)
