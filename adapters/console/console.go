@@ -37,6 +37,7 @@ type Config struct {
 	Events        app.EventReader
 	Keys          *app.Keys
 	Secrets       app.SigningSecretStore
+	Readers       *app.Readers
 
 	Ingest  string          // the URL that senders post to, as far as relay knows it
 	Setting []Setting       // what relay was started with

@@ -177,14 +177,14 @@ func isLoopback(host string) bool {
 func statusOf(err error) int {
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.Is(err, ErrBadRequest), errors.Is(err, app.ErrBadFrom), errors.Is(err, app.ErrBadKeyName):
+	case errors.Is(err, ErrBadRequest), errors.Is(err, app.ErrBadFrom), errors.Is(err, app.ErrBadKeyName), errors.Is(err, app.ErrBadReaderName):
 		return http.StatusBadRequest
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, app.ErrNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, app.ErrBusy), errors.Is(err, app.ErrNothingToResume), errors.Is(err, app.ErrCannotUndo), errors.Is(err, app.ErrOtherVersion), errors.Is(err, app.ErrReplaced),
-		errors.Is(err, app.ErrExists), errors.Is(err, app.ErrBehind):
+		errors.Is(err, app.ErrExists), errors.Is(err, app.ErrBehind), errors.Is(err, app.ErrMayNotMakeUsers):
 		return http.StatusConflict
 	}
 	return http.StatusServiceUnavailable

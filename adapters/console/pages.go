@@ -144,6 +144,7 @@ func partOf(p string) string {
 var doneTexts = map[string]string{
 	"retried": "The body is in the log now.", "saved": "Saved: the mapping holds for what arrives from now on.", "unchanged": "Nothing to save: this mapping is in force already.",
 	"started": "The re-projection is under way.", "cancelled": "Cancelled: what people query is as it was.", "nothing": "No re-projection was running.",
+	"unread":  "Removed: the reader can read nothing any more.",
 	"lifted":  "Lifted: what is sent of the person is taken in again, within two seconds.",
 	"dropped": "Removed: the last re-projection can be undone no longer.",
 	"revoked": "The key is refused from now on, within a second.", "secret": "The signing secret is accepted from now on, within a second.",

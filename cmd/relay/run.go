@@ -61,7 +61,7 @@ func newApp(out, errOut io.Writer) *cli.App {
 			serveCommand(), mappingCommand(), reprojectCommand(), verifyCommand(), keysCommand(),
 			profilesCommand(), eventsCommand(), logCommand(), rejectedCommand(), issuesCommand(),
 			forgetCommand(), suppressedCommand(), exportCommand(), adminCommand(),
-			statusCommand(), doctorCommand(), migrateCommand(), urlCommand(), psqlCommand(),
+			statusCommand(), doctorCommand(), migrateCommand(), urlCommand(), readersCommand(), psqlCommand(),
 		},
 	}
 	application.Action = func(c *cli.Context) error {

@@ -31,7 +31,7 @@ func (s *server) console(reprojections console.Reprojections) (console.Config, e
 		Explainer: &app.Explainer{DB: s.database, Log: s.reader, Controls: s.controls, Generations: postgres.Generations{}, Messages: postgres.Events{DB: s.db}},
 		People:    postgres.PeopleReader{DB: s.db}, Exporter: s.exporter(), Suppressor: &app.Suppressor{Store: s.suppressed, Forgetter: s.forgetter()},
 		Mappings: s.mappings(), MappingFiles: mappingFiles{}, Previewer: s, Traits: postgres.TraitReader{DB: s.db}, Samples: s,
-		Events: postgres.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(),
+		Events: postgres.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(), Readers: &app.Readers{Store: s.readers()},
 		Ingest:  "http://" + s.ingest.Addr().String() + "/connector/segment/",
 		Closing: s.c.Context.Done(), Logger: s.logger, Now: time.Now,
 	}, nil
