@@ -25,6 +25,7 @@ type Config struct {
 	Tail          *app.Tail
 	Explainer     *app.Explainer
 	Traffic       app.TrafficReader
+	Lags          app.LagReader
 	Issues        app.IssueReader
 	People        app.PeopleReader
 	Exporter      *app.Exporter

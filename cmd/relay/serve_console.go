@@ -25,7 +25,7 @@ func (s *server) console(reprojections console.Reprojections) (console.Config, e
 	rejected := postgres.Rejected{DB: s.db}
 	return console.Config{
 		Status: postgres.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: reprojections, Password: password,
-		Requests: postgres.RequestLists{DB: s.db}, Rejected: rejected, Traffic: postgres.Traffics{DB: s.db}, Issues: postgres.IssueList{DB: s.db},
+		Requests: postgres.RequestLists{DB: s.db}, Rejected: rejected, Traffic: postgres.Traffics{DB: s.db}, Lags: postgres.Lags{DB: s.db}, Issues: postgres.IssueList{DB: s.db},
 		Retry:     &app.Retry{Store: rejected, Log: s.appender, Now: time.Now, Suppressed: s.suppressed},
 		Tail:      s.tail(),
 		Explainer: &app.Explainer{DB: s.database, Log: s.reader, Controls: s.controls, Generations: postgres.Generations{}, Messages: postgres.Events{DB: s.db}},
