@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"relay/app"
@@ -49,7 +50,38 @@ type Config struct {
 
 // New returns the admin listener's handler.
 func New(c Config) http.Handler {
-	open, behind := http.NewServeMux(), http.NewServeMux()
+	open, _ := c.routes()
+	return guarded(open)
+}
+
+// Routes returns the patterns of all routes, as http.ServeMux reads them.
+func Routes() []string {
+	open, behind := Config{Metrics: http.NotFoundHandler(), Now: time.Now}.routes()
+	return slices.Concat(open.patterns, behind.patterns)
+}
+
+// router is a mux that knows what it routes.
+type router struct {
+	*http.ServeMux
+	patterns []string
+}
+
+func newRouter() *router { return &router{ServeMux: http.NewServeMux()} }
+
+// Handle is http.ServeMux's.
+func (r *router) Handle(pattern string, handler http.Handler) {
+	r.patterns = append(r.patterns, pattern)
+	r.ServeMux.Handle(pattern, handler)
+}
+
+// HandleFunc is http.ServeMux's.
+func (r *router) HandleFunc(pattern string, handle func(http.ResponseWriter, *http.Request)) {
+	r.Handle(pattern, http.HandlerFunc(handle))
+}
+
+// routes returns what answers everybody, and what the gate is before.
+func (c Config) routes() (open, behind *router) {
+	open, behind = newRouter(), newRouter()
 	open.HandleFunc("GET /healthz", healthz)
 	open.HandleFunc("GET /readyz", c.readyz)
 	open.Handle("GET /metrics", c.Metrics)
@@ -62,7 +94,7 @@ func New(c Config) http.Handler {
 	open.HandleFunc("POST /login", gate.login)
 	open.HandleFunc("POST /logout", gate.logout)
 	open.Handle("/", gate)
-	return guarded(open)
+	return open, behind
 }
 
 // healthz: the process answers. It says nothing of the database, since ending

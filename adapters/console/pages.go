@@ -55,7 +55,7 @@ func parseTemplates() map[string]*template.Template {
 }
 
 // pageRoutes are the console's pages.
-func (c Config) pageRoutes(mux *http.ServeMux) {
+func (c Config) pageRoutes(mux *router) {
 	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /{$}": c.overview, "GET /live": c.live, "GET /live/stream": c.liveStream, "GET /log/{offset}": c.entry,
 		"GET /requests": c.requests, "GET /rejected": c.rejectedBodies, "GET /rejected/{id}": c.rejected, "POST /rejected/{id}/retry": c.retryRejected,

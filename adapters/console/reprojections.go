@@ -40,7 +40,7 @@ type ReprojectionRequest struct {
 // ErrBadRequest is wrapped by errors about what a request says.
 var ErrBadRequest = errors.New("bad request")
 
-func (c Config) reprojectionRoutes(mux *http.ServeMux) {
+func (c Config) reprojectionRoutes(mux *router) {
 	mux.HandleFunc("GET /api/reprojections", func(w http.ResponseWriter, r *http.Request) {
 		list, err := c.Reprojections.List(r.Context())
 		answer(w, http.StatusOK, list, err)
