@@ -56,6 +56,15 @@ func TestAttempts(t *testing.T) {
 	if _, wait := a.try(here, no); wait == 0 {
 		t.Error("it guesses on without an end")
 	}
+}
+
+// TestAttemptsAreBounded: many guesses at once are no way around the limit, and
+// many addresses do not fill the memory.
+func TestAttemptsAreBounded(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1e9, 0)
+	a := newAttempts(func() time.Time { return now })
+	no := func() bool { return false }
 	parallel := requestFrom("192.0.2.3:1000", "")
 	var checked atomic.Int32
 	var wg sync.WaitGroup
