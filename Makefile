@@ -6,7 +6,7 @@ TOOLS   := $(BIN)/tools
 .DEFAULT_GOAL := help
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## one static binary, bin/relay
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/relay ./cmd/relay
@@ -31,6 +31,9 @@ fuzz: ## each fuzz target for FUZZTIME (default 30s)
 bench: build ## relay and its peers side by side (CALLS=1000000,10000000 MEASURES=ingest,overload,soak SOAK=10m)
 	$(GO) run ./cmd/bench
 
+screenshots: build ## a picture of each page of the console, into docs/screenshots (needs Chromium)
+	$(GO) run ./cmd/screenshots
+
 lint: ## vet, staticcheck, gofmt
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./...
@@ -42,4 +45,4 @@ vulns: ## known vulnerabilities in what is used
 clean: ## remove what make made (not the data in .relay)
 	rm -rf $(BIN) cmd/relay/testdata/clients/node_modules
 
-.PHONY: help build run test race clients fuzz bench lint vulns clean
+.PHONY: help build run test race clients fuzz bench screenshots lint vulns clean

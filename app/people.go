@@ -18,7 +18,7 @@ type PersonHit struct {
 // PersonSearch is what a search found.
 type PersonSearch struct {
 	People   []PersonHit
-	CutShort bool // whether it took too long, so that there may be more
+	CutShort bool // whether time was over before everybody was looked at, so that there may be more
 }
 
 // Origin says where a value came from: which call, when, and who sent it.
@@ -73,9 +73,10 @@ type PersonDetail struct {
 
 // PeopleReader looks up people.
 type PeopleReader interface {
-	// Search finds people by id or the beginning of one, and where there is none by
-	// any channel value, or by a property: key=value, or the value of any.
-	Search(ctx context.Context, text string, limit int) (PersonSearch, error)
+	// Search finds people by id or the beginning of one, by any channel value, and
+	// where there is none by a property: key=value, or the value of any. That means
+	// to read everybody, for which little time is given unless everybody is true.
+	Search(ctx context.Context, text string, limit int, everybody bool) (PersonSearch, error)
 	// Detail returns ErrNotFound if the id is nobody's.
 	Detail(ctx context.Context, id string) (PersonDetail, error)
 }

@@ -41,4 +41,7 @@ COMMENT ON COLUMN relay.reprojections.expected_at IS 'when reading will be done,
 DROP VIEW relay.reprojections;
 ALTER TABLE relay_store.reprojections DROP COLUMN rebuilt, DROP COLUMN control_offset, DROP COLUMN undoes, DROP COLUMN calls, DROP COLUMN calls_per_second,
     DROP COLUMN issues, DROP COLUMN live_rows_per_second, DROP COLUMN live_lag_seconds, DROP COLUMN expected_at;
+CREATE VIEW relay.reprojections AS
+SELECT id, projections, from_offset, mapping_version, status, started_at, finished_at, done, total, error, phase
+FROM relay_store.reprojections;
 ALTER TABLE relay_store.generations DROP COLUMN parts, DROP COLUMN load_up_to, DROP COLUMN loaded, DROP COLUMN retired_by;

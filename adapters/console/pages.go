@@ -63,7 +63,7 @@ func (c Config) pageRoutes(mux *router) {
 		"GET /people/suppressed": c.suppressed, "POST /people/suppressed": c.changeSuppressed,
 		"GET /mapping": c.mapping, "POST /mapping": c.changeMapping, "GET /mapping/versions": c.mappingVersions, "POST /mapping/rollback": c.rollbackMapping,
 		"GET /reprojections": c.reprojections, "POST /reprojections": c.changeReprojections, "GET /reprojections/stream": c.reprojectionStream,
-		"GET /events": c.events, "GET /settings": c.settings, "POST /settings": c.changeSettings,
+		"GET /events": c.events, "GET /settings": c.settings, "POST /settings": c.changeSettings, "POST /settings/try": c.tryKey,
 	} {
 		mux.HandleFunc(pattern, c.handle(handle))
 	}
@@ -143,7 +143,8 @@ func partOf(p string) string {
 // doneTexts are what a page says after a change; the address names one of them.
 var doneTexts = map[string]string{
 	"retried": "The body is in the log now.", "saved": "Saved: the mapping holds for what arrives from now on.", "unchanged": "Nothing to save: this mapping is in force already.",
-	"started": "The re-projection is under way.", "cancelled": "Cancelled: what people query is as it was.", "nothing": "No re-projection was running.",
+	"started": "The re-projection was started; below is how far it is.", "cancelled": "Cancelled: what people query is as it was.", "nothing": "No re-projection was running.",
+	"tried":   "Relay took both calls in. Click the number of one to see what was made of it.",
 	"unread":  "Removed: the reader can read nothing any more.",
 	"lifted":  "Lifted: what is sent of the person is taken in again, within two seconds.",
 	"dropped": "Removed: the last re-projection can be undone no longer.",

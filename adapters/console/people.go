@@ -13,19 +13,18 @@ import (
 const mostPeople = 25
 
 type peopleData struct {
-	Text     string
-	Searched bool
+	Text      string
+	Searched  bool
+	Everybody bool // whether all people were to be looked at, however long it takes
 	app.PersonSearch
 }
 
 // people searches for persons.
 func (c Config) people(w http.ResponseWriter, r *http.Request) (err error) {
-	data := peopleData{Text: strings.TrimSpace(r.FormValue("q"))}
-	if data.Text != "" {
-		data.Searched = true
-		if data.PersonSearch, err = c.People.Search(r.Context(), data.Text, mostPeople); err != nil {
-			return err
-		}
+	data := peopleData{Text: strings.TrimSpace(r.FormValue("q")), Everybody: r.FormValue("everybody") != ""}
+	data.Searched = data.Text != ""
+	if data.PersonSearch, err = c.People.Search(r.Context(), data.Text, mostPeople, data.Everybody); err != nil { // no text: the first ones by id
+		return err
 	}
 	c.render(w, r, http.StatusOK, "people.html", "People", data)
 	return nil

@@ -31,7 +31,10 @@ type signedName struct {
 	Secrets []app.SigningSecretInfo
 }
 
-type madeKey struct{ Name, Secret string }
+type madeKey struct {
+	Name, Secret string
+	Signed       bool // whether it was made with a signing secret
+}
 
 func (c Config) settings(w http.ResponseWriter, r *http.Request) error {
 	return c.showSettings(w, r, http.StatusOK, settingsData{})
@@ -83,7 +86,7 @@ func (c Config) doSetting(r *http.Request, data *settingsData) (done string, err
 	}
 	switch what := r.PostFormValue("do"); what {
 	case "create", "rotate":
-		made := madeKey{Name: name}
+		made := madeKey{Name: name, Signed: len(secret) > 0}
 		if what == "rotate" {
 			made.Secret, err = c.Keys.Rotate(ctx, name)
 		} else if len(secret) > 0 {

@@ -4,8 +4,11 @@ import (
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 )
 
-// moveCheckpointSQL is the acknowledgement of a range.
-const moveCheckpointSQL = keep + `UPDATE relay_store.generations SET checkpoint = $2, checkpoint_at = now() WHERE id = $1`
+// moveCheckpointSQL is the acknowledgement of a range. Its transaction does not
+// wait for the disk, where ingest waits: what a crash of the server takes back of
+// it, the checkpoint among it, is projected from the log once more.
+const moveCheckpointSQL = keep + `UPDATE relay_store.generations SET checkpoint = $2, checkpoint_at = now() WHERE id = $1
+RETURNING set_config('synchronous_commit', 'off', true)`
 
 // checkpoints is the offsets adapter: a consumer's offset is the checkpoint of
 // its generation.

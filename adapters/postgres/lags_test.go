@@ -4,11 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pressly/goose/v3"
-
 	"relay/adapters/embeddedpg/pgtest"
 	"relay/app"
-	"relay/migrations"
 )
 
 // TestLags: of a minute the greatest lag counts, minutes make hours, and the
@@ -49,23 +46,4 @@ func TestLags(t *testing.T) {
 		t.Errorf("%d are deleted, want 1: %v", n, err)
 	}
 	check(time.Minute, app.Lag{}, app.Lag{}, app.Lag{Most: 2 * time.Second, Served: true})
-}
-
-// TestLastMigrationGoesBack: the last migration can be taken back and run again.
-func TestLastMigrationGoesBack(t *testing.T) {
-	t.Parallel()
-	db := openURL(t, pgtest.New(t, migrated))
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithTableName("relay_store.schema_migrations"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := provider.Down(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := scanInt(t, db, `SELECT count(*) FROM pg_class WHERE relname LIKE 'live_lag%'`); got != 0 {
-		t.Errorf("%d relations are left", got)
-	}
-	if n, err := Migrate(t.Context(), db, migrations.FS); err != nil || n != 1 {
-		t.Errorf("once more: %d migrations, %v", n, err)
-	}
 }

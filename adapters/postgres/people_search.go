@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"relay/app"
+	"relay/domain/profile"
+	"relay/projections"
 )
 
 // PeopleReader implements app.PeopleReader.
@@ -18,37 +20,42 @@ var _ app.PeopleReader = PeopleReader{}
 
 const hitColumns = `SELECT p.distinct_id, coalesce(p.properties ->> 'name', ''), coalesce(p.channels -> 'email' ->> -1, ''), p.last_identified_at FROM relay.profiles p `
 
-// Ids are found by an index. Values are not in one: these read people until
-// enough are found, or the time is over.
+// Ids and values of channels are found by indexes. Properties are in none: they
+// are read of everybody until enough are found, or the time is over.
 const (
 	byIDSQL       = hitColumns + `WHERE p.distinct_id >= $1 AND p.distinct_id < $1 || chr(1114111) ORDER BY p.distinct_id LIMIT $2`
 	byPropertySQL = hitColumns + `WHERE p.properties ->> $1 = $3 OR p.properties #>> string_to_array($1, '.') = $3 LIMIT $2`
-	byValueSQL    = hitColumns + `WHERE jsonb_path_exists(p.channels, '$.*[*] ? (@ == $v)', jsonb_build_object('v', $1::text))
-   OR jsonb_path_exists(p.properties, '$.* ? (@ == $v)', jsonb_build_object('v', $1::text)) LIMIT $2`
+	byValueSQL    = hitColumns + `WHERE jsonb_path_exists(p.properties, '$.* ? (@ == $v)', jsonb_build_object('v', $1::text)) LIMIT $2`
 )
 
-// searchPatience is how long a search by value may take, in milliseconds.
-const searchPatience = 3000
+// How long a search may read everybody, in milliseconds, where it was not asked
+// to go through all of them, and where it was.
+const (
+	briefPatience = 60
+	longPatience  = 30_000
+)
 
 // Search implements app.PeopleReader.
-func (p PeopleReader) Search(ctx context.Context, text string, limit int) (found app.PersonSearch, err error) {
+func (p PeopleReader) Search(ctx context.Context, text string, limit int, everybody bool) (found app.PersonSearch, err error) {
 	text = storable(text)
+	patience := briefPatience
+	if everybody {
+		patience = longPatience
+	}
 	err = Database(p).InSnapshot(ctx, func(tx app.Tx) error {
-		var joined string
-		if err := tx.QueryRowContext(ctx, personSQL, text).Scan(&joined); err == nil && joined != text {
-			if err := addHits(ctx, tx, &found, hitColumns+`WHERE p.distinct_id = $1 LIMIT $2`, joined, limit); err != nil {
-				return err
-			}
-		} else if err != nil && err != sql.ErrNoRows {
+		if err := addJoined(ctx, tx, &found, text, limit); err != nil {
 			return err
 		}
 		if err := addHits(ctx, tx, &found, byIDSQL, text, limit); err != nil {
 			return err
 		}
-		if len(found.People) > 0 {
-			return nil // what is an id is meant as one; values are slow to find
+		if err := addByChannel(ctx, tx, &found, text, limit, patience); err != nil {
+			return err
 		}
-		return searchValues(ctx, tx, &found, text, limit)
+		if len(found.People) > 0 && !everybody {
+			return nil // what is an id or an address is meant as one
+		}
+		return addByProperty(ctx, tx, &found, text, limit, patience)
 	})
 	if err != nil {
 		return found, fmt.Errorf("search people: %w", err)
@@ -56,20 +63,76 @@ func (p PeopleReader) Search(ctx context.Context, text string, limit int) (found
 	return found, nil
 }
 
-func searchValues(ctx context.Context, tx *sql.Tx, found *app.PersonSearch, text string, limit int) error {
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", searchPatience)); err != nil {
+// addJoined adds whom the id was joined to.
+func addJoined(ctx context.Context, tx *sql.Tx, found *app.PersonSearch, id string, limit int) error {
+	var joined string
+	err := tx.QueryRowContext(ctx, personSQL, id).Scan(&joined)
+	if err == sql.ErrNoRows || err == nil && joined == id {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	before := len(found.People)
-	err := try(ctx, tx, func() error {
+	return addHits(ctx, tx, found, hitColumns+`WHERE p.distinct_id = $1 LIMIT $2`, joined, limit)
+}
+
+// addByChannel adds those who have the value in a channel. Their ids are found
+// first, whatever the planner believes of how many there are. A generation that
+// was built before there was an index is read whole, for as long as a search may.
+func addByChannel(ctx context.Context, tx *sql.Tx, found *app.PersonSearch, value string, limit, patience int) error {
+	served, err := Generations{}.Serving(ctx, tx, projections.Profiles)
+	if err != nil {
+		return err
+	}
+	joins, err := joinsIDs(ctx, tx, served.ID)
+	if err != nil {
+		return err
+	}
+	sets := []stateSet{ownStates}
+	if joins {
+		sets = append(sets, joinedStates)
+	}
+	var selects []string
+	for _, set := range sets {
+		selects = append(selects, fmt.Sprintf("SELECT distinct_id FROM relay_store.%schannels_g%d WHERE %s", set, served.ID, inAnyChannel))
+	}
+	query := "WITH ids AS MATERIALIZED (" + strings.Join(selects, " UNION ALL ") + ")\n" + hitColumns +
+		"WHERE p.distinct_id = ANY (ARRAY(SELECT distinct_id FROM ids LIMIT 4 * $2::integer)) ORDER BY p.distinct_id LIMIT $2"
+	return inTime(ctx, tx, found, patience, func() error { return addHits(ctx, tx, found, query, value, limit) })
+}
+
+// inAnyChannel is the condition that channels hold the value $1.
+var inAnyChannel = func() string {
+	var of []string
+	for c := range profile.ChannelCount {
+		of = append(of, fmt.Sprintf("channels @> jsonb_build_object('%s', jsonb_build_array($1::text))", profile.Channel(c)))
+	}
+	return strings.Join(of, " OR ")
+}()
+
+func addByProperty(ctx context.Context, tx *sql.Tx, found *app.PersonSearch, text string, limit, patience int) error {
+	return inTime(ctx, tx, found, patience, func() error {
 		if key, value, is := strings.Cut(text, "="); is {
 			return addHits(ctx, tx, found, byPropertySQL, key, limit, value)
 		}
 		return addHits(ctx, tx, found, byValueSQL, text, limit)
 	})
+}
+
+// inTime looks for people for so many milliseconds. What was found is lost when
+// they are over.
+func inTime(ctx context.Context, tx *sql.Tx, found *app.PersonSearch, milliseconds int, look func() error) error {
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", milliseconds)); err != nil {
+		return err
+	}
+	before := len(found.People)
+	err := try(ctx, tx, look)
 	if hasCode(err, codeQueryCanceled) && ctx.Err() == nil {
 		found.People, found.CutShort = found.People[:before], true
 		return nil
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0")
 	}
 	return err
 }

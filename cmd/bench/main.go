@@ -26,7 +26,7 @@ type options struct {
 	soak     time.Duration
 	backlog  time.Duration  // of Watermill's default subscriber on a backlog
 	pace     float64        // single calls a second of the paced case; 0: half of what was reached
-	cases    *regexp.Regexp // ingest cases, such as "64 connections, relay"
+	cases    *regexp.Regexp // re-projections and ingest cases, such as "64 connections, relay"
 }
 
 func main() {
@@ -39,7 +39,7 @@ func main() {
 	flag.DurationVar(&o.soak, "soak", envDuration("SOAK", 10*time.Minute), "how long the soak lasts (SOAK)")
 	flag.DurationVar(&o.backlog, "backlog", time.Minute, "how long Watermill's default subscriber is given")
 	flag.Float64Var(&o.pace, "pace", 0, "single calls a second of the paced ingest case; default: half of what 64 connections reached")
-	cases := flag.String("cases", "", "which ingest cases, by a regular expression such as '64 connections, (relay|discard)'; default: all")
+	cases := flag.String("cases", "", "which re-projections and ingest cases, by a regular expression such as '64 connections, (relay|discard)'; default: all")
 	target := flag.String("target", "", "serve as this peer instead of measuring: discard or watermill")
 	flag.Parse()
 	o.measures = strings.Split(*measures, ",")

@@ -24,14 +24,16 @@ type replay struct {
 	copyBeside float64 // of psql's COPY OUT with the same traffic and readers
 	lag        time.Duration
 	readerWait time.Duration
+	switchWait time.Duration // of readers while the command ended, which is when it switches
 	readErrors int
+	ended      time.Time
 	slowest    time.Duration // answer to a live call
 	wrong      int           // live calls that were not taken in
 }
 
 var replayColumns = []string{
 	"re-project, with 500 calls/s and two readers", " calls in the log", " calls/s", " seconds", " × COPY OUT alone", " × COPY OUT likewise", " cost of a call", " peak MiB",
-	" live lag max ms", " reader wait max ms", " reader errors", " live answer max ms", " live calls failed",
+	" live lag max ms", " reader wait at the end max ms", " reader wait max ms", " reader errors", " live answer max ms", " live calls failed",
 }
 
 func (r replay) rate() float64 { return float64(r.calls) / r.took.Seconds() }
@@ -40,7 +42,7 @@ func (r replay) row(all []replay) []string {
 	return []string{
 		r.what, fmt.Sprint(r.calls), fmt.Sprintf("%.0f", r.rate()), fmt.Sprintf("%.1f", r.took.Seconds()),
 		fmt.Sprintf("%.2f", r.rate()/r.copyRate), fmt.Sprintf("%.2f", r.rate()/r.copyBeside), fmt.Sprintf("%.2f", r.cost(all)), fmt.Sprintf("%.0f", r.peak),
-		milliseconds(r.lag), milliseconds(r.readerWait), fmt.Sprint(r.readErrors), milliseconds(r.slowest), fmt.Sprint(r.wrong),
+		milliseconds(r.lag), milliseconds(r.switchWait), milliseconds(r.readerWait), fmt.Sprint(r.readErrors), milliseconds(r.slowest), fmt.Sprint(r.wrong),
 	}
 }
 
@@ -116,6 +118,9 @@ func (b *bench) reprojecting(ctx context.Context) (err error) {
 		if err := b.applyMapping(ctx, c.mapping); err != nil {
 			return err
 		}
+		if !b.cases.MatchString(c.what) {
+			continue
+		}
 		if err := b.measureReplay(ctx, serve, live, c); err != nil {
 			return fmt.Errorf("%s: %w", c.what, err)
 		}
@@ -167,6 +172,9 @@ func (b *bench) applyMapping(ctx context.Context, text string) error {
 	return err
 }
 
+// switching is how long before a command's end its switch may have begun.
+const switching = time.Second
+
 // measureReplay runs the command while traffic and readers go on; they begin
 // before it and end after it.
 func (b *bench) measureReplay(ctx context.Context, serve *served, live *requests, c replayCase) error {
@@ -179,6 +187,7 @@ func (b *bench) measureReplay(ctx context.Context, serve *served, live *requests
 	}
 	lag, readers := b.watchLag(ctx, 20*time.Millisecond), b.watchReaders(ctx, b.calls/10)
 	ended, err := r.withTraffic(ctx, serve, live, func() (finished, error) { return c.run(ctx, b) })
+	r.switchWait = readers.longestSince(r.ended.Add(-switching))
 	lag.stop()
 	readers.stop()
 	if err != nil {
@@ -208,6 +217,7 @@ func (r *replay) withTraffic(ctx context.Context, serve *served, live *requests,
 	}()
 	time.Sleep(time.Second)
 	ended, err := run()
+	r.ended = time.Now()
 	time.Sleep(time.Second)
 	stop()
 	out := <-sent

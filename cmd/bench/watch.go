@@ -33,8 +33,28 @@ type watch struct {
 
 	mu     sync.Mutex
 	values *hdrhistogram.Histogram
+	kept   []reading
 	errors int
 	last   error
+}
+
+// reading is a value and when it was there.
+type reading struct {
+	at    time.Time
+	value time.Duration
+}
+
+// longestSince is the longest of the values that were there at that time or
+// later.
+func (w *watch) longestSince(at time.Time) (longest time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.kept {
+		if !r.at.Before(at) {
+			longest = max(longest, r.value)
+		}
+	}
+	return longest
 }
 
 // newWatch starts as many goroutines as there are things to do. Each returns
@@ -63,6 +83,7 @@ func (w *watch) note(ctx context.Context, do func(context.Context) (time.Duratio
 	switch {
 	case err == nil:
 		_ = w.values.RecordValue(value.Microseconds()) // ten minutes are never reached
+		w.kept = append(w.kept, reading{time.Now(), value})
 	case ctx.Err() == nil:
 		w.errors, w.last = w.errors+1, err
 	}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"relay/cmd/internal/browser"
 )
 
 // TestAnalyticsBrowser sends with the library for browsers, from a page in a
@@ -149,23 +151,23 @@ func (p *customerPage) openIn(chromium string, parameters url.Values) {
 	if os.Geteuid() == 0 {
 		args = append(args, "--no-sandbox") // root has to
 	}
-	browser := exec.Command(chromium, append(args, p.site.URL+"/page.html?"+parameters.Encode())...)
+	command := exec.Command(chromium, append(args, p.site.URL+"/page.html?"+parameters.Encode())...)
 	said := &lines{}
-	browser.Stdout, browser.Stderr = said, said
-	browser.Env = append(os.Environ(), "HOME="+profile)
-	browser.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := browser.Start(); err != nil {
+	command.Stdout, command.Stderr = said, said
+	command.Env = append(os.Environ(), "HOME="+profile)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := command.Start(); err != nil {
 		p.t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	go func() { browser.Wait(); close(ended) }()
+	go func() { command.Wait(); close(ended) }()
 	p.t.Cleanup(func() {
-		_ = browser.Process.Signal(syscall.SIGTERM)
+		_ = command.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:
 		case <-time.After(10 * time.Second):
 		}
-		_ = syscall.Kill(-browser.Process.Pid, syscall.SIGKILL) // what it left
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // what it left
 		<-ended
 		p.site.CloseClientConnections()
 		p.site.Close()
@@ -177,11 +179,9 @@ func (p *customerPage) openIn(chromium string, parameters url.Values) {
 
 func findChromium(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
+	chromium, err := browser.Find()
+	if err != nil {
+		t.Skip(err)
 	}
-	t.Skip("no Chromium is on PATH: install the package chromium, or Chrome")
-	return ""
+	return chromium
 }

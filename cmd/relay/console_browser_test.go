@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"relay/cmd/internal/browser"
 )
 
 // tab is a page of a browser that can reach nothing but this machine.
@@ -22,16 +22,8 @@ type tab struct {
 
 func newTab(t *testing.T, at string) *tab {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(findChromium(t)), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 1000),
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // root has to
-	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, stop := browser.Open(context.Background(), findChromium(t), t.TempDir())
 	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
 	return &tab{t, ctx, at}
 }
 
@@ -66,26 +58,12 @@ func (b *tab) fill(id, text string) {
 }
 
 // sees waits until the text is on the page, in an element that the selector
-// chooses, whatever page comes meanwhile.
+// chooses.
 func (b *tab) sees(selector, text string) {
 	b.t.Helper()
-	expression := `[...document.querySelectorAll(` + quoted(selector) + `)].some(e => e.innerText.includes(` + quoted(text) + `))`
-	deadline := time.Now().Add(time.Minute)
-	for {
-		found, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)) // fails while a page goes
-		if err == nil && found {
-			return
-		}
-		if time.Now().After(deadline) {
-			body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`)) // it says more
-			b.t.Fatalf("no %q in %s: %v\n%s", text, selector, err, body)
-		}
-		time.Sleep(20 * time.Millisecond)
+	if err := browser.Await(b.ctx, selector, text); err != nil {
+		b.t.Fatal(err)
 	}
-}
-
-func quoted(s string) string {
-	return `"` + strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`) + `"`
 }
 
 // TestConsoleInBrowser is the connector document's walk-through by clicks, from
@@ -105,18 +83,19 @@ func TestConsoleInBrowser(t *testing.T) {
 	b.fill("new-name", "shop")
 	b.click(`//button[text()="Make the key"]`)
 	b.sees(".done", "rk_")
-
-	b.menu("Live")
+	b.click(`//button[text()="Send two calls with it"]`)
+	b.sees(".done", "Relay took both calls in")
 	b.sees("#live-state", "Calls appear as they arrive.")
-	server.send(peter)
 	b.sees("#calls", "97980cfea0067")
 	b.click(`//button[@id="pause"]`)
 	server.send(registered)
 	b.sees("#live-state", "Paused; more calls have arrived.")
 	b.click(`//button[@id="pause"]`)
-	b.sees("#calls", "User Registered")
+	b.sees("#calls", "2.0")
 	b.click(`//a[text()="1.0"]`)
 	b.sees("#made, section", "peter@example.com")
+	b.click(`//a[text()="the person"]`)
+	b.sees("h1", "Person 97980cfea0067")
 	b.menu("Requests")
 	b.sees("td", "offset 2")
 
@@ -203,7 +182,7 @@ func TestConsoleAccessible(t *testing.T) {
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int64{390, 1280} {
 				b.do("look at "+path, chromedp.EmulateViewport(width, 900), chromedp.Evaluate[chromedp.Void](string(axe)))
-				if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, preferring(scheme)); err != nil {
+				if err := browser.Prefer(b.ctx, scheme); err != nil {
 					t.Fatal(err)
 				}
 				found, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](axeSays, chromedp.EvalAwaitPromise))
@@ -221,8 +200,3 @@ func TestConsoleAccessible(t *testing.T) {
 // axeSays is what axe finds serious or worse.
 const axeSays = `axe.run().then(r => r.violations.filter(v => ["serious", "critical"].includes(v.impact))
 	.map(v => v.id + ": " + v.help + " " + v.nodes.map(n => n.html).join(" ")).join("\n"))`
-
-// preferring makes the browser prefer light or dark.
-func preferring(scheme string) emulation.SetEmulatedMediaParams {
-	return emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-}

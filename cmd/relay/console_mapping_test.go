@@ -176,6 +176,12 @@ func TestConsoleKeys(t *testing.T) {
 	if reply.StatusCode != 200 {
 		t.Errorf("the key is answered with %d", reply.StatusCode)
 	}
+	if status, at, body := server.form("/settings/try", url.Values{"name": {"shop"}, "key": {secret}}); status != 200 || at != "/live?done=tried" || !strings.Contains(body, "User Registered") {
+		t.Errorf("calls to try: status %d at %s\n%s", status, at, body)
+	}
+	if status, _, body := server.form("/settings/try", url.Values{"name": {"shop"}, "key": {"rk_wrong"}}); status != 502 || !strings.Contains(body, "refused the calls with status 401") || !strings.Contains(body, "rk_wrong") {
+		t.Errorf("calls to try with a wrong key: status %d\n%s", status, body)
+	}
 	if _, body := server.ask("GET", "/settings", "", nil); strings.Contains(body, secret) || !strings.Contains(body, "keep-rejected") {
 		t.Errorf("the settings show the key again, or no settings: %s", body)
 	}
@@ -238,7 +244,7 @@ func TestConsoleReprojections(t *testing.T) {
 	if servedRows(t, db) != before {
 		t.Error("looking changed something")
 	}
-	do("start", 200, "under way")
+	do("start", 200, "was started")
 	ended("1")
 	waitFor(t, "the undoing to be taken", func() bool {
 		status, _, _ := server.form("/reprojections", url.Values{"do": {"undo"}})

@@ -125,6 +125,7 @@ func (s *server) run(firstKey string) error {
 	wg.Go(func() { s.retention().Run(background) })
 	wg.Go(func() { s.suppressed.Run(background) })
 	wg.Go(func() { s.lags().Run(background) })
+	wg.Go(func() { app.KeepSearchable(background, postgres.SearchIndex{DB: s.db}, s.logger) })
 	if s.c.Bool("erase-on-delete") {
 		wg.Go(func() { s.deleteFollower().Run(background) })
 	}

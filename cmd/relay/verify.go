@@ -101,7 +101,7 @@ func printVerified(c *cli.Context, results []app.Verified) {
 		}
 		printText(c, "%s%s: %d differences from a replay of the log up to offset %d", r.Projection, basisText(r.BasedOn), r.Differences, r.UpTo)
 		for _, d := range r.Examples {
-			printText(c, "  %s %s\n    served:  %s\n    rebuilt: %s", d.Table, d.Key, orMissing(d.Served), orMissing(d.Rebuilt))
+			printText(c, "  %s %s\n    served:  %s\n    rebuilt: %s", d.Table, d.Key, app.RowText(d.Served), app.RowText(d.Rebuilt))
 		}
 	}
 }
@@ -119,11 +119,4 @@ func number(n int, one, more string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, more)
-}
-
-func orMissing(row string) string {
-	if row == "" {
-		return "(no row)"
-	}
-	return row
 }

@@ -1,4 +1,4 @@
-package main
+package app_test
 
 import (
 	"slices"
@@ -7,37 +7,37 @@ import (
 	"relay/app"
 )
 
-func TestChangesOf(t *testing.T) {
+func TestRowChanges(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		difference app.Difference
-		want       []change
+		want       []app.RowChange
 	}{
 		"a new name": {
 			app.Difference{Table: "events", Key: "m", Served: `{"event_name":"E","distinct_id":"u"}`, Rebuilt: `{"event_name":"p: E","distinct_id":"u"}`},
-			[]change{{"event_name", `"E"`, `"p: E"`}},
+			[]app.RowChange{{"event_name", `"E"`, `"p: E"`}},
 		},
 		"a new event": {
 			app.Difference{Table: "events", Key: "m", Rebuilt: `{"event_name":"E"}`},
-			[]change{{"the row", "(no row)", `{"event_name":"E"}`}},
+			[]app.RowChange{{"the row", "(no row)", `{"event_name":"E"}`}},
 		},
 		"first settings": {
 			app.Difference{Table: "profiles", Key: "u", Rebuilt: `{"preferred_language":"en","locale":null}`},
-			[]change{{"preferred_language", "(none)", `"en"`}},
+			[]app.RowChange{{"preferred_language", "(none)", `"en"`}},
 		},
 		"a value more": {
 			app.Difference{
 				Table: "profiles", Key: "u", Served: `{"channels":{"email":["a"],"sms":["1"]},"seen":{"email":[[1,1]],"sms":[[1,1]]}}`,
 				Rebuilt: `{"channels":{"email":["a","b"],"sms":["1"]},"seen":{"email":[[1,1],[2,2]],"sms":[[1,1]]}}`,
 			},
-			[]change{{"channels.email", `["a"]`, `["a","b"]`}},
+			[]app.RowChange{{"channels.email", `["a"]`, `["a","b"]`}},
 		},
 		"seen earlier": {
 			app.Difference{Table: "profiles", Key: "u", Served: `{"channels":{"email":["a"]},"seen":{"email":[[2,2]]}}`, Rebuilt: `{"channels":{"email":["a"]},"seen":{"email":[[1,2]]}}`},
-			[]change{{"seen.email", "[[2,2]]", "[[1,2]]"}},
+			[]app.RowChange{{"seen.email", "[[2,2]]", "[[1,2]]"}},
 		},
 	} {
-		if got := changesOf(c.difference); !slices.Equal(got, c.want) {
+		if got := c.difference.Changes(); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

@@ -1,0 +1,53 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// tryCalls are what somebody sends first, to see what becomes of it.
+const tryCalls = `{"batch":[{"type":"identify","userId":"97980cfea0067","traits":{"name":"Peter Gibbons","email":"peter@example.com","phone":"+15551234567","slack_email":"peter@work.example.com","language":"en","plan":"premium"}},
+{"type":"track","userId":"97980cfea0067","event":"User Registered","properties":{"plan":"Pro Annual","accountType":"Facebook"}}]}`
+
+// tryPatience is how long relay's own door may take to answer.
+const tryPatience = 10 * time.Second
+
+// ownDoor reaches relay's own address, past any proxy.
+var ownDoor = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+// tryKey sends tryCalls with a key that was just made, in at the door as Segment
+// would, and shows them arrive.
+func (c Config) tryKey(w http.ResponseWriter, r *http.Request) error {
+	made := madeKey{Name: r.PostFormValue("name"), Secret: r.PostFormValue("key")}
+	if err := c.sendTry(r.Context(), made.Secret); err != nil {
+		return c.showSettings(w, r, http.StatusBadGateway, settingsData{Made: &made, Wrong: err.Error()})
+	}
+	http.Redirect(w, r, "/live?done=tried", http.StatusSeeOther)
+	return nil
+}
+
+func (c Config) sendTry(ctx context.Context, key string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, tryPatience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Ingest, strings.NewReader(tryCalls))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+key)
+	request.Header.Set("Content-Type", "application/json")
+	reply, err := ownDoor.Do(request)
+	if err != nil {
+		return fmt.Errorf("the calls could not be sent: %w", err)
+	}
+	defer func() { err = errors.Join(err, reply.Body.Close()) }()
+	said, err := io.ReadAll(io.LimitReader(reply.Body, 4096))
+	if err == nil && reply.StatusCode != http.StatusOK {
+		err = fmt.Errorf("relay refused the calls with status %d: %s", reply.StatusCode, said)
+	}
+	return err
+}
