@@ -31,6 +31,21 @@ func (r *Reprojector) dropAside(ctx context.Context) error {
 	return r.dropUnserved(ctx, func(g Generation) bool { return g.Status == Building && g.Reprojection == 0 })
 }
 
+// Former tells how many generations there are that re-projections took the
+// place of.
+func (r *Reprojector) Former(ctx context.Context) (n int, err error) {
+	err = r.DB.InTx(ctx, func(tx Tx) error {
+		unserved, err := r.Generations.Unserved(ctx, tx)
+		for _, g := range unserved {
+			if g.Status == Former {
+				n++
+			}
+		}
+		return err
+	})
+	return n, err
+}
+
 // DropFormer removes the generations that re-projections took the place of.
 // None can be undone after it. It tells how many there were.
 func (r *Reprojector) DropFormer(ctx context.Context) (dropped int, err error) {

@@ -27,6 +27,32 @@ type SuppressedStore interface {
 	// Remove removes all that was added for the persons among whose keys the id is;
 	// ErrNotFound if there are none.
 	Remove(ctx context.Context, id string) error
+	// RemoveMarked removes all that was added for one person; ErrNotFound if nothing
+	// has that mark.
+	RemoveMarked(ctx context.Context, mark string) error
+	// List returns who is suppressed, the last ones first and up to limit, and how
+	// many there are; with keys, only those who have one of them.
+	List(ctx context.Context, keys []string, limit int) ([]SuppressedPerson, int, error)
+}
+
+// SuppressedPerson is a person whose calls are dropped. Of the id nothing is left
+// that could be shown: the mark stands for it, and only tells two persons apart.
+type SuppressedPerson struct {
+	Mark          string     `json:"mark"`
+	IDs           int        `json:"ids"` // how many are the person's
+	Since         time.Time  `json:"since"`
+	Dropped       int64      `json:"dropped"` // calls, to within some seconds
+	LastDroppedAt *time.Time `json:"last_dropped_at"`
+}
+
+// ListSuppressed returns who is suppressed, the last ones first and up to limit,
+// and how many there are; with an id, only those whose it is, be it a user id or
+// an anonymous one.
+func ListSuppressed(ctx context.Context, store SuppressedStore, id string, limit int) ([]SuppressedPerson, int, error) {
+	if id == "" {
+		return store.List(ctx, nil, limit)
+	}
+	return store.List(ctx, []string{id, anonymousKey(id)}, limit)
 }
 
 // anonymousKey returns the key of an anonymous id. U+0000 is in no id.

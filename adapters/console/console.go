@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"relay/app"
@@ -25,6 +26,7 @@ type Config struct {
 	Tail          *app.Tail
 	Explainer     *app.Explainer
 	Traffic       app.TrafficReader
+	Lags          app.LagReader
 	Issues        app.IssueReader
 	People        app.PeopleReader
 	Exporter      *app.Exporter
@@ -37,6 +39,7 @@ type Config struct {
 	Events        app.EventReader
 	Keys          *app.Keys
 	Secrets       app.SigningSecretStore
+	Readers       *app.Readers
 
 	Ingest  string          // the URL that senders post to, as far as relay knows it
 	Setting []Setting       // what relay was started with
@@ -47,7 +50,38 @@ type Config struct {
 
 // New returns the admin listener's handler.
 func New(c Config) http.Handler {
-	open, behind := http.NewServeMux(), http.NewServeMux()
+	open, _ := c.routes()
+	return guarded(open)
+}
+
+// Routes returns the patterns of all routes, as http.ServeMux reads them.
+func Routes() []string {
+	open, behind := Config{Metrics: http.NotFoundHandler(), Now: time.Now}.routes()
+	return slices.Concat(open.patterns, behind.patterns)
+}
+
+// router is a mux that knows what it routes.
+type router struct {
+	*http.ServeMux
+	patterns []string
+}
+
+func newRouter() *router { return &router{ServeMux: http.NewServeMux()} }
+
+// Handle is http.ServeMux's.
+func (r *router) Handle(pattern string, handler http.Handler) {
+	r.patterns = append(r.patterns, pattern)
+	r.ServeMux.Handle(pattern, handler)
+}
+
+// HandleFunc is http.ServeMux's.
+func (r *router) HandleFunc(pattern string, handle func(http.ResponseWriter, *http.Request)) {
+	r.Handle(pattern, http.HandlerFunc(handle))
+}
+
+// routes returns what answers everybody, and what the gate is before.
+func (c Config) routes() (open, behind *router) {
+	open, behind = newRouter(), newRouter()
 	open.HandleFunc("GET /healthz", healthz)
 	open.HandleFunc("GET /readyz", c.readyz)
 	open.Handle("GET /metrics", c.Metrics)
@@ -55,12 +89,12 @@ func New(c Config) http.Handler {
 	behind.HandleFunc("GET /api/status", c.status)
 	c.reprojectionRoutes(behind)
 	c.pageRoutes(behind)
-	gate := &gate{Config: c, sessions: newSessions(c.Now), behind: behind}
+	gate := &gate{Config: c, sessions: newSessions(c.Now), attempts: newAttempts(c.Now), behind: behind}
 	open.HandleFunc("GET /login", gate.showLogin)
 	open.HandleFunc("POST /login", gate.login)
 	open.HandleFunc("POST /logout", gate.logout)
 	open.Handle("/", gate)
-	return guarded(open)
+	return open, behind
 }
 
 // healthz: the process answers. It says nothing of the database, since ending

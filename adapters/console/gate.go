@@ -2,10 +2,13 @@ package console
 
 import (
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"relay/app"
 )
@@ -16,6 +19,7 @@ import (
 type gate struct {
 	Config
 	sessions *sessions
+	attempts *attempts
 	behind   http.Handler
 }
 
@@ -28,8 +32,32 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case hash == "" && !isLocal(r):
 		g.refuse(w, r, http.StatusForbidden, "Without a password the console is open on a loopback address only, and this request is for "+r.Host+
 			". Set one with relay admin set-password or RELAY_ADMIN_PASSWORD, or use the relay command, or a tunnel to 127.0.0.1.")
-	case hash == "" || g.sessions.has(r, hash) || g.gavePassword(r, hash):
-		g.behind.ServeHTTP(w, r.WithContext(withSession(r.Context(), hash != "")))
+	case hash == "" || g.sessions.has(r, hash):
+		g.letIn(w, r, hash)
+	default:
+		g.askPassword(w, r, hash)
+	}
+}
+
+func (g *gate) letIn(w http.ResponseWriter, r *http.Request, hash string) {
+	g.behind.ServeHTTP(w, r.WithContext(withSession(r.Context(), hash != "")))
+}
+
+// askPassword lets programs in, which send the password with each request by
+// Basic authentication, and leads people to the login page.
+func (g *gate) askPassword(w http.ResponseWriter, r *http.Request, hash string) {
+	if _, password, given := r.BasicAuth(); given {
+		right, wait := g.attempts.try(r, func() bool { return g.Password.Matches(hash, password) })
+		if right {
+			g.letIn(w, r, hash)
+			return
+		}
+		if wait > 0 {
+			g.refuseForNow(w, r, wait)
+			return
+		}
+	}
+	switch {
 	case isAPI(r) || r.Method != http.MethodGet:
 		g.refuse(w, r, http.StatusUnauthorized, "The session has ended, or there was none; nothing was changed. Log in, and try again.")
 	default:
@@ -37,11 +65,11 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// gavePassword is for programs: they send the password with each request, by
-// Basic authentication.
-func (g *gate) gavePassword(r *http.Request, hash string) bool {
-	_, password, given := r.BasicAuth()
-	return given && g.Password.Matches(hash, password)
+// refuseForNow answers who gave too many wrong passwords.
+func (g *gate) refuseForNow(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+	seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+	w.Header().Set("Retry-After", seconds)
+	g.refuse(w, r, http.StatusTooManyRequests, "Too many wrong passwords came from this address. The next one is looked at in "+seconds+" s.")
 }
 
 func (g *gate) refuse(w http.ResponseWriter, r *http.Request, status int, message string) {
@@ -71,7 +99,12 @@ func (g *gate) login(w http.ResponseWriter, r *http.Request) {
 		g.renderError(w, r, statusOf(err), err.Error())
 		return
 	}
-	if !g.Password.Matches(hash, r.PostFormValue("password")) {
+	right, wait := g.attempts.try(r, func() bool { return g.Password.Matches(hash, r.PostFormValue("password")) })
+	if wait > 0 {
+		g.refuseForNow(w, r, wait)
+		return
+	}
+	if !right {
 		g.render(w, r, http.StatusUnauthorized, "login.html", "Log in", loginData{Next: next, Wrong: true})
 		return
 	}
@@ -144,14 +177,14 @@ func isLoopback(host string) bool {
 func statusOf(err error) int {
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.Is(err, ErrBadRequest), errors.Is(err, app.ErrBadFrom), errors.Is(err, app.ErrBadKeyName):
+	case errors.Is(err, ErrBadRequest), errors.Is(err, app.ErrBadFrom), errors.Is(err, app.ErrBadKeyName), errors.Is(err, app.ErrBadReaderName):
 		return http.StatusBadRequest
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, app.ErrNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, app.ErrBusy), errors.Is(err, app.ErrNothingToResume), errors.Is(err, app.ErrCannotUndo), errors.Is(err, app.ErrOtherVersion), errors.Is(err, app.ErrReplaced),
-		errors.Is(err, app.ErrExists), errors.Is(err, app.ErrBehind):
+		errors.Is(err, app.ErrExists), errors.Is(err, app.ErrBehind), errors.Is(err, app.ErrMayNotMakeUsers):
 		return http.StatusConflict
 	}
 	return http.StatusServiceUnavailable

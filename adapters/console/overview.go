@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -12,6 +13,8 @@ type overviewData struct {
 	Status    app.Status
 	Ingest    string
 	Hour, Day chart
+	HourLag   chart
+	DayLag    chart
 	Issues    []app.IgnoredIssue
 	Empty     bool // whether nothing was ever sent
 }
@@ -26,29 +29,47 @@ func (c Config) overview(w http.ResponseWriter, r *http.Request) error {
 	if data.Status, err = c.Status.Read(ctx); err != nil {
 		return err
 	}
-	now := c.Now().UTC()
-	hour, err := c.Traffic.Traffic(ctx, now.Truncate(time.Minute), time.Minute, 60)
-	if err != nil {
-		return err
-	}
-	day, err := c.Traffic.Traffic(ctx, now.Truncate(time.Hour), time.Hour, 24)
-	if err != nil {
+	if err := c.addCharts(ctx, &data); err != nil {
 		return err
 	}
 	if data.Issues, err = c.Issues.Issues(ctx); err != nil {
 		return err
 	}
 	data.Issues = data.Issues[:min(len(data.Issues), mostIssues)]
-	data.Hour, data.Day = newChart(hour, "a minute, over the last hour"), newChart(day, "an hour, over the last day")
 	data.Empty = data.Status.Log.Head == 0
 	c.render(w, r, http.StatusOK, "overview.html", "Overview", data)
 	return nil
 }
 
-// chart is a bar chart of what came in, for an SVG of chartWidth × chartHeight.
+// addCharts adds what came in, and how far projections were behind meanwhile. The
+// lag of a minute is known when it is over.
+func (c Config) addCharts(ctx context.Context, data *overviewData) error {
+	minute, hour := c.Now().UTC().Truncate(time.Minute), c.Now().UTC().Truncate(time.Hour)
+	minutes, err := c.Traffic.Traffic(ctx, minute, time.Minute, 60)
+	if err != nil {
+		return err
+	}
+	hours, err := c.Traffic.Traffic(ctx, hour, time.Hour, 24)
+	if err != nil {
+		return err
+	}
+	lagMinutes, err := c.Lags.Lags(ctx, minute.Add(-time.Minute), time.Minute, 60)
+	if err != nil {
+		return err
+	}
+	lagHours, err := c.Lags.Lags(ctx, hour, time.Hour, 24)
+	if err != nil {
+		return err
+	}
+	data.Hour, data.Day = newChart(minutes, "a minute, over the last hour"), newChart(hours, "an hour, over the last day")
+	data.HourLag, data.DayLag = newLagChart(lagMinutes, "minute, over the last hour"), newLagChart(lagHours, "hour, over the last day")
+	return nil
+}
+
+// chart is a bar chart of what came in, or of the live lag, for an SVG of chartWidth × chartHeight.
 type chart struct {
 	Bars       []bar
-	Most       int64 // in one step
+	Most       int64 // in one step; of a lag, milliseconds
 	Says       string
 	From, To   time.Time
 	Sum, Wrong int64

@@ -55,11 +55,12 @@ func parseTemplates() map[string]*template.Template {
 }
 
 // pageRoutes are the console's pages.
-func (c Config) pageRoutes(mux *http.ServeMux) {
+func (c Config) pageRoutes(mux *router) {
 	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /{$}": c.overview, "GET /live": c.live, "GET /live/stream": c.liveStream, "GET /log/{offset}": c.entry,
 		"GET /requests": c.requests, "GET /rejected": c.rejectedBodies, "GET /rejected/{id}": c.rejected, "POST /rejected/{id}/retry": c.retryRejected,
 		"GET /people": c.people, "GET /people/show": c.person, "GET /people/export": c.exportPerson, "POST /people/forget": c.forgetPerson,
+		"GET /people/suppressed": c.suppressed, "POST /people/suppressed": c.changeSuppressed,
 		"GET /mapping": c.mapping, "POST /mapping": c.changeMapping, "GET /mapping/versions": c.mappingVersions, "POST /mapping/rollback": c.rollbackMapping,
 		"GET /reprojections": c.reprojections, "POST /reprojections": c.changeReprojections, "GET /reprojections/stream": c.reprojectionStream,
 		"GET /events": c.events, "GET /settings": c.settings, "POST /settings": c.changeSettings, "POST /settings/try": c.tryKey,
@@ -144,6 +145,9 @@ var doneTexts = map[string]string{
 	"retried": "The body is in the log now.", "saved": "Saved: the mapping holds for what arrives from now on.", "unchanged": "Nothing to save: this mapping is in force already.",
 	"started": "The re-projection was started; below is how far it is.", "cancelled": "Cancelled: what people query is as it was.", "nothing": "No re-projection was running.",
 	"tried":   "Relay took both calls in. Click the number of one to see what was made of it.",
+	"unread":  "Removed: the reader can read nothing any more.",
+	"lifted":  "Lifted: what is sent of the person is taken in again, within two seconds.",
+	"dropped": "Removed: the last re-projection can be undone no longer.",
 	"revoked": "The key is refused from now on, within a second.", "secret": "The signing secret is accepted from now on, within a second.",
 	"unsigned": "The signing secret is accepted no longer, within a second.", "rolledback": "Rolled back: that version holds for what arrives from now on.",
 }

@@ -21,6 +21,10 @@ type Reprojections interface {
 	// Cancel returns when nothing is left of the run, and tells whether there
 	// was one.
 	Cancel(ctx context.Context) (bool, error)
+	// Former tells how many generations Undo could go back to. DropFormer removes
+	// them, and tells how many there were.
+	Former(ctx context.Context) (int, error)
+	DropFormer(ctx context.Context) (int, error)
 	// List returns the last ones, the newest first, as relay.reprojections has
 	// them.
 	List(ctx context.Context) ([]json.RawMessage, error)
@@ -36,7 +40,7 @@ type ReprojectionRequest struct {
 // ErrBadRequest is wrapped by errors about what a request says.
 var ErrBadRequest = errors.New("bad request")
 
-func (c Config) reprojectionRoutes(mux *http.ServeMux) {
+func (c Config) reprojectionRoutes(mux *router) {
 	mux.HandleFunc("GET /api/reprojections", func(w http.ResponseWriter, r *http.Request) {
 		list, err := c.Reprojections.List(r.Context())
 		answer(w, http.StatusOK, list, err)
@@ -56,6 +60,10 @@ func (c Config) reprojectionRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/reprojections/cancel", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
 		found, err := c.Reprojections.Cancel(r.Context())
 		return map[string]bool{"cancelled": found}, err
+	}))
+	mux.HandleFunc("POST /api/reprojections/drop-former", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
+		dropped, err := c.Reprojections.DropFormer(r.Context())
+		return map[string]int{"dropped": dropped}, err
 	}))
 }
 

@@ -32,6 +32,7 @@ type reprojectionsData struct {
 type runs struct {
 	Current *run // the one that runs; nil: none
 	List    []run
+	Former  int // generations that can be gone back to, or removed
 }
 
 // run is a row of relay.reprojections.
@@ -81,7 +82,8 @@ func (c Config) runs(ctx context.Context) (out runs, err error) {
 		}
 		out.List = append(out.List, one)
 	}
-	return out, nil
+	out.Former, err = c.Reprojections.Former(ctx)
+	return out, err
 }
 
 func (c Config) reprojections(w http.ResponseWriter, r *http.Request) error {
@@ -145,6 +147,12 @@ func (c Config) doReprojection(r *http.Request, data *reprojectionsData) (done s
 			return "nothing", err
 		}
 		return "cancelled", err
+	case "drop-former":
+		if r.PostFormValue("confirm") == "" {
+			return "", fmt.Errorf("%w: nothing was removed: tick the box to confirm it", ErrBadRequest)
+		}
+		_, err = c.Reprojections.DropFormer(r.Context())
+		return "dropped", err
 	default:
 		return "", fmt.Errorf("%w: there is nothing to do called %q", ErrBadRequest, what)
 	}

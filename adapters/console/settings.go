@@ -19,7 +19,9 @@ type settingsData struct {
 	Secrets  []signedName
 	Names    []string // of keys that are not revoked
 	Settings []Setting
+	Readers  []string
 	Made     *madeKey // just now
+	Reader   *madeReader
 	Wrong    string
 }
 
@@ -40,6 +42,9 @@ func (c Config) settings(w http.ResponseWriter, r *http.Request) error {
 
 func (c Config) showSettings(w http.ResponseWriter, r *http.Request, status int, data settingsData) (err error) {
 	data.Settings = c.Setting
+	if data.Readers, err = c.Readers.Store.List(r.Context()); err != nil {
+		return err
+	}
 	if data.Keys, err = c.Keys.Store.List(r.Context()); err != nil {
 		return err
 	}
@@ -111,6 +116,6 @@ func (c Config) doSetting(r *http.Request, data *settingsData) (done string, err
 		}
 		return "unsigned", err
 	default:
-		return "", fmt.Errorf("%w: there is nothing to do called %q", ErrBadRequest, what)
+		return c.doReader(ctx, what, name, r.PostFormValue("confirm"), data)
 	}
 }

@@ -20,6 +20,8 @@ const (
 	codeDiskFull         = "53100"
 	codeUndefinedTable   = "42P01"
 	codeQueryCanceled    = "57014"
+
+	codeInsufficientPrivilege = "42501"
 )
 
 func hasCode(err error, codes ...string) bool {

@@ -126,28 +126,3 @@ func (s *Suppressed) noteHits(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Add implements app.SuppressedStore.
-func (s *Suppressed) Add(ctx context.Context, id string, keys []string) error {
-	person := s.hash(id)
-	hashes := make(pq.ByteaArray, len(keys))
-	for i, key := range keys {
-		hash := s.hash(key)
-		hashes[i] = hash[:]
-	}
-	_, err := s.db.ExecContext(ctx, `INSERT INTO relay_store.suppressed (hash, person) SELECT hash, $2 FROM unnest($1::bytea[]) AS k(hash) ON CONFLICT DO NOTHING`, hashes, person[:])
-	return err
-}
-
-// Remove implements app.SuppressedStore.
-func (s *Suppressed) Remove(ctx context.Context, id string) error {
-	hash := s.hash(id)
-	result, err := s.db.ExecContext(ctx, `DELETE FROM relay_store.suppressed WHERE person IN (SELECT person FROM relay_store.suppressed WHERE hash = $1)`, hash[:])
-	if err != nil {
-		return err
-	}
-	if n, err := result.RowsAffected(); err == nil && n == 0 {
-		return fmt.Errorf("%w: the person is not suppressed", app.ErrNotFound)
-	}
-	return nil
-}

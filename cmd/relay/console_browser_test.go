@@ -170,10 +170,12 @@ func TestConsoleAccessible(t *testing.T) {
 	server.post("no JSON")
 	settled(t, relay.open())
 	relay.must("keys", "create", "shop")
+	relay.must("forget", "milton-77", "--suppress")
+	relay.must("readers", "create", newRole(t, relay.open()))
 	server.form("/mapping", storyForm("reproject", "1"))
 	b := newTab(t, server.admin)
 	for _, path := range []string{
-		"/", "/live", "/log/1", "/requests", "/rejected", "/rejected/1", "/people?q=97980", "/people/show?id=97980cfea0067", "/mapping", "/mapping?as=yaml",
+		"/", "/live", "/log/1", "/requests", "/rejected", "/rejected/1", "/people?q=97980", "/people/show?id=97980cfea0067", "/people/suppressed", "/mapping", "/mapping?as=yaml",
 		"/mapping/versions", "/reprojections", "/events?" + url.Values{"name": {"User Registered"}}.Encode(), "/settings", "/login", "/nothing",
 	} {
 		b.open(path)

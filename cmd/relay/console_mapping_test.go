@@ -255,7 +255,35 @@ func TestConsoleReprojections(t *testing.T) {
 		t.Errorf("undone: %s, want %s", got, before)
 	}
 	do("verify", 200, "no difference")
+	dropFormerByButton(t, server)
 	if status, _, body := server.form("/reprojections", url.Values{"do": {"plan"}, "from": {"<b>nowhere"}, "max_load": {"50"}}); status != 400 || !strings.Contains(body, "&lt;b&gt;nowhere") {
 		t.Errorf("from nowhere: %d, %s", status, body)
+	}
+}
+
+// dropFormerByButton: what was served before is removed once that was confirmed,
+// and there is no button where there is nothing to remove.
+func dropFormerByButton(t *testing.T, server *serving) {
+	t.Helper()
+	button := `value="drop-former"`
+	waitFor(t, "the button", func() bool {
+		_, body := server.ask("GET", "/reprojections", "", nil)
+		return strings.Contains(body, button)
+	})
+	if status, _, body := server.form("/reprojections", url.Values{"do": {"drop-former"}}); status != 400 || !strings.Contains(body, "nothing was removed") || !strings.Contains(body, button) {
+		t.Errorf("not confirmed: %d, %s", status, body)
+	}
+	waitFor(t, "the last run's tidying up", func() bool {
+		status, _, body := server.form("/reprojections", url.Values{"do": {"drop-former"}, "confirm": {"1"}})
+		if status != 409 && (status != 200 || !strings.Contains(body, "can be undone no longer") || strings.Contains(body, button)) {
+			t.Fatalf("confirmed: %d, %s", status, body)
+		}
+		return status == 200
+	})
+	if status, _, body := server.form("/reprojections", url.Values{"do": {"undo"}}); status != 409 {
+		t.Errorf("undo after that: %d, %s", status, body)
+	}
+	if status, body := server.ask("POST", "/api/reprojections/drop-former", "", nil); status != 200 || !strings.Contains(body, `"dropped":0`) {
+		t.Errorf("once more: %d, %s", status, body)
 	}
 }

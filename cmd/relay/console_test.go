@@ -26,6 +26,7 @@ var consolePages = []string{
 	"/log/1", "/log/2", "/requests", "/requests?source=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&id=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
 	"/rejected", "/rejected?code=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "/rejected/1", "/%3Cscript%3Ealert(1)%3C/script%3E",
 	"/people?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "/people?q=u", "/people/show?id=u%3Cscript%3Ealert(1)%3C/script%3E", "/people/export?id=%3Cscript%3Ealert(1)%3C/script%3E",
+	"/people/suppressed?id=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
 	"/mapping", "/mapping?as=yaml", "/mapping/versions", "/reprojections", "/events", "/events?name=e%3Cscript%3Ealert(1)%3C/script%3E", "/settings",
 	"/log/%3Cscript%3Ealert(1)%3C/script%3E", "/login?next=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
 }

@@ -39,11 +39,7 @@ func forget(c *cli.Context, s *system) error {
 		if err := suppressed.Remove(c.Context, id); err != nil {
 			return err
 		}
-		if c.Bool("json") {
-			return printJSON(c, map[string]bool{"suppressed": false})
-		}
-		printText(c, "what is sent of the person is taken in again within %v", app.SuppressedWithin)
-		return nil
+		return printLifted(c)
 	}
 	var done app.Forgotten
 	if c.Bool("suppress") {

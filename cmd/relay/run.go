@@ -60,8 +60,8 @@ func newApp(out, errOut io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			serveCommand(), mappingCommand(), reprojectCommand(), verifyCommand(), keysCommand(),
 			profilesCommand(), eventsCommand(), logCommand(), rejectedCommand(), issuesCommand(),
-			forgetCommand(), exportCommand(), adminCommand(),
-			statusCommand(), doctorCommand(), migrateCommand(), urlCommand(), psqlCommand(),
+			forgetCommand(), suppressedCommand(), exportCommand(), adminCommand(),
+			statusCommand(), doctorCommand(), migrateCommand(), urlCommand(), readersCommand(), psqlCommand(),
 		},
 	}
 	application.Action = func(c *cli.Context) error {

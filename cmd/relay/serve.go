@@ -124,6 +124,7 @@ func (s *server) run(firstKey string) error {
 	wg.Go(func() { s.requests.Run(background) })
 	wg.Go(func() { s.retention().Run(background) })
 	wg.Go(func() { s.suppressed.Run(background) })
+	wg.Go(func() { s.lags().Run(background) })
 	wg.Go(func() { app.KeepSearchable(background, postgres.SearchIndex{DB: s.db}, s.logger) })
 	if s.c.Bool("erase-on-delete") {
 		wg.Go(func() { s.deleteFollower().Run(background) })
@@ -189,7 +190,13 @@ func (s *server) retention() *app.Retention {
 	return &app.Retention{Now: time.Now, Logger: s.logger, Stores: []app.Kept{
 		{Name: "refused requests", Store: s.requests, For: s.limits.keepRequests},
 		{Name: "rejected bodies", Store: postgres.Rejected{DB: s.db}, For: s.limits.keepRejected},
+		{Name: "lags of minutes", Store: postgres.Lags{DB: s.db}, For: app.KeepLag},
 	}}
+}
+
+// lags records how far the live projections are behind.
+func (s *server) lags() *app.LagRecorder {
+	return &app.LagRecorder{Live: postgres.Statuses{DB: s.db}, Store: postgres.Lags{DB: s.db}, Now: time.Now, Logger: s.logger}
 }
 
 // ballast makes the garbage collector wait until that much garbage is there, in

@@ -25,13 +25,13 @@ func (s *server) console(reprojections console.Reprojections) (console.Config, e
 	rejected := postgres.Rejected{DB: s.db}
 	return console.Config{
 		Status: postgres.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: reprojections, Password: password,
-		Requests: postgres.RequestLists{DB: s.db}, Rejected: rejected, Traffic: postgres.Traffics{DB: s.db}, Issues: postgres.IssueList{DB: s.db},
+		Requests: postgres.RequestLists{DB: s.db}, Rejected: rejected, Traffic: postgres.Traffics{DB: s.db}, Lags: postgres.Lags{DB: s.db}, Issues: postgres.IssueList{DB: s.db},
 		Retry:     &app.Retry{Store: rejected, Log: s.appender, Now: time.Now, Suppressed: s.suppressed},
 		Tail:      s.tail(),
 		Explainer: &app.Explainer{DB: s.database, Log: s.reader, Controls: s.controls, Generations: postgres.Generations{}, Messages: postgres.Events{DB: s.db}},
 		People:    postgres.PeopleReader{DB: s.db}, Exporter: s.exporter(), Suppressor: &app.Suppressor{Store: s.suppressed, Forgetter: s.forgetter()},
 		Mappings: s.mappings(), MappingFiles: mappingFiles{}, Previewer: s, Traits: postgres.TraitReader{DB: s.db}, Samples: s,
-		Events: postgres.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(),
+		Events: postgres.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(), Readers: &app.Readers{Store: s.readers()},
 		Ingest:  "http://" + s.ingest.Addr().String() + "/connector/segment/",
 		Closing: s.c.Context.Done(), Logger: s.logger, Now: time.Now,
 	}, nil

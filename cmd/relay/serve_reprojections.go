@@ -61,6 +61,14 @@ func (s served) Undo(context.Context) (app.Reprojection, error) {
 // Cancel implements console.Reprojections.
 func (s served) Cancel(ctx context.Context) (bool, error) { return s.reprojector(nil).Cancel(ctx) }
 
+// Former implements console.Reprojections.
+func (s served) Former(ctx context.Context) (int, error) { return s.reprojector(nil).Former(ctx) }
+
+// DropFormer implements console.Reprojections.
+func (s served) DropFormer(ctx context.Context) (int, error) {
+	return s.reprojector(nil).DropFormer(ctx)
+}
+
 // List implements console.Reprojections.
 func (s served) List(ctx context.Context) ([]json.RawMessage, error) {
 	return postgres.Reprojections{DB: s.db}.List(ctx, 20)

@@ -89,7 +89,13 @@ func (s *system) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	setup := app.Setup{DB: s.database, Controls: s.controls, Generations: postgres.Generations{}, Timelines: postgres.Timelines{}}
-	return setup.Ensure(ctx, s.projections, s.migrated > 0)
+	if err := setup.Ensure(ctx, s.projections, s.migrated > 0); err != nil || s.migrated == 0 {
+		return err
+	}
+	if err := s.readers().Regrant(ctx); err != nil {
+		s.logger.Warn("after a migration, readers of the database may lack views; relay readers create gives them anew", "error", err)
+	}
+	return nil
 }
 
 func (s *system) close() error {
