@@ -131,6 +131,10 @@ func (d *demo) backdate(ctx context.Context, now time.Time) error {
 		`UPDATE relay_store.refused_requests r SET received_at = $1::timestamptz - n * n * interval '17 min 11 s'
 			FROM (SELECT request_id, row_number() OVER (ORDER BY request_id DESC) AS n FROM relay_store.refused_requests) o WHERE o.request_id = r.request_id`,
 		`UPDATE relay_store.rejected b SET received_at = r.received_at FROM relay_store.refused_requests r WHERE r.request_id = b.request_id AND $1::timestamptz IS NOT NULL`,
+		// as made up as the calls: what a day of them makes on a small machine
+		`INSERT INTO relay_store.live_lag (minute, seconds)
+			SELECT m, 0.028 + 0.011 * sin(extract(epoch FROM m) / 5400) + 0.006 * abs(sin(extract(epoch FROM m) / 41))
+			FROM generate_series(date_trunc('minute', $1::timestamptz) - interval '1 day', $1, '1 minute') m ON CONFLICT (minute) DO NOTHING`,
 	} {
 		if _, err := db.ExecContext(ctx, statement, now); err != nil {
 			return fmt.Errorf("backdate: %w", err)
