@@ -38,10 +38,13 @@ func TestSearchPeople(t *testing.T) {
 	w.searches(t, finds)
 	w.reproject(t, "beginning", w.all)
 	w.searches(t, finds)
+	w.index(t, false) // a re-projection ended just now
+	w.exec(t, `UPDATE relay_store.reprojections SET finished_at = finished_at - interval '2 minutes'`)
 	w.index(t, true)
 	w.apply(t, reaching(mapping.Join))
 	w.append(t, time.Now(), "web", "/v1/batch", `[{"type":"alias","previousId":"anton","userId":"bob"}]`)
 	w.reproject(t, "beginning", w.all)
+	w.exec(t, `UPDATE relay_store.reprojections SET finished_at = finished_at - interval '2 minutes'`)
 	w.index(t, true)
 	finds["a-1"], finds["anton"], finds["an"] = "[ann]", "[bob]", "[ann]"
 	finds["+4915112345678"], finds[""], finds["pro"], finds["plan=pro"] = "[bob]", "[ann bob]", "[ann bob]", "[ann bob]"

@@ -50,13 +50,14 @@ func (s SearchIndex) Ensure(ctx context.Context) (made bool, err error) {
 }
 
 // missing returns the served tables that have no such index, unless they are
-// about to be replaced.
+// about to be replaced, or were served a moment ago: one re-projection often
+// follows another.
 func (s SearchIndex) missing(ctx context.Context, conn *sql.Conn) (tables []string, err error) {
-	var running bool
+	var busy bool
 	var id int64
-	err = conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM relay_store.reprojections WHERE status = 'running'),
-       (SELECT id FROM relay_store.generations WHERE projection = $1 AND status = 'serving')`, projections.Profiles).Scan(&running, &id)
-	if err != nil || running {
+	err = conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM relay_store.reprojections WHERE status = 'running' OR finished_at > now() - interval '1 minute'),
+       (SELECT id FROM relay_store.generations WHERE projection = $1 AND status = 'serving')`, projections.Profiles).Scan(&busy, &id)
+	if err != nil || busy {
 		return nil, err
 	}
 	for _, set := range []stateSet{ownStates, joinedStates} {

@@ -33,7 +33,7 @@ func (m *memory) run() {
 		select {
 		case <-m.ending:
 			return
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond): // the peak stays to be read
 		}
 	}
 }

@@ -107,12 +107,29 @@ FROM relay_store.generations g WHERE g.status = 'serving'`
 
 // watchLag samples how far live projections are behind.
 func (p *place) watchLag(ctx context.Context, pause time.Duration) *watch {
-	return newWatch(ctx, pause, p.lag)
+	read := p.prepared(lagSQL)
+	return newWatch(ctx, pause, func(ctx context.Context) (time.Duration, error) { return lagOf(read(ctx)) })
+}
+
+// prepared returns what runs a query that was prepared when it ran first:
+// planning it each time would cost the machine more than running it.
+func (p *place) prepared(query string) func(ctx context.Context, args ...any) *sql.Row {
+	prepare := sync.OnceValues(func() (*sql.Stmt, error) { return p.db.Prepare(query) })
+	return func(ctx context.Context, args ...any) *sql.Row {
+		if stmt, err := prepare(); err == nil {
+			return stmt.QueryRowContext(ctx, args...)
+		}
+		return p.db.QueryRowContext(ctx, query, args...) // which says what is wrong
+	}
 }
 
 func (p *place) lag(ctx context.Context) (time.Duration, error) {
+	return lagOf(p.db.QueryRowContext(ctx, lagSQL))
+}
+
+func lagOf(row *sql.Row) (time.Duration, error) {
 	var seconds float64
-	err := p.db.QueryRowContext(ctx, lagSQL).Scan(&seconds)
+	err := row.Scan(&seconds)
 	return time.Duration(max(seconds, 0) * float64(time.Second)), err
 }
 
@@ -133,21 +150,19 @@ FROM relay_store.generations WHERE status = 'serving'`).Scan(&behind)
 // watchReaders has two readers look people up all the time, as an application
 // does: one reads profiles, the other a person's last events.
 func (p *place) watchReaders(ctx context.Context, people int) *watch {
+	profile := p.prepared(`SELECT properties::text FROM relay.profiles WHERE distinct_id = $1`)
+	last := p.prepared(`SELECT properties::text FROM relay.events WHERE distinct_id = $1 ORDER BY occurred_at DESC LIMIT 1`)
 	return newWatch(ctx, 5*time.Millisecond,
-		func(ctx context.Context) (time.Duration, error) {
-			return p.lookUp(ctx, `SELECT properties::text FROM relay.profiles WHERE distinct_id = $1`, people)
-		},
-		func(ctx context.Context) (time.Duration, error) {
-			return p.lookUp(ctx, `SELECT properties::text FROM relay.events WHERE distinct_id = $1 ORDER BY occurred_at DESC LIMIT 1`, people)
-		},
+		func(ctx context.Context) (time.Duration, error) { return lookUp(ctx, profile, people) },
+		func(ctx context.Context) (time.Duration, error) { return lookUp(ctx, last, people) },
 	)
 }
 
 // lookUp reads about somebody; to know nothing of them is no error.
-func (p *place) lookUp(ctx context.Context, query string, people int) (time.Duration, error) {
+func lookUp(ctx context.Context, read func(context.Context, ...any) *sql.Row, people int) (time.Duration, error) {
 	var properties string
 	started := time.Now()
-	err := p.db.QueryRowContext(ctx, query, fmt.Sprintf("user-%d", rand.IntN(people))).Scan(&properties)
+	err := read(ctx, fmt.Sprintf("user-%d", rand.IntN(people))).Scan(&properties)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
