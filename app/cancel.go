@@ -9,7 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// ErrCancelled is how a re-projection ends that somebody cancelled.
+// ErrCancelled is how a re-projection or a check ends that somebody cancelled.
 var ErrCancelled = errors.New("cancelled")
 
 // buildUnlessCancelled is build, until somebody cancels it.
@@ -43,11 +43,9 @@ func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 			cancel(fmt.Errorf("%w: the claim to build generations was lost: %w", ErrDatabase, err))
 			return
 		}
-		if r.record.ID != 0 {
-			if requested, err := r.Reprojections.CancelRequested(ctx, r.record.ID); err == nil && requested {
-				cancel(ErrCancelled)
-				return
-			}
+		if requested, err := r.cancelRequested(ctx); err == nil && requested {
+			cancel(ErrCancelled)
+			return
 		}
 		select {
 		case <-ctx.Done():
@@ -57,22 +55,28 @@ func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// Cancel ends the re-projection that runs, and removes what a dead one left. It
-// returns when nothing is left of it, and tells whether there was one.
+// cancelRequested tells whether somebody wants the run to end.
+func (r *run) cancelRequested(ctx context.Context) (bool, error) {
+	if r.record.ID == 0 {
+		return r.Reprojections.CheckCancelRequested(ctx)
+	}
+	return r.Reprojections.CancelRequested(ctx, r.record.ID)
+}
+
+// Cancel ends the re-projection or check that runs, or else removes what a dead
+// re-projection left. It returns when nothing is left of it, and tells whether
+// there was one.
 func (r *Reprojector) Cancel(ctx context.Context) (bool, error) {
+	if found, err := r.cancelCheck(ctx); found || err != nil {
+		return found, err
+	}
 	requested, err := r.Reprojections.RequestCancel(ctx)
 	if err != nil {
 		return false, fmt.Errorf("ask for the cancellation: %w", err)
 	}
-	claim, err := backoff.Retry(ctx, func() (Claim, error) {
-		claim, err := r.Reprojections.Claim(ctx, "cancellation")
-		if err != nil && !errors.Is(err, ErrBusy) {
-			err = backoff.Permanent(err)
-		}
-		return claim, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(watchEvery)), backoff.WithMaxElapsedTime(10*time.Minute))
+	claim, err := r.claimAfter(ctx)
 	if err != nil {
-		return requested, fmt.Errorf("the re-projection was asked to stop and still runs: %w", err)
+		return requested, err
 	}
 	defer claim.Release()
 	interrupted := false
@@ -82,4 +86,38 @@ func (r *Reprojector) Cancel(ctx context.Context) (bool, error) {
 		return building
 	})
 	return requested || interrupted, errors.Join(err, r.markAbandoned(ctx))
+}
+
+// cancelCheck ends a check. What an interrupted re-projection keeps stays: the
+// check left it alone, too.
+func (r *Reprojector) cancelCheck(ctx context.Context) (bool, error) {
+	asked, withdraw, err := r.Reprojections.RequestCheckCancel(ctx)
+	if err != nil {
+		return false, fmt.Errorf("ask for the cancellation: %w", err)
+	}
+	if !asked {
+		return false, nil
+	}
+	claim, err := r.claimAfter(ctx)
+	withdraw() // before another check can begin
+	if err != nil {
+		return true, err
+	}
+	defer claim.Release()
+	return true, r.dropAside(ctx)
+}
+
+// claimAfter waits for the claim of whoever was asked to stop.
+func (r *Reprojector) claimAfter(ctx context.Context) (Claim, error) {
+	claim, err := backoff.Retry(ctx, func() (Claim, error) {
+		claim, err := r.Reprojections.Claim(ctx, "cancellation")
+		if err != nil && !errors.Is(err, ErrBusy) {
+			err = backoff.Permanent(err)
+		}
+		return claim, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(watchEvery)), backoff.WithMaxElapsedTime(10*time.Minute))
+	if err != nil {
+		return nil, fmt.Errorf("it was asked to stop and still runs: %w", err)
+	}
+	return claim, nil
 }

@@ -49,7 +49,7 @@ const maxPreviewExamples = 10
 // DryRun builds aside what Run would serve, tells what would change, and drops
 // it. Nothing that people query changes.
 func (r *Reprojector) DryRun(ctx context.Context, from From, chosen []Projection) (preview Preview, err error) {
-	claim, err := r.Reprojections.Claim(ctx, "dry run")
+	claim, err := r.Reprojections.Claim(ctx, DryRun)
 	if err != nil {
 		return preview, err
 	}

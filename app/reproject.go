@@ -53,6 +53,11 @@ type Reprojections interface {
 	RequestCancel(ctx context.Context) (bool, error)
 	// CancelRequested tells whether somebody asked for it.
 	CancelRequested(ctx context.Context, id int64) (bool, error)
+	// RequestCheckCancel asks whoever runs a check to stop, until withdraw is
+	// called, and tells whether one runs. Where none does, nobody is asked.
+	RequestCheckCancel(ctx context.Context) (asked bool, withdraw func(), err error)
+	// CheckCancelRequested tells whether somebody asks for it now.
+	CheckCancelRequested(ctx context.Context) (bool, error)
 	// Switched notes the control entry with which it took effect.
 	Switched(ctx context.Context, tx Tx, id int64, control eventlog.Offset) error
 	// End notes the outcome; a nil error is success, ErrCancelled is no failure.

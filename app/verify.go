@@ -29,7 +29,7 @@ const maxExamples = 20
 
 // Verify compares each of the projections with a rebuild.
 func (v *Verifier) Verify(ctx context.Context, chosen []Projection) ([]Verified, error) {
-	claim, err := v.Reprojections.Claim(ctx, "verification")
+	claim, err := v.Reprojections.Claim(ctx, Verification)
 	if err != nil {
 		return nil, err
 	}
@@ -55,16 +55,18 @@ func (v *Verifier) verifyOne(ctx context.Context, claim Claim, p Projection) (Ve
 	if err := v.DB.InTx(ctx, func(tx Tx) error { return run.prepareAside(ctx, tx, p) }); err != nil {
 		return Verified{}, err
 	}
-	if err := run.watched(ctx, run.load); err != nil {
-		return Verified{}, err
-	}
 	var result Verified
-	err := retryLocked(ctx, func() (err error) {
-		if err := run.catchUp(ctx); err != nil {
+	err := run.watched(ctx, func(ctx context.Context) error {
+		if err := run.load(ctx); err != nil {
 			return err
 		}
-		result, err = v.compare(ctx, run, p)
-		return err
+		return retryLocked(ctx, func() (err error) {
+			if err := run.catchUp(ctx); err != nil {
+				return err
+			}
+			result, err = v.compare(ctx, run, p)
+			return err
+		})
 	})
 	return result, err
 }

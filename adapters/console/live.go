@@ -143,7 +143,7 @@ func (c Config) liveStream(w http.ResponseWriter, r *http.Request) error {
 }
 
 // stream sends what look finds, again and again, until the reader goes or the
-// server stops. Where look fails, the reader is told and looked for again: the
+// server stops. Where look fails, the reader is told, also of the end of that: the
 // database may come back.
 func (c Config) stream(w http.ResponseWriter, r *http.Request, look func(send func(id, event, data string) error) error) error {
 	control := http.NewResponseController(w)
@@ -165,13 +165,13 @@ func (c Config) stream(w http.ResponseWriter, r *http.Request, look func(send fu
 	}
 	spoke := time.Now()
 	spoken := func(id, event, data string) error { spoke = time.Now(); return send(id, event, data) }
-	for {
+	for trouble := false; ; {
 		err := look(spoken)
 		switch {
 		case err != nil && r.Context().Err() == nil:
-			err = spoken("", "trouble", err.Error())
-		case time.Since(spoke) > streamAlive:
-			err = spoken("", "alive", "")
+			trouble, err = true, spoken("", "trouble", err.Error())
+		case trouble || time.Since(spoke) > streamAlive:
+			trouble, err = false, spoken("", "alive", "")
 		}
 		if err != nil {
 			return nil // the reader is gone

@@ -143,12 +143,13 @@ func partOf(p string) string {
 // doneTexts are what a page says after a change; the address names one of them.
 var doneTexts = map[string]string{
 	"retried": "The body is in the log now.", "saved": "Saved: the mapping holds for what arrives from now on.", "unchanged": "Nothing to save: this mapping is in force already.",
-	"started": "The re-projection was started; below is how far it is.", "cancelled": "Cancelled: what people query is as it was.", "nothing": "No re-projection was running.",
-	"tried":   "Relay took both calls in. Click the number of one to see what was made of it.",
-	"unread":  "Removed: the reader can read nothing any more.",
-	"lifted":  "Lifted: what is sent of the person is taken in again, within two seconds.",
-	"dropped": "Removed: the last re-projection can be undone no longer.",
-	"revoked": "The key is refused from now on, within a second.", "secret": "The signing secret is accepted from now on, within a second.",
+	"started": "The re-projection was started; below is how far it is.", "cancelled": "Cancelled: what people query is as it was.", "nothing": "Nothing was running.",
+	"checking": "Started: it goes on if this page is left, and what it finds stays here until something else is started.",
+	"tried":    "Relay took both calls in. Click the number of one to see what was made of it.",
+	"unread":   "Removed: the reader can read nothing any more.",
+	"lifted":   "Lifted: what is sent of the person is taken in again, within two seconds.",
+	"dropped":  "Removed: the last re-projection can be undone no longer.",
+	"revoked":  "The key is refused from now on, within a second.", "secret": "The signing secret is accepted from now on, within a second.",
 	"unsigned": "The signing secret is accepted no longer, within a second.", "rolledback": "Rolled back: that version holds for what arrives from now on.",
 }
 

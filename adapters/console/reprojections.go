@@ -18,8 +18,15 @@ type Reprojections interface {
 	Start(ctx context.Context, request ReprojectionRequest) (app.Reprojection, error)
 	Resume(ctx context.Context) (app.Reprojection, error)
 	Undo(ctx context.Context) (app.Reprojection, error)
-	// Cancel returns when nothing is left of the run, and tells whether there
-	// was one.
+	// StartVerification and StartDryRun return when the check is under way, or has
+	// ended. Of the request a verification heeds all but where from.
+	StartVerification(ctx context.Context, request ReprojectionRequest) error
+	StartDryRun(ctx context.Context, request ReprojectionRequest) error
+	// Check returns the check that runs, or ran last if nothing was started since;
+	// false: there is none.
+	Check() (app.Check, bool)
+	// Cancel returns when nothing is left of the run or check, and tells whether
+	// there was one.
 	Cancel(ctx context.Context) (bool, error)
 	// Former tells how many generations Undo could go back to. DropFormer removes
 	// them, and tells how many there were.
@@ -61,6 +68,7 @@ func (c Config) reprojectionRoutes(mux *router) {
 		found, err := c.Reprojections.Cancel(r.Context())
 		return map[string]bool{"cancelled": found}, err
 	}))
+	c.checkRoutes(mux)
 	mux.HandleFunc("POST /api/reprojections/drop-former", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
 		dropped, err := c.Reprojections.DropFormer(r.Context())
 		return map[string]int{"dropped": dropped}, err

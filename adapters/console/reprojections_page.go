@@ -21,6 +21,7 @@ type Samples interface {
 
 type reprojectionsData struct {
 	runs
+	Check    *check // of everything
 	Request  ReprojectionRequest
 	Wrong    string
 	Plan     *app.Plan
@@ -60,11 +61,13 @@ type run struct {
 func (r run) Rate() int64 { return int64(r.PerSecond) }
 
 // Seconds is how long it took; "" while it runs.
-func (r run) Seconds() string {
-	if r.FinishedAt == nil {
+func (r run) Seconds() string { return secondsText(r.StartedAt, r.FinishedAt) }
+
+func secondsText(started time.Time, finished *time.Time) string {
+	if finished == nil {
 		return ""
 	}
-	return strconv.FormatFloat(r.FinishedAt.Sub(r.StartedAt).Seconds(), 'f', 1, 64)
+	return strconv.FormatFloat(finished.Sub(started).Seconds(), 'f', 1, 64)
 }
 
 func (c Config) runs(ctx context.Context) (out runs, err error) {
@@ -94,6 +97,7 @@ func (c Config) showReprojections(w http.ResponseWriter, r *http.Request, status
 	if data.runs, err = c.runs(r.Context()); err != nil {
 		return err
 	}
+	data.Check = c.check()
 	c.render(w, r, status, "reprojections.html", "Re-projections", data)
 	return nil
 }
@@ -129,6 +133,10 @@ func (c Config) doReprojection(r *http.Request, data *reprojectionsData) (done s
 		preview, err := c.Samples.DryRun(ctx, data.Request)
 		data.Preview = &preview
 		return "", err
+	case "dryrun-all":
+		return "checking", c.Reprojections.StartDryRun(ctx, data.Request)
+	case "verify-all":
+		return "checking", c.Reprojections.StartVerification(ctx, ReprojectionRequest{})
 	case "start":
 		_, err = c.Reprojections.Start(ctx, data.Request)
 		return "started", err
@@ -158,19 +166,26 @@ func (c Config) doReprojection(r *http.Request, data *reprojectionsData) (done s
 	}
 }
 
-// reprojectionStream sends the list of re-projections whenever it changes.
+// reprojectionStream sends the check, and the list of re-projections, whenever
+// they change.
 func (c Config) reprojectionStream(w http.ResponseWriter, r *http.Request) error {
-	last := ""
+	last := map[string]string{}
 	return c.stream(w, r, func(send func(id, event, data string) error) error {
+		part := func(name string, data any) error {
+			text, err := fragment("reprojections.html", name, data)
+			if before, sent := last[name]; err != nil || sent && text == before {
+				return err
+			}
+			last[name] = text
+			return send("", name, text)
+		}
+		if err := part("check", c.check()); err != nil {
+			return err
+		}
 		list, err := c.runs(r.Context())
 		if err != nil {
 			return err
 		}
-		part, err := fragment("reprojections.html", "runs", list)
-		if err != nil || part == last {
-			return err
-		}
-		last = part
-		return send("", "part", part)
+		return part("runs", list)
 	})
 }

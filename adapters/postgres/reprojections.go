@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,13 +42,16 @@ func (r Reprojections) Claim(ctx context.Context, what string) (app.Claim, error
 		conn.Close()
 		return nil, fmt.Errorf("%w: %s", app.ErrBusy, r.holder(ctx))
 	}
-	name := fmt.Sprintf("relay %s, process %d", what, os.Getpid())
+	name := fmt.Sprintf("%s, process %d", claimName(what), os.Getpid())
 	if _, err := conn.ExecContext(ctx, `SELECT set_config('application_name', $1, false)`, name); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("name the claim: %w", err)
 	}
 	return claim{conn}, nil
 }
+
+// claimName is what the connection of a claim is called.
+func claimName(what string) string { return "relay " + what }
 
 // claim implements app.Claim.
 type claim struct {
@@ -64,9 +68,14 @@ func (c claim) Check(ctx context.Context) error {
 
 // Release implements app.Claim.
 func (c claim) Release() {
-	ctx, conn := context.Background(), c.conn
-	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock(`+claimKey+`), set_config('application_name', 'relay', false)`); err != nil {
-		_ = conn.Raw(func(any) error { return fmt.Errorf("drop the connection: %w", sql.ErrConnDone) })
+	unlock(c.conn, `SELECT pg_advisory_unlock(`+claimKey+`), set_config('application_name', 'relay', false)`)
+}
+
+// unlock gives a connection back; if its lock cannot be given back before, the
+// connection ends.
+func unlock(conn *sql.Conn, statement string) {
+	if _, err := conn.ExecContext(context.Background(), statement); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 	conn.Close()
 }
@@ -180,6 +189,41 @@ func (r Reprojections) RequestCancel(ctx context.Context) (bool, error) {
 // CancelRequested implements app.Reprojections.
 func (r Reprojections) CancelRequested(ctx context.Context, id int64) (requested bool, err error) {
 	err = r.DB.QueryRowContext(ctx, `SELECT cancel_requested FROM relay_store.reprojections WHERE id = $1`, id).Scan(&requested)
+	return requested, err
+}
+
+// checkCancelKey is the advisory lock, shared, of those who want a check to end.
+// It is gone with them.
+const checkCancelKey = "1919249779, 5"
+
+// RequestCheckCancel implements app.Reprojections.
+func (r Reprojections) RequestCheckCancel(ctx context.Context) (asked bool, withdraw func(), err error) {
+	conn, err := r.DB.Conn(ctx)
+	if err != nil {
+		return false, nil, fmt.Errorf("connect for the request: %w", err)
+	}
+	err = conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory' AND l.classid = 1919249779 AND l.objid = 2 AND l.granted
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (starts_with(a.application_name, $1) OR starts_with(a.application_name, $2)))`,
+		claimName(app.Verification), claimName(app.DryRun)).Scan(&asked)
+	if err != nil || !asked {
+		conn.Close()
+		return false, nil, err
+	}
+	withdraw = func() { unlock(conn, `SELECT pg_advisory_unlock_shared(`+checkCancelKey+`)`) }
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock_shared(`+checkCancelKey+`)`); err != nil {
+		withdraw()
+		return false, nil, err
+	}
+	return true, withdraw, nil
+}
+
+// CheckCancelRequested implements app.Reprojections.
+func (r Reprojections) CheckCancelRequested(ctx context.Context) (requested bool, err error) {
+	err = r.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.classid = 1919249779 AND l.objid = 5 AND l.granted
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&requested)
 	return requested, err
 }
 

@@ -173,6 +173,11 @@ func TestConsoleAccessible(t *testing.T) {
 	relay.must("forget", "milton-77", "--suppress")
 	relay.must("readers", "create", newRole(t, relay.open()))
 	server.form("/mapping", storyForm("reproject", "1"))
+	waitFor(t, "the run's end, and its tidying up", func() bool {
+		status, _, _ := server.form("/reprojections", url.Values{"do": {"verify-all"}})
+		return status == 200
+	})
+	server.checkEnds("verification", "done")
 	b := newTab(t, server.admin)
 	for _, path := range []string{
 		"/", "/live", "/log/1", "/requests", "/rejected", "/rejected/1", "/people?q=97980", "/people/show?id=97980cfea0067", "/people/suppressed", "/mapping", "/mapping?as=yaml",

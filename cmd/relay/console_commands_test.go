@@ -44,6 +44,8 @@ var commandOf = map[string]string{
 	"POST /reprojections undo":        "reproject --undo",
 	"POST /reprojections drop-former": "reproject --drop-former",
 	"POST /reprojections verify":      "verify --sample",
+	"POST /reprojections dryrun-all":  "reproject --from --projection --max-load --dry-run",
+	"POST /reprojections verify-all":  "verify",
 
 	"POST /api/reprojections":             "reproject --from --projection --max-load",
 	"POST /api/reprojections/plan":        "reproject --from --projection --plan",
@@ -51,6 +53,8 @@ var commandOf = map[string]string{
 	"POST /api/reprojections/cancel":      "reproject --cancel",
 	"POST /api/reprojections/undo":        "reproject --undo",
 	"POST /api/reprojections/drop-former": "reproject --drop-former",
+	"POST /api/reprojections/dry-run":     "reproject --from --projection --max-load --dry-run",
+	"POST /api/reprojections/verify":      "verify --projection",
 
 	"POST /settings/try": ofSenders,
 

@@ -240,7 +240,7 @@ func TestConsoleReprojections(t *testing.T) {
 	do("plan", 200, "rebuilt (channels, preferences)")
 	do("dryrun", 200, "channel slack_email: values added")
 	do("resume", 409, "no re-projection to resume")
-	do("cancel", 200, "No re-projection was running")
+	do("cancel", 200, "Nothing was running")
 	if servedRows(t, db) != before {
 		t.Error("looking changed something")
 	}

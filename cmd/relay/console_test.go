@@ -44,6 +44,7 @@ func TestConsoleShowsText(t *testing.T) {
 		t.Fatalf("no JSON: status %d", status)
 	}
 	settled(t, relay.open())
+	server.showChanges()
 	waitFor(t, "the refused request to be noted", func() bool {
 		_, body := server.ask("GET", "/requests?outcome=invalid_json", "", nil)
 		return strings.Contains(body, `href="/rejected/1"`)

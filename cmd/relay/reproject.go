@@ -24,7 +24,7 @@ func reprojectCommand() *cli.Command {
 			&cli.BoolFlag{Name: "dry-run", Usage: "build aside, tell what would change, and change nothing"},
 			&cli.IntFlag{Name: "sample", Usage: "with --dry-run: look at about that many people at random, at once and whatever runs"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with one that was interrupted"},
-			&cli.BoolFlag{Name: "cancel", Usage: "end the one that runs, or was interrupted, and remove what it built"},
+			&cli.BoolFlag{Name: "cancel", Usage: "end the one that runs, or was interrupted, and remove what it built; or the verification or dry run that runs"},
 			&cli.BoolFlag{Name: "undo", Usage: "go back to what was served before the last one, brought up to date"},
 			&cli.BoolFlag{Name: "drop-former", Usage: "remove what was served before the last one; it cannot be undone then"},
 			&cli.IntFlag{Name: "max-load", Value: 100, Usage: "percent of the time that its readers work; less leaves more room for live traffic"},

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"relay/adapters/console"
 	"relay/adapters/postgres"
 	"relay/app"
 )
 
-// served runs re-projections inside relay serve.
+// served runs re-projections and checks inside relay serve.
 type served struct {
 	*system
 	ctx    context.Context // ends when relay serve stops
@@ -58,8 +59,48 @@ func (s served) Undo(context.Context) (app.Reprojection, error) {
 	return s.runner.Start(s.ctx, func(ctx context.Context, r *app.Reprojector) (app.Reprojection, error) { return r.Undo(ctx) })
 }
 
-// Cancel implements console.Reprojections.
-func (s served) Cancel(ctx context.Context) (bool, error) { return s.reprojector(nil).Cancel(ctx) }
+// StartVerification implements console.Reprojections.
+func (s served) StartVerification(_ context.Context, request console.ReprojectionRequest) error {
+	chosen, err := s.readScope(request)
+	if err != nil {
+		return err
+	}
+	return s.runner.StartCheck(s.ctx, app.Verification, func(ctx context.Context, r *app.Reprojector) (found app.Found, err error) {
+		r.MaxLoad = request.MaxLoad
+		found.Verified, err = (&app.Verifier{Reprojector: r}).Verify(ctx, chosen)
+		return found, err
+	})
+}
+
+// StartDryRun implements console.Reprojections.
+func (s served) StartDryRun(_ context.Context, request console.ReprojectionRequest) error {
+	from, chosen, err := s.read(request)
+	if err != nil {
+		return err
+	}
+	return s.runner.StartCheck(s.ctx, app.DryRun, func(ctx context.Context, r *app.Reprojector) (app.Found, error) {
+		r.MaxLoad = request.MaxLoad
+		preview, err := r.DryRun(ctx, from, chosen)
+		return app.Found{Preview: &preview}, err
+	})
+}
+
+// Check implements console.Reprojections.
+func (s served) Check() (app.Check, bool) { return s.runner.Check() }
+
+// Cancel implements console.Reprojections. Who asked for it may be gone before
+// it is done.
+func (s served) Cancel(context.Context) (bool, error) {
+	ended := s.runner.Ended()
+	found, err := s.reprojector(nil).Cancel(s.ctx)
+	if found && err == nil {
+		select {
+		case <-ended: // so that what is asked next is answered by that
+		case <-time.After(time.Second): // another process ran it
+		}
+	}
+	return found, err
+}
 
 // Former implements console.Reprojections.
 func (s served) Former(ctx context.Context) (int, error) { return s.reprojector(nil).Former(ctx) }
@@ -80,12 +121,18 @@ func (s served) read(request console.ReprojectionRequest) (app.From, []app.Proje
 	if err != nil {
 		return from, nil, err
 	}
+	chosen, err := s.readScope(request)
+	return from, chosen, err
+}
+
+// readScope reads what a request says but for where from.
+func (s served) readScope(request console.ReprojectionRequest) ([]app.Projection, error) {
 	chosen, err := s.choose(request.Projection)
 	if err == nil && (request.MaxLoad < 0 || request.MaxLoad > 100) {
 		err = fmt.Errorf("max_load %d: a percentage from 1 to 100 is wanted", request.MaxLoad)
 	}
 	if err != nil {
-		return from, nil, fmt.Errorf("%w: %w", console.ErrBadRequest, err)
+		return nil, fmt.Errorf("%w: %w", console.ErrBadRequest, err)
 	}
-	return from, chosen, nil
+	return chosen, nil
 }

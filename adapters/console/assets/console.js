@@ -47,16 +47,25 @@ if (calls && window.EventSource) {
   });
 }
 
-// A part of a page that the server sends anew when it changes.
+// Parts of a page that the server sends anew when they change. One that is in use
+// changes afterwards.
+const sources = {};
+const listen = (address) => {
+  const source = new EventSource(address), state = byId("stream-state");
+  const say = (text) => { if (state.textContent !== text) state.textContent = text; };
+  for (const well of ["hello", "alive"]) source.addEventListener(well, () => say(""));
+  source.addEventListener("trouble", (event) => say(`Relay cannot look now: ${event.data}`));
+  source.onerror = () => say("The connection to relay is lost; trying again…");
+  return source;
+};
 for (const part of document.querySelectorAll("[data-replace]")) {
   if (!window.EventSource) break;
-  const source = new EventSource(part.dataset.replace);
-  const state = byId("stream-state");
-  source.addEventListener("part", (event) => {
-    state.textContent = "";
-    if (!part.contains(document.activeElement)) part.innerHTML = event.data;
-  });
-  source.addEventListener("trouble", (event) => { state.textContent = `Relay cannot look now: ${event.data}`; });
-  source.addEventListener("end", () => source.close());
-  source.onerror = () => { state.textContent = "The connection to relay is lost; trying again…"; };
+  const source = sources[part.dataset.replace] ??= listen(part.dataset.replace);
+  let latest, shown;
+  const show = () => {
+    if (latest === shown || part.contains(document.activeElement)) return;
+    part.innerHTML = shown = latest;
+  };
+  source.addEventListener(part.dataset.part, (event) => { latest = event.data; show(); });
+  part.addEventListener("focusout", () => setTimeout(show));
 }
