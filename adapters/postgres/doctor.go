@@ -83,13 +83,18 @@ WHERE g.status = 'serving' AND g.checkpoint_at < now() - interval '1 minute'
 
 // leftOver looks for generations that nobody queries and nobody builds.
 func (d Doctor) leftOver(ctx context.Context) ([]app.Finding, error) {
-	return d.each(ctx, `SELECT g.projection, g.id::text FROM relay_store.generations g
+	return d.each(ctx, `SELECT format('generation %s of %s', g.id, g.projection), coalesce(nullif(g.reprojection_id, 0)::text, '') FROM relay_store.generations g
 WHERE g.status = 'building' AND NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 1919249779 AND objid = 2)`,
-		func(projection, id string) app.Finding {
+		func(generation, reprojection string) app.Finding {
+			if reprojection == "" {
+				return app.Finding{
+					Severity: "warning", What: generation + " is left over from a verification or dry run that did not end",
+					Do: "relay reproject --cancel removes it, and so does the next of them",
+				}
+			}
 			return app.Finding{
-				Severity: "warning",
-				What:     fmt.Sprintf("generation %s of %s is left over from a re-projection that did not end", id, projection),
-				Do:       "relay reproject --resume goes on with it, --cancel removes it",
+				Severity: "warning", What: generation + " is left over from a re-projection that did not end",
+				Do: "relay reproject --resume goes on with it, --cancel removes it",
 			}
 		})
 }
