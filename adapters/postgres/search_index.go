@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"relay/app"
@@ -44,9 +43,10 @@ func (s SearchIndex) Ensure(ctx context.Context) (made bool, err error) {
 				return fmt.Errorf("index the values in %s: %w", table, err)
 			}
 		}
+		made = true
 		return nil
 	})
-	return err == nil, err
+	return made, err
 }
 
 // missing returns the served tables that have no such index, unless they are
@@ -74,17 +74,14 @@ func (s SearchIndex) missing(ctx context.Context, conn *sql.Conn) (tables []stri
 	return tables, nil
 }
 
-// alone does it unless another process is at it, and leaves the connection as it
-// was.
-func alone(ctx context.Context, conn *sql.Conn, do func() error) (err error) {
+// alone does it unless another process is at it, and gives the connection back as
+// it was.
+func alone(ctx context.Context, conn *sql.Conn, do func() error) error {
 	var mine bool
 	if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+searchIndexKey+`)`).Scan(&mine); err != nil || !mine {
 		return err
 	}
-	defer func() {
-		_, unlocked := conn.ExecContext(context.WithoutCancel(ctx), `RESET lock_timeout; RESET statement_timeout; SELECT pg_advisory_unlock(`+searchIndexKey+`)`)
-		err = errors.Join(err, unlocked)
-	}()
+	defer unlock(conn, `RESET lock_timeout; RESET statement_timeout; SELECT pg_advisory_unlock(`+searchIndexKey+`)`)
 	if _, err := conn.ExecContext(ctx, searchIndexPatience); err != nil {
 		return err
 	}
