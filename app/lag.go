@@ -26,15 +26,15 @@ type LagReader interface {
 }
 
 // LagRecorder looks at the live projections every few seconds and saves the
-// greatest lag once a minute.
+// greatest lag of each minute.
 type LagRecorder struct {
 	Live   LiveReader
 	Store  LagStore
 	Now    func() time.Time
 	Logger *slog.Logger
 
-	minute time.Time // that most is of; zero: none yet
-	most   time.Duration
+	minute time.Time     // that most is of; zero: none yet
+	most   time.Duration // saved of it; negative: nothing
 }
 
 const (
@@ -51,29 +51,26 @@ func (r *LagRecorder) Run(ctx context.Context) {
 		r.look(ctx)
 		wait(ctx, lagEvery)
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lagPatience)
-	defer cancel()
-	r.save(last)
 }
 
-// look notes the lag of now, and saves that of a minute that is over.
+// look saves the lag of now if it is the greatest of its minute. While the
+// database is away there is nothing to see.
 func (r *LagRecorder) look(ctx context.Context) {
-	bounded, cancel := context.WithTimeout(ctx, lagPatience)
+	ctx, cancel := context.WithTimeout(ctx, lagPatience)
 	defer cancel()
-	if minute := r.Now().UTC().Truncate(time.Minute); minute != r.minute {
-		r.save(bounded)
-		r.minute, r.most = minute, -1
-	}
-	if live, err := r.Live.Live(bounded); err == nil { // while the database is away there is nothing to see
-		r.most = max(r.most, live.Lag)
-	}
-}
-
-func (r *LagRecorder) save(ctx context.Context) {
-	if r.minute.IsZero() || r.most < 0 {
+	live, err := r.Live.Live(ctx)
+	if err != nil {
 		return
 	}
-	if err := r.Store.Save(ctx, r.minute, r.most); err != nil {
-		r.Logger.Warn("the lag of a minute is not recorded", "minute", r.minute, "error", err)
+	if minute := r.Now().UTC().Truncate(time.Minute); minute != r.minute {
+		r.minute, r.most = minute, -1
 	}
+	if live.Lag <= r.most {
+		return
+	}
+	if err := r.Store.Save(ctx, r.minute, live.Lag); err != nil {
+		r.Logger.Warn("how far the projections are behind is not recorded", "minute", r.minute, "error", err)
+		return
+	}
+	r.most = live.Lag
 }
