@@ -37,7 +37,7 @@ type liveData struct {
 const liveRows = 50
 
 // lookBack is how many offsets are looked at for calls that pass a filter.
-const lookBack = 10_000
+const lookBack = 5_000
 
 func (c Config) live(w http.ResponseWriter, r *http.Request) error {
 	data := liveData{Source: r.FormValue("source"), Type: r.FormValue("type"), Person: r.FormValue("person"), Event: r.FormValue("event"), Types: segment.CallTypes()}
