@@ -51,7 +51,7 @@ type Traffic struct {
 
 // ExactTraffic is up to how many payloads a TrafficReader counts each; where more
 // came, it looks at as many of them, and each stands for its neighbours.
-const ExactTraffic = 4000
+const ExactTraffic = 1500
 
 // TrafficReader counts what came in.
 type TrafficReader interface {
