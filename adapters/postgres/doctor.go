@@ -84,8 +84,7 @@ WHERE g.status = 'serving' AND g.checkpoint_at < now() - interval '1 minute'
 // leftOver looks for generations that nobody queries and nobody builds.
 func (d Doctor) leftOver(ctx context.Context) ([]app.Finding, error) {
 	return d.each(ctx, `SELECT format('generation %s of %s', g.id, g.projection), coalesce(nullif(g.reprojection_id, 0)::text, '') FROM relay_store.generations g
-WHERE g.status = 'building' AND NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 1919249779 AND objid = 2
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`,
+WHERE g.status = 'building' AND NOT EXISTS (SELECT FROM pg_locks l WHERE `+held(claimKey)+`)`,
 		func(generation, reprojection string) app.Finding {
 			if reprojection == "" {
 				return app.Finding{

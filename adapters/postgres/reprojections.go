@@ -26,6 +26,13 @@ var _ app.Reprojections = Reprojections{}
 // claimKey is the advisory lock of whoever builds generations.
 const claimKey = "1919249779, 2"
 
+// held is the condition that l, a row of pg_locks, is the advisory lock of that
+// key. Other databases of the server have the same keys.
+func held(key string) string {
+	return `l.locktype = 'advisory' AND (l.classid, l.objid) = (` + key + `) AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+}
+
 // Claim implements app.Reprojections. The lock belongs to a connection of its
 // own, so it ends with the process, however that ends.
 func (r Reprojections) Claim(ctx context.Context, what string) (app.Claim, error) {
@@ -85,8 +92,7 @@ func (r Reprojections) holder(ctx context.Context) string {
 	var name, since string
 	err := r.DB.QueryRowContext(ctx, `SELECT a.application_name, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"')
 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.classid = 1919249779 AND l.objid = 2 AND l.granted
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&name, &since)
+WHERE `+held(claimKey)).Scan(&name, &since)
 	if err != nil {
 		return "it ended just now; try again"
 	}
@@ -203,9 +209,7 @@ func (r Reprojections) RequestCheckCancel(ctx context.Context) (asked bool, with
 		return false, nil, fmt.Errorf("connect for the request: %w", err)
 	}
 	err = conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'advisory' AND l.classid = 1919249779 AND l.objid = 2 AND l.granted
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND (starts_with(a.application_name, $1) OR starts_with(a.application_name, $2)))`,
+    WHERE `+held(claimKey)+` AND (starts_with(a.application_name, $1) OR starts_with(a.application_name, $2)))`,
 		claimName(app.Verification), claimName(app.DryRun)).Scan(&asked)
 	if err != nil || !asked {
 		conn.Close()
@@ -221,9 +225,7 @@ func (r Reprojections) RequestCheckCancel(ctx context.Context) (asked bool, with
 
 // CheckCancelRequested implements app.Reprojections.
 func (r Reprojections) CheckCancelRequested(ctx context.Context) (requested bool, err error) {
-	err = r.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_locks l
-    WHERE l.locktype = 'advisory' AND l.classid = 1919249779 AND l.objid = 5 AND l.granted
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&requested)
+	err = r.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_locks l WHERE `+held(checkCancelKey)+`)`).Scan(&requested)
 	return requested, err
 }
 
