@@ -20,15 +20,12 @@ func newLagChart(list []app.Lag, each string) chart {
 		most, recorded = max(most, l.Most), recorded || l.Served
 	}
 	c.Most = max(most, leastLag).Milliseconds()
-	step := chartWidth / len(list)
 	for i, l := range list {
-		b := bar{X: i * step, Width: step - 2, Height: scaled(l.Most.Milliseconds(), c.Most), Says: when(l.At) + ": not recorded"}
-		b.Y = chartHeight - b.Height
-		b.RefusedY = b.Y
+		says := when(l.At) + ": not recorded"
 		if l.Served {
-			b.Says = when(l.At) + ": " + lagText(l.Most) + " behind at most"
+			says = when(l.At) + ": " + lagText(l.Most) + " behind at most"
 		}
-		c.Bars = append(c.Bars, b)
+		c.Bars = append(c.Bars, newBar(i, len(list), scaled(l.Most.Milliseconds(), c.Most), 0, says))
 	}
 	c.Says = "Live lag, the greatest of each " + each + ": " + lagText(most) + " at most."
 	if !recorded {

@@ -94,14 +94,9 @@ func newChart(list []app.Traffic, per string) chart {
 		c.Sum += t.Payloads
 		c.Wrong += t.Refused
 	}
-	step := chartWidth / len(list)
 	for i, t := range list {
-		height, refused := scaled(t.Payloads, c.Most), scaled(t.Refused, c.Most)
-		refused = min(refused, chartHeight-height)
-		c.Bars = append(c.Bars, bar{
-			X: i * step, Width: step - 2, Y: chartHeight - height, Height: height, RefusedY: chartHeight - height - refused, RefusedHeight: refused,
-			Says: fmt.Sprintf("%s: %s, %s refused", when(t.At), plural(t.Payloads, "payload", "payloads"), number(t.Refused)),
-		})
+		says := fmt.Sprintf("%s: %s, %s refused", when(t.At), plural(t.Payloads, "payload", "payloads"), number(t.Refused))
+		c.Bars = append(c.Bars, newBar(i, len(list), scaled(t.Payloads, c.Most), scaled(t.Refused, c.Most), says))
 	}
 	about := ""
 	if c.Sum > app.ExactTraffic {
@@ -112,6 +107,16 @@ func newChart(list []app.Traffic, per string) chart {
 		c.Says, c.Most = "Payloads "+per+": none.", 0
 	}
 	return c
+}
+
+// newBar is the i-th of n bars, with what was refused on top of it.
+func newBar(i, n, height, refused int, says string) bar {
+	step := chartWidth / n
+	refused = min(refused, chartHeight-height)
+	return bar{
+		X: i * step, Width: step - 2, Y: chartHeight - height, Height: height,
+		RefusedY: chartHeight - height - refused, RefusedHeight: refused, Says: says,
+	}
 }
 
 // scaled is a count's height; what is there is seen.

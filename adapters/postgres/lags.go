@@ -56,11 +56,5 @@ FROM relay_store.live_lag WHERE minute >= $1 AND minute < $3 GROUP BY 1`, since,
 
 // DeleteBefore implements app.Expiring.
 func (l Lags) DeleteBefore(ctx context.Context, t time.Time, limit int) (int, error) {
-	result, err := l.DB.ExecContext(ctx, `DELETE FROM relay_store.live_lag WHERE minute IN (
-    SELECT minute FROM relay_store.live_lag WHERE minute < $1 ORDER BY minute LIMIT $2)`, t, limit)
-	if err != nil {
-		return 0, err
-	}
-	n, err := result.RowsAffected()
-	return int(n), err
+	return deleteBefore(ctx, l.DB, "relay_store.live_lag", "minute", t, limit)
 }

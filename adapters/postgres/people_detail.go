@@ -38,22 +38,28 @@ func (p PeopleReader) Detail(ctx context.Context, id string) (d app.PersonDetail
 	return d, nil
 }
 
-// personState reads what the views show of a person, with its stamps.
-func personState(ctx context.Context, tx *sql.Tx, id string) (profile.State, error) {
+// servedPeople returns the generation of profiles that is served, and the sets of
+// states that people are shown from, the first that has somebody counting.
+func servedPeople(ctx context.Context, tx *sql.Tx) (generation int64, sets []stateSet, err error) {
 	served, err := Generations{}.Serving(ctx, tx, projections.Profiles)
 	if err != nil {
-		return profile.State{}, err
+		return 0, nil, err
 	}
 	joins, err := joinsIDs(ctx, tx, served.ID)
+	if joins {
+		sets = append(sets, joinedStates)
+	}
+	return served.ID, append(sets, ownStates), err
+}
+
+// personState reads what the views show of a person, with its stamps.
+func personState(ctx context.Context, tx *sql.Tx, id string) (profile.State, error) {
+	served, sets, err := servedPeople(ctx, tx)
 	if err != nil {
 		return profile.State{}, err
 	}
-	sets := []stateSet{ownStates}
-	if joins {
-		sets = []stateSet{joinedStates, ownStates}
-	}
 	for _, set := range sets {
-		states, err := NewProfiles(nil).of(set).readStates(ctx, tx, served.ID, texts([]string{id}))
+		states, err := NewProfiles(nil).of(set).readStates(ctx, tx, served, texts([]string{id}))
 		if err != nil {
 			return profile.State{}, err
 		}

@@ -8,7 +8,6 @@ import (
 
 	"relay/app"
 	"relay/domain/profile"
-	"relay/projections"
 )
 
 // PeopleReader implements app.PeopleReader.
@@ -80,21 +79,13 @@ func addJoined(ctx context.Context, tx *sql.Tx, found *app.PersonSearch, id stri
 // first, whatever the planner believes of how many there are. A generation that
 // was built before there was an index is read whole, for as long as a search may.
 func addByChannel(ctx context.Context, tx *sql.Tx, found *app.PersonSearch, value string, limit, patience int) error {
-	served, err := Generations{}.Serving(ctx, tx, projections.Profiles)
+	served, sets, err := servedPeople(ctx, tx)
 	if err != nil {
 		return err
-	}
-	joins, err := joinsIDs(ctx, tx, served.ID)
-	if err != nil {
-		return err
-	}
-	sets := []stateSet{ownStates}
-	if joins {
-		sets = append(sets, joinedStates)
 	}
 	var selects []string
 	for _, set := range sets {
-		selects = append(selects, fmt.Sprintf("SELECT distinct_id FROM relay_store.%schannels_g%d WHERE %s", set, served.ID, inAnyChannel))
+		selects = append(selects, fmt.Sprintf("SELECT distinct_id FROM relay_store.%schannels_g%d WHERE %s", set, served, inAnyChannel))
 	}
 	query := "WITH ids AS MATERIALIZED (" + strings.Join(selects, " UNION ALL ") + ")\n" + hitColumns +
 		"WHERE p.distinct_id = ANY (ARRAY(SELECT distinct_id FROM ids LIMIT 4 * $2::integer)) ORDER BY p.distinct_id LIMIT $2"

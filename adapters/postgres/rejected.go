@@ -81,5 +81,5 @@ func (r Rejected) Retried(ctx context.Context, id int64, at time.Time) error {
 
 // DeleteBefore implements app.Expiring.
 func (r Rejected) DeleteBefore(ctx context.Context, t time.Time, limit int) (int, error) {
-	return deleteBefore(ctx, r.DB, "relay_store.rejected", t, limit)
+	return deleteBefore(ctx, r.DB, "relay_store.rejected", "received_at", t, limit)
 }

@@ -134,14 +134,14 @@ ON CONFLICT (request_id) DO NOTHING`, arguments(c)...)
 
 // DeleteBefore implements app.Expiring.
 func (r *Requests) DeleteBefore(ctx context.Context, t time.Time, limit int) (int, error) {
-	return deleteBefore(ctx, r.db, "relay_store.refused_requests", t, limit)
+	return deleteBefore(ctx, r.db, "relay_store.refused_requests", "received_at", t, limit)
 }
 
-// deleteBefore deletes rows of the table by their time of receipt, which has an
+// deleteBefore deletes rows of the table by the time in a column that has an
 // index. Rows that another process is deleting are left to it.
-func deleteBefore(ctx context.Context, db *sql.DB, table string, t time.Time, limit int) (int, error) {
+func deleteBefore(ctx context.Context, db *sql.DB, table, column string, t time.Time, limit int) (int, error) {
 	result, err := db.ExecContext(ctx, `DELETE FROM `+table+` WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM `+table+` WHERE received_at < $1 ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED))`, t, limit)
+    SELECT ctid FROM `+table+` WHERE `+column+` < $1 ORDER BY `+column+` LIMIT $2 FOR UPDATE SKIP LOCKED))`, t, limit)
 	if err != nil {
 		return 0, fmt.Errorf("delete from %s: %w", table, err)
 	}
