@@ -36,12 +36,7 @@ func storyForm(do, base string) url.Values {
 // and re-projected; of two editors the second is told.
 func TestConsoleMapping(t *testing.T) {
 	t.Parallel()
-	relay := newInstance(t)
-	server := relay.serve()
-	db := relay.open()
-	server.send(peter)
-	server.send(registered)
-	settled(t, db)
+	relay, server, db := toldStory(t)
 	before := servedRows(t, db)
 	want := func(what, body string, texts ...string) {
 		t.Helper()
@@ -215,12 +210,7 @@ func TestConsoleKeys(t *testing.T) {
 // done too.
 func TestConsoleReprojections(t *testing.T) {
 	t.Parallel()
-	relay := newInstance(t)
-	server := relay.serve()
-	db := relay.open()
-	server.send(peter)
-	server.send(registered)
-	settled(t, db)
+	relay, server, db := toldStory(t)
 	before := servedRows(t, db)
 	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", storyMapping))
 	do := func(what string, status int, says string) {

@@ -11,12 +11,7 @@ import (
 // TestPlan: a re-projection rebuilds what the change alters, and says so before.
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	relay := newInstance(t)
-	server := relay.serve()
-	db := relay.open()
-	server.send(peter)
-	server.send(registered)
-	settled(t, db)
+	relay, _, db := toldStory(t)
 	served := func(projection string) string {
 		return text(t, db, `SELECT id FROM relay_store.generations WHERE status = 'serving' AND projection = $1`, projection)
 	}

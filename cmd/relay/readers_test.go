@@ -76,12 +76,7 @@ WHERE c.relnamespace::regnamespace::text IN ('relay', 'relay_store', 'public') A
 // re-projections, until it is removed.
 func TestReaders(t *testing.T) {
 	t.Parallel()
-	relay := newInstance(t)
-	server := relay.serve()
-	db := relay.open()
-	server.send(peter)
-	server.send(registered)
-	settled(t, db)
+	relay, _, db := toldStory(t)
 	name := newRole(t, db)
 	first := relay.must("readers", "create", name)
 	reader := openAs(t, first)

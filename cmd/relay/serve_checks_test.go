@@ -83,12 +83,7 @@ func (s *serving) showChanges() {
 // applied to it yet.
 func toCheck(t *testing.T) (*serving, *sql.DB) {
 	t.Helper()
-	relay := newInstance(t)
-	server := relay.serve()
-	db := relay.open()
-	server.send(peter)
-	server.send(registered)
-	settled(t, db)
+	relay, server, db := toldStory(t)
 	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", storyMapping))
 	settled(t, db)
 	return server, db

@@ -12,12 +12,7 @@ import (
 // re-projections for its operators, and for nobody's web page.
 func TestServeReprojects(t *testing.T) {
 	t.Parallel()
-	relay := newInstance(t)
-	server := relay.serve()
-	db := relay.open()
-	server.send(peter)
-	server.send(registered)
-	settled(t, db)
+	relay, server, db := toldStory(t)
 	before := servedRows(t, db)
 	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", storyMapping))
 	ended := func(status string, n string) {

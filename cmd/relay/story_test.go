@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
@@ -211,4 +212,17 @@ func TestReprojectFromAPointOn(t *testing.T) {
 			t.Errorf("--from %q: status %d, want 1: %s", from, status, errOut)
 		}
 	}
+}
+
+// toldStory returns a relay that serves, with an identify and a track call that
+// live projections have taken in.
+func toldStory(t *testing.T) (*instance, *serving, *sql.DB) {
+	t.Helper()
+	relay := newInstance(t)
+	server := relay.serve()
+	db := relay.open()
+	server.send(peter)
+	server.send(registered)
+	settled(t, db)
+	return relay, server, db
 }
