@@ -107,24 +107,20 @@ func (Events) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 // of several with one message id the lowest comes first and stays.
 func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
 	f := fold.(*projections.EventsFold)
-	if err := writeEvents(ctx, tx, generation, f.Events, "ON CONFLICT (message_key) DO NOTHING", nil); err != nil {
+	if err := writeEvents(ctx, tx, generation, f.Events, messageKeys(f.Events), "ON CONFLICT (message_key) DO NOTHING"); err != nil {
 		return err
 	}
 	links := linkTables{tx: tx, generation: generation, contributes: "false"}
 	return links.merge(ctx, f.Links)
 }
 
-// writeEvents inserts the events, in as many statements as it takes. note, if
-// any, is told of every event's message key.
-func writeEvents(ctx context.Context, tx *sql.Tx, generation int64, events []projections.Event, conflict string, note func(messageKey)) error {
+// writeEvents inserts the events under their keys, in as many statements as it
+// takes.
+func writeEvents(ctx context.Context, tx *sql.Tx, generation int64, events []projections.Event, keys []messageKey, conflict string) error {
 	rows := newRowWriter(tx, fmt.Sprintf("events_g%d", generation), eventsColumns, conflict)
 	defer rows.close()
 	for i := range events {
-		key := keyOf(events[i].MessageID)
-		if note != nil {
-			note(key)
-		}
-		addEvent(rows, &events[i], key)
+		addEvent(rows, &events[i], keys[i])
 		if !rows.full() && i+1 < len(events) {
 			continue
 		}
@@ -159,4 +155,12 @@ func keyOf(messageID string) (key messageKey) {
 	sum := sha256.Sum256([]byte(messageID))
 	copy(key[:], sum[:])
 	return key
+}
+
+func messageKeys(events []projections.Event) []messageKey {
+	keys := make([]messageKey, len(events))
+	for i := range events {
+		keys[i] = keyOf(events[i].MessageID)
+	}
+	return keys
 }

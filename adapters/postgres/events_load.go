@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/lib/pq"
-
 	"relay/app"
 	"relay/domain/eventlog"
 	"relay/projections"
@@ -20,8 +18,10 @@ func (e Events) Load(generation, _ int64) app.Loader {
 	return &eventsLoader{tables: e, db: e.DB, generation: generation, seen: newSeenFilter()}
 }
 
-// eventsLoader writes events as they come and drops doubles at the end: workers
-// are not in step, so which of two comes first says nothing.
+// eventsLoader writes events as they come. Workers are not in step, so which of
+// two with one message id comes first says nothing: one that may have come
+// before is held, which is to say that it is written under a key of its own,
+// until the index of keys is there to settle which of them stays.
 type eventsLoader struct {
 	tables     Events
 	db         *sql.DB
@@ -30,19 +30,18 @@ type eventsLoader struct {
 
 	mu       sync.Mutex
 	seen     *seenFilter
-	recalled bool         // whether seen holds what earlier loaders wrote
-	suspect  []messageKey // keys that may have come before
+	recalled bool // whether seen holds what earlier loaders wrote
 }
 
 // Add implements app.Loader.
 func (l *eventsLoader) Add(ctx context.Context, fold projections.Fold, of []eventlog.Range) error {
-	if err := l.recall(ctx); err != nil {
+	f := fold.(*projections.EventsFold)
+	keys := messageKeys(f.Events)
+	if err := l.hold(ctx, f.Events, keys); err != nil {
 		return err
 	}
-	f := fold.(*projections.EventsFold)
-	keys := make([]messageKey, 0, len(f.Events))
-	err := inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
-		if err := l.write(ctx, tx, f, &keys); err != nil {
+	return inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
+		if err := l.write(ctx, tx, f, keys); err != nil {
 			return err
 		}
 		if err := keepLinks(ctx, tx, l.generation, f.Links); err != nil {
@@ -50,19 +49,25 @@ func (l *eventsLoader) Add(ctx context.Context, fold projections.Fold, of []even
 		}
 		return noteLoaded(ctx, tx, l.generation, of, f.Ignored())
 	})
-	if err != nil {
-		return err
-	}
+}
+
+// hold exchanges the keys of events that may have come before.
+func (l *eventsLoader) hold(ctx context.Context, events []projections.Event, keys []messageKey) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, key := range keys {
-		l.suspectDouble(key)
+	if err := l.recall(ctx); err != nil {
+		return err
+	}
+	for i, key := range keys {
+		if l.seen.add(key) {
+			keys[i] = heldKey(&events[i])
+		}
 	}
 	return nil
 }
 
-// write writes a fold's events and collects their keys.
-func (l *eventsLoader) write(ctx context.Context, tx *sql.Tx, f *projections.EventsFold, keys *[]messageKey) error {
+// write writes a fold's events.
+func (l *eventsLoader) write(ctx context.Context, tx *sql.Tx, f *projections.EventsFold, keys []messageKey) error {
 	err := l.tryWrite(ctx, tx, f.Events, keys)
 	if isUnstorable(err) {
 		return l.writeEach(ctx, tx, f, keys)
@@ -71,26 +76,19 @@ func (l *eventsLoader) write(ctx context.Context, tx *sql.Tx, f *projections.Eve
 }
 
 // tryWrite writes the events as a whole, or none.
-func (l *eventsLoader) tryWrite(ctx context.Context, tx *sql.Tx, events []projections.Event, keys *[]messageKey) error {
-	before := len(*keys)
-	err := try(ctx, tx, func() error {
-		return writeEvents(ctx, tx, l.generation, events, "", func(key messageKey) { *keys = append(*keys, key) })
-	})
-	if err != nil {
-		*keys = (*keys)[:before]
-	}
-	return err
+func (l *eventsLoader) tryWrite(ctx context.Context, tx *sql.Tx, events []projections.Event, keys []messageKey) error {
+	return try(ctx, tx, func() error { return writeEvents(ctx, tx, l.generation, events, keys, "") })
 }
 
 // writeEach writes events one by one. An entry whose events the database cannot
 // hold is passed over whole, as the live projection does.
-func (l *eventsLoader) writeEach(ctx context.Context, tx *sql.Tx, f *projections.EventsFold, keys *[]messageKey) (err error) {
+func (l *eventsLoader) writeEach(ctx context.Context, tx *sql.Tx, f *projections.EventsFold, keys []messageKey) (err error) {
 	for start := 0; start < len(f.Events) && err == nil; {
 		end := start + 1
 		for end < len(f.Events) && f.Events[end].Offset == f.Events[start].Offset {
 			end++
 		}
-		if err = l.tryWrite(ctx, tx, f.Events[start:end], keys); isUnstorable(err) {
+		if err = l.tryWrite(ctx, tx, f.Events[start:end], keys[start:end]); isUnstorable(err) {
 			first := f.Events[start]
 			f.Ignored().Add(&eventlog.Entry{Offset: first.Offset, Source: first.Source, ReceivedAt: first.ReceivedAt}, projections.Unstorable, "the payload")
 			err = nil
@@ -100,23 +98,13 @@ func (l *eventsLoader) writeEach(ctx context.Context, tx *sql.Tx, f *projections
 	return err
 }
 
-// suspectDouble notes the key, and whether it may have come before. The caller
-// holds mu.
-func (l *eventsLoader) suspectDouble(key messageKey) {
-	if l.seen.add(key) {
-		l.suspect = append(l.suspect, key)
-	}
-}
-
 // recall takes in, once, the keys of what earlier loaders of the generation
-// wrote.
+// wrote. The caller holds mu.
 func (l *eventsLoader) recall(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.recalled {
 		return nil
 	}
-	rows, err := l.db.QueryContext(ctx, fmt.Sprintf(`SELECT message_key FROM relay_store.events_g%d`, l.generation))
+	rows, err := l.db.QueryContext(ctx, fmt.Sprintf(`SELECT uuid_send(message_key) FROM relay_store.events_g%d`, l.generation))
 	if err != nil {
 		return fmt.Errorf("read what is loaded: %w", err)
 	}
@@ -126,58 +114,17 @@ func (l *eventsLoader) recall(ctx context.Context) error {
 		if err := rows.Scan(&key); err != nil {
 			return fmt.Errorf("read what is loaded: %w", err)
 		}
-		l.suspectDouble(messageKey(key))
+		l.seen.add(messageKey(key))
 	}
 	l.recalled = rows.Err() == nil
 	return rows.Err()
 }
 
-// Of the rows with a suspect key all but the one with the lowest position go.
-//
-// Plans: one scan of the table, by several workers where the server has some, and
-// the rows' places.
-const (
-	findDoublesSQL = `SELECT place::text FROM (
-    SELECT ctid AS place, row_number() OVER (PARTITION BY message_key ORDER BY log_offset, log_index) AS n
-    FROM relay_store.events_g%[1]d WHERE message_key = ANY ($1::uuid[])
-) suspect WHERE n > 1`
-	dropDoublesSQL = `DELETE FROM relay_store.events_g%[1]d WHERE ctid = ANY ($1::text[]::tid[])`
-)
-
 // Finish implements app.Loader.
 func (l *eventsLoader) Finish(ctx context.Context) error {
-	if err := l.recall(ctx); err != nil {
-		return err
-	}
-	if err := l.dropDoubles(ctx); err != nil {
-		return err
-	}
 	joins, err := finishLinks(ctx, l.db, l.generation)
 	l.joins = joins
 	return err
-}
-
-func (l *eventsLoader) dropDoubles(ctx context.Context) error {
-	if len(l.suspect) == 0 {
-		return nil
-	}
-	keys := newColumn(oidUUID)
-	for _, key := range l.suspect {
-		keys.bytes(key[:])
-	}
-	return inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
-		doubles, err := readTexts(ctx, tx, fmt.Sprintf(findDoublesSQL, l.generation), keys)
-		if err != nil {
-			return fmt.Errorf("look for events that came twice: %w", err)
-		}
-		if len(doubles) == 0 {
-			return nil
-		}
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf(dropDoublesSQL, l.generation), pq.Array(doubles)); err != nil {
-			return fmt.Errorf("drop events that came twice: %w", err)
-		}
-		return nil
-	})
 }
 
 // Index implements app.Loader. Two connections make the indexes, which keeps two
@@ -193,7 +140,12 @@ func (l *eventsLoader) Index(ctx context.Context) error {
 	if err = errors.Join(err, <-failed); err != nil {
 		return err
 	}
-	return inTx(ctx, l.db, func(tx *sql.Tx) error { return execFor(ctx, tx, eventsAnalyze, l.generation) })
+	return inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
+		if err := settleHeld(ctx, tx, l.generation); err != nil {
+			return err
+		}
+		return execFor(ctx, tx, eventsAnalyze, l.generation)
+	})
 }
 
 func (l *eventsLoader) index(ctx context.Context, statements string) error {

@@ -59,8 +59,8 @@ func writeLinks(ctx context.Context, tx app.Tx, generation int64, links identity
 // Write implements app.Tables.
 func (Events) Write(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold, links identity.State) error {
 	loader := eventsLoader{generation: generation}
-	var keys []messageKey // which nobody needs
-	err := loader.write(ctx, tx, fold.(*projections.EventsFold), &keys)
+	f := fold.(*projections.EventsFold)
+	err := loader.write(ctx, tx, f, messageKeys(f.Events))
 	if err != nil || links.IsEmpty() {
 		return err
 	}
