@@ -24,21 +24,40 @@ const mostIssues = 5
 
 // overview is how relay stands, and how to send to it.
 func (c Config) overview(w http.ResponseWriter, r *http.Request) error {
-	ctx, data := r.Context(), overviewData{Ingest: c.Ingest}
-	var err error
-	if data.Status, err = c.Status.Read(ctx); err != nil {
+	data, err := c.readOverview(r.Context())
+	if err != nil {
 		return err
+	}
+	c.render(w, r, http.StatusOK, "overview.html", "Overview", data)
+	return nil
+}
+
+func (c Config) readOverview(ctx context.Context) (data overviewData, err error) {
+	data.Ingest = c.Ingest
+	if data.Status, err = c.Status.Read(ctx); err != nil {
+		return data, err
 	}
 	if err := c.addCharts(ctx, &data); err != nil {
-		return err
+		return data, err
 	}
 	if data.Issues, err = c.Issues.Issues(ctx); err != nil {
-		return err
+		return data, err
 	}
 	data.Issues = data.Issues[:min(len(data.Issues), mostIssues)]
 	data.Empty = data.Status.Log.Head == 0
-	c.render(w, r, http.StatusOK, "overview.html", "Overview", data)
-	return nil
+	return data, nil
+}
+
+// Warm reads once what the first pages read, so that whoever opens them after a
+// start does not wait for the disk.
+func (c Config) Warm(ctx context.Context) {
+	_, err := c.readOverview(ctx)
+	if err == nil {
+		_, err = c.Events.Names(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		c.Logger.Debug("the console's first pages are not read ahead", "error", err)
+	}
 }
 
 // addCharts adds what came in, and how far projections were behind meanwhile. The

@@ -109,7 +109,11 @@ func (s *server) run(firstKey string) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(s.c.Context))
 	defer stopBackground()
 	reprojections := s.served(background)
-	ingestServer, adminServer, err := s.handlers(reprojections)
+	pages, err := s.console(reprojections)
+	if err != nil {
+		return err
+	}
+	ingestServer, adminServer, err := s.handlers(pages)
 	if err != nil {
 		return err
 	}
@@ -125,6 +129,7 @@ func (s *server) run(firstKey string) error {
 	wg.Go(func() { s.retention().Run(background) })
 	wg.Go(func() { s.suppressed.Run(background) })
 	wg.Go(func() { s.lags().Run(background) })
+	wg.Go(func() { pages.Warm(background) })
 	wg.Go(func() { app.KeepSearchable(background, postgres.SearchIndex{DB: s.db}, s.logger) })
 	if s.c.Bool("erase-on-delete") {
 		wg.Go(func() { s.deleteFollower().Run(background) })
@@ -169,7 +174,7 @@ func (s *server) waitFor(wg *sync.WaitGroup) {
 	}
 }
 
-func (s *server) handlers(reprojections console.Reprojections) (ingest, admin *http.Server, err error) {
+func (s *server) handlers(pages console.Config) (ingest, admin *http.Server, err error) {
 	handler, err := webhook.New(webhook.Config{
 		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}, Suppressed: s.suppressed},
 		Keys:   s.ring, Requests: s.requests, MaxBody: s.limits.maxBody, MaxInFlight: s.limits.maxInFlight, Metrics: s.metrics, Logger: s.logger,
@@ -177,11 +182,7 @@ func (s *server) handlers(reprojections console.Reprojections) (ingest, admin *h
 	if err != nil {
 		return nil, nil, err
 	}
-	config, err := s.console(reprojections)
-	if err != nil {
-		return nil, nil, err
-	}
-	admin = &http.Server{Handler: console.New(config), ReadHeaderTimeout: 5 * time.Second}
+	admin = &http.Server{Handler: console.New(pages), ReadHeaderTimeout: 5 * time.Second}
 	return webhook.NewServer(handler), admin, nil
 }
 
