@@ -121,19 +121,7 @@ func (s *server) run(firstKey string) error {
 	go func() { failed <- ingestServer.Serve(s.ingest) }()
 	go func() { failed <- adminServer.Serve(s.admin) }()
 	var wg sync.WaitGroup
-	if s.embedded != nil {
-		wg.Go(func() { s.embedded.Supervise(background) })
-	}
-	wg.Go(func() { s.ring.Run(background) })
-	wg.Go(func() { s.requests.Run(background) })
-	wg.Go(func() { s.retention().Run(background) })
-	wg.Go(func() { s.suppressed.Run(background) })
-	wg.Go(func() { s.lags().Run(background) })
-	wg.Go(func() { pages.Warm(background) })
-	wg.Go(func() { app.KeepSearchable(background, postgres.SearchIndex{DB: s.db}, s.logger) })
-	if s.c.Bool("erase-on-delete") {
-		wg.Go(func() { s.deleteFollower().Run(background) })
-	}
+	s.tend(background, &wg, pages)
 	wg.Go(func() {
 		if err := s.projector(s.metrics.Projected, s.metrics.ProjectionFailed).Run(background, s.projections); err != nil {
 			failed <- err
@@ -156,6 +144,23 @@ func (s *server) run(firstKey string) error {
 	s.waitFor(&wg)
 	_ = os.Remove(s.addressFile()) // a missing file says the same
 	return err
+}
+
+// tend keeps in order, until ctx ends, what requests and projections rely on.
+func (s *server) tend(ctx context.Context, wg *sync.WaitGroup, pages console.Config) {
+	if s.embedded != nil {
+		wg.Go(func() { s.embedded.Supervise(ctx) })
+	}
+	wg.Go(func() { s.ring.Run(ctx) })
+	wg.Go(func() { s.requests.Run(ctx) })
+	wg.Go(func() { s.retention().Run(ctx) })
+	wg.Go(func() { s.suppressed.Run(ctx) })
+	wg.Go(func() { s.lags().Run(ctx) })
+	wg.Go(func() { pages.Warm(ctx) })
+	wg.Go(func() { app.KeepSearchable(ctx, postgres.SearchIndex{DB: s.db}, s.logger) })
+	if s.c.Bool("erase-on-delete") {
+		wg.Go(func() { s.deleteFollower().Run(ctx) })
+	}
 }
 
 // waitFor waits for what runs in the background, but not for ever: with a
