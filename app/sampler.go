@@ -68,9 +68,10 @@ var ErrReplaced = errors.New("a re-projection, an erasure or a new mapping came 
 const MaxSample = 100_000
 
 // VerifyPerson compares one person's rows; where mappings join ids, those of all
-// ids that are joined to the given one, in what is served or in the log. A call of somebody else, with the
-// message id of one of theirs and before it, is known by its row; where that is
-// missing, only Verify tells.
+// ids that are joined to the given one, in what is served or in the log. A call
+// of somebody else, with the message id of one of theirs and before it, is known
+// by its row; where that is missing, only Verify tells. A row of theirs that
+// should be somebody else's is found alone: Verify tells what it should be.
 func (s *Sampler) VerifyPerson(ctx context.Context, id string, chosen []Projection) ([]Verified, error) {
 	return s.verify(ctx, chosen, func(ctx context.Context, tx Tx, u *subset) error { return u.choosePerson(ctx, tx, id) })
 }
