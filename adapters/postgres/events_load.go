@@ -15,7 +15,7 @@ import (
 // Load implements app.Tables. Events are written as they come, so a loader keeps
 // none.
 func (e Events) Load(generation, _ int64) app.Loader {
-	return &eventsLoader{tables: e, db: e.DB, generation: generation, seen: newSeenFilter()}
+	return &eventsLoader{db: e.DB, generation: generation, seen: newSeenFilter()}
 }
 
 // eventsLoader writes events as they come. Workers are not in step, so which of
@@ -23,7 +23,6 @@ func (e Events) Load(generation, _ int64) app.Loader {
 // before is held, which is to say that it is written under a key of its own,
 // until the index of keys is there to settle which of them stays.
 type eventsLoader struct {
-	tables     Events
 	db         *sql.DB
 	generation int64
 	joins      bool // whether mappings join ids; known after Finish

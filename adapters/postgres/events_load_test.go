@@ -9,7 +9,6 @@ import (
 	"pgregory.net/rapid"
 
 	"relay/domain/eventlog"
-	"relay/migrations"
 	"relay/projections"
 )
 
@@ -18,10 +17,7 @@ import (
 // each is suspected to have come before.
 func TestLoadedDoubles(t *testing.T) {
 	t.Parallel()
-	db := open(t)
-	if _, err := Migrate(t.Context(), db, migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := openMigrated(t)
 	generation := int64(1000)
 	rapid.Check(t, func(t *rapid.T) {
 		generation++
@@ -76,7 +72,9 @@ func newLoader(t *rapid.T, db *sql.DB, generation int64) *eventsLoader {
 	loader := Events{DB: db}.Load(generation, 0).(*eventsLoader)
 	if rapid.Bool().Draw(t, "suspects everything") {
 		for i := range loader.seen.lines {
-			loader.seen.lines[i] = [8]uint64{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+			for word := range loader.seen.lines[i] {
+				loader.seen.lines[i][word] = ^uint64(0)
+			}
 		}
 	}
 	return loader

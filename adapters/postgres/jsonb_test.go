@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"net/url"
@@ -20,6 +21,22 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 func open(t *testing.T) *sql.DB {
 	t.Helper()
 	return openURL(t, pgtest.URL(t))
+}
+
+// openMigrated opens a new database that is up to date.
+func openMigrated(t *testing.T) *sql.DB {
+	t.Helper()
+	return openURL(t, pgtest.New(t, migrated))
+}
+
+func migrated(url string) error {
+	db, err := Open(context.Background(), url, 2)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = Migrate(context.Background(), db, migrations.FS)
+	return err
 }
 
 func openURL(t *testing.T, url string) *sql.DB {

@@ -10,26 +10,15 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"relay/adapters/embeddedpg/pgtest"
 	"relay/app"
 	"relay/migrations"
 )
-
-func migrated(url string) error {
-	db, err := Open(context.Background(), url, 2)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = Migrate(context.Background(), db, migrations.FS)
-	return err
-}
 
 // TestNewKeysAreKnownAtOnce: a key that was made a moment ago is never answered
 // as unknown, however many unknown ones are shown meanwhile.
 func TestNewKeysAreKnownAtOnce(t *testing.T) {
 	t.Parallel()
-	db := openURL(t, pgtest.New(t, migrated))
+	db := openMigrated(t)
 	keys, ring := Keys{DB: db}, NewKeyRing(db, "", slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -59,7 +48,7 @@ func TestNewKeysAreKnownAtOnce(t *testing.T) {
 // TestFindNowKnowsTheLastChange goes through the life of a key.
 func TestFindNowKnowsTheLastChange(t *testing.T) {
 	t.Parallel()
-	db := openURL(t, pgtest.New(t, migrated))
+	db := openMigrated(t)
 	keys, secrets, ring := Keys{DB: db}, SigningSecrets{DB: db}, NewKeyRing(db, "of the environment", slog.New(slog.DiscardHandler))
 	ctx := t.Context()
 	check := func(step, secret, want string) {
@@ -134,7 +123,7 @@ func TestFindNowKnowsTheLastChange(t *testing.T) {
 // TestKeysWithoutTheirStore: known keys hold, and unknown ones are not certain.
 func TestKeysWithoutTheirStore(t *testing.T) {
 	t.Parallel()
-	db := openURL(t, pgtest.New(t, migrated))
+	db := openMigrated(t)
 	ring := NewKeyRing(db, "of the environment", slog.New(slog.DiscardHandler))
 	if err := (Keys{DB: db}).Create(t.Context(), "web", "k1", nil); err != nil {
 		t.Fatal(err)
@@ -156,7 +145,7 @@ func TestKeysWithoutTheirStore(t *testing.T) {
 // TestUsesAreWrittenDown: what is newer stays, whoever writes it.
 func TestUsesAreWrittenDown(t *testing.T) {
 	t.Parallel()
-	db := openURL(t, pgtest.New(t, migrated))
+	db := openMigrated(t)
 	keys, secrets := Keys{DB: db}, SigningSecrets{DB: db}
 	first, second := NewKeyRing(db, "e", slog.New(slog.DiscardHandler)), NewKeyRing(db, "e", slog.New(slog.DiscardHandler))
 	if err := keys.Create(t.Context(), "web", "k1", []byte("s")); err != nil {

@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"relay/adapters/embeddedpg/pgtest"
 	"relay/app"
 )
 
@@ -12,7 +11,7 @@ import (
 // oldest are deleted first.
 func TestLags(t *testing.T) {
 	t.Parallel()
-	lags := Lags{DB: openURL(t, pgtest.New(t, migrated))}
+	lags := Lags{DB: openMigrated(t)}
 	hour := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	for _, save := range []struct {
 		minute int

@@ -12,17 +12,13 @@ import (
 	"relay/domain/eventlog"
 	"relay/domain/identity"
 	"relay/domain/segment"
-	"relay/migrations"
 )
 
 // TestLoadedLinks: the claims and aliases that count, and whom they lead to, are
 // those that the domain finds, whatever parts they were kept in.
 func TestLoadedLinks(t *testing.T) {
 	t.Parallel()
-	db := open(t)
-	if _, err := Migrate(t.Context(), db, migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := openMigrated(t)
 	generation := int64(1)
 	rapid.Check(t, func(t *rapid.T) {
 		generation++
@@ -51,10 +47,7 @@ func TestLoadedLinks(t *testing.T) {
 // TestLongWays: chains and cycles of any length are followed to their ends.
 func TestLongWays(t *testing.T) {
 	t.Parallel()
-	db := open(t)
-	if _, err := Migrate(t.Context(), db, migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := openMigrated(t)
 	var s identity.State
 	alias := func(from, to string) { s.Alias(from, to, eventlog.Stamp{}) }
 	for i := range 3000 {

@@ -16,10 +16,7 @@ import (
 // before it.
 func TestMigrationsGoBack(t *testing.T) {
 	t.Parallel()
-	db := open(t)
-	if _, err := Migrate(t.Context(), db, migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := openMigrated(t)
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithTableName("relay_store.schema_migrations"))
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 
 	"relay/domain/eventlog"
 	"relay/domain/profile"
-	"relay/migrations"
 )
 
 // somePeople have partial states of many sizes; every third differs with seed.
@@ -75,10 +74,7 @@ func readPass(t *testing.T, bucket, pass, passes int, got map[string]profile.Sta
 // sizes, and come back byte for byte.
 func TestPartialsInTheDatabase(t *testing.T) {
 	t.Parallel()
-	db := open(t)
-	if _, err := Migrate(t.Context(), db, migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := openMigrated(t)
 	people := somePeople(1)
 	people["huge"] = profile.State{Traits: []profile.Trait{{Key: "a", Value: []byte(`"` + strings.Repeat("y", 1<<20) + `"`)}}}
 	written := newPartials(people, somePeople(2))
