@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,7 +19,7 @@ import (
 //
 // Plan: for each stretch an index scan of the primary key, merged over the
 // partitions.
-const framesSQL = `SELECT f.frame FROM generate_series($1::bigint, $2::bigint - 1, <width>) AS stretch(after), LATERAL (
+const framesSQL = keep + `SELECT f.frame FROM generate_series($1::bigint, $2::bigint - 1, <width>) AS stretch(after), LATERAL (
     SELECT string_agg(record_send(entry), '') AS frame FROM (
         SELECT "offset", received_at, kinds, CASE WHEN octet_length(payload) <= $4 THEN payload END AS payload, metadata
         FROM <log> WHERE "offset" > stretch.after AND "offset" <= least(stretch.after + <width>, $2) AND (kinds & $3) <> 0
@@ -31,7 +30,7 @@ const framesSQL = `SELECT f.frame FROM generate_series($1::bigint, $2::bigint - 
 // rowsSQL reads a range's entries, each as a frame of its own.
 //
 // Plan: an index scan of the primary key, merged over the partitions.
-const rowsSQL = `SELECT record_send(entry) FROM (
+const rowsSQL = keep + `SELECT record_send(entry) FROM (
     SELECT "offset", received_at, kinds, payload, metadata
     FROM <log> WHERE "offset" > $1 AND "offset" <= $2 AND (kinds & $3) <> 0 ORDER BY "offset"
 ) entry`
@@ -75,21 +74,11 @@ type frames struct {
 	left    eventlog.Range // what was not read yet
 	decoder entryDecoder
 	frame   rawBytes
-	byRow   bool      // whether the next piece is read row by row
-	frames  *sql.Stmt // prepared, or the driver would take bytes as text; nil until needed
-	rows    *sql.Stmt
+	byRow   bool // whether the next piece is read row by row
 }
 
 func newFrames(tx app.Tx, r eventlog.Range, kinds segment.Kinds, each func(*eventlog.Entry) error) *frames {
 	return &frames{tx: tx, reading: readFrom(kinds), kinds: kinds, each: each, left: r, decoder: newEntryDecoder()}
-}
-
-func (f *frames) close() {
-	for _, s := range []*sql.Stmt{f.frames, f.rows} {
-		if s != nil {
-			_ = s.Close() // it ends with the transaction at the latest
-		}
-	}
 }
 
 // errLarge tells that the next entry has a payload that frames leave out.
@@ -100,18 +89,18 @@ var errLarge = errors.New("a large payload comes next")
 func (f *frames) next(ctx context.Context) error {
 	upTo := min(f.left.After+piece, f.left.UpTo)
 	if !f.byRow {
-		err := f.query(ctx, &f.frames, f.reading.frames, upTo, int64(f.left.After), int64(upTo), int64(f.kinds), largePayload)
+		err := f.query(ctx, f.reading.frames, upTo, int64(f.left.After), int64(upTo), int64(f.kinds), largePayload)
 		if !errors.Is(err, errLarge) {
 			return err
 		}
 	}
 	f.byRow = false // unless entries finds one
-	return f.query(ctx, &f.rows, f.reading.rows, upTo, int64(f.left.After), int64(upTo), int64(f.kinds))
+	return f.query(ctx, f.reading.rows, upTo, int64(f.left.After), int64(upTo), int64(f.kinds))
 }
 
 // query reads the entries up to the offset.
-func (f *frames) query(ctx context.Context, stmt **sql.Stmt, query string, upTo eventlog.Offset, args ...any) error {
-	rows, err := f.prepared(ctx, stmt, query, args)
+func (f *frames) query(ctx context.Context, query string, upTo eventlog.Offset, args ...any) error {
+	rows, err := f.tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return fmt.Errorf("read the log after offset %d: %w", f.left.After, err)
 	}
@@ -129,16 +118,6 @@ func (f *frames) query(ctx context.Context, stmt **sql.Stmt, query string, upTo 
 	}
 	f.left.After = upTo
 	return nil
-}
-
-func (f *frames) prepared(ctx context.Context, stmt **sql.Stmt, query string, args []any) (*sql.Rows, error) {
-	if *stmt == nil {
-		var err error
-		if *stmt, err = f.tx.PrepareContext(ctx, query); err != nil {
-			return nil, err
-		}
-	}
-	return (*stmt).QueryContext(ctx, args...)
 }
 
 // entries hands on the entries of a frame, and takes them off what is left.

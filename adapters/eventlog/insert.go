@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 
+	"relay/app"
 	"relay/domain/segment"
 )
 
@@ -25,6 +27,12 @@ SELECT m.uuid, m.received_at, m.kinds,
 FROM lane, unnest($2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::int[], $7::int[])
      AS m(uuid, received_at, kinds, start, length, metadata)`
 
+// insertOneSQL appends a message that goes alone, with less work for the server.
+// As above, the lane is taken before the row draws its offset: a scan runs before
+// its results are worked out.
+const insertOneSQL = keep + `INSERT INTO relay.log (uuid, received_at, kinds, identity, payload, metadata)
+SELECT $1::uuid, $2::timestamptz, $3::int, ($3::int & ` + identityMask + `) <> 0, $4::bytea, $5::jsonb FROM ` + lane
+
 const identityMask = "225" // segment.IdentityKinds, as a constant for the SQL above
 
 var errSubscribeOnly = errors.New("this adapter only publishes; consumers have their own")
@@ -36,6 +44,9 @@ var _ watermillsql.SchemaAdapter = publishSchema{}
 
 // InsertQuery implements watermillsql.SchemaAdapter.
 func (publishSchema) InsertQuery(params watermillsql.InsertQueryParams) (watermillsql.Query, error) {
+	if len(params.Msgs) == 1 {
+		return insertOne(params.Msgs[0])
+	}
 	b := newInsertBatch(params.Msgs)
 	for _, m := range params.Msgs {
 		if err := b.add(m); err != nil {
@@ -65,14 +76,33 @@ func newInsertBatch(messages message.Messages) *insertBatch {
 	}
 }
 
+// insertOne is the insert of one message. Values in bytes travel in the types'
+// binary form.
+func insertOne(m *message.Message) (watermillsql.Query, error) {
+	e, id, err := entryWithID(m)
+	if err != nil {
+		return watermillsql.Query{}, err
+	}
+	received := binary.BigEndian.AppendUint64(nil, uint64(int64(segment.InstantOf(e.ReceivedAt))-epoch2000))
+	kinds := binary.BigEndian.AppendUint32(nil, uint32(e.Kinds))
+	body := append([]byte{}, m.Payload...) // never nil, which would be null
+	return watermillsql.Query{Query: insertOneSQL, Args: []any{id[:], received, kinds, body, provenanceOf(e).json()}}, nil
+}
+
+func entryWithID(m *message.Message) (e *app.NewEntry, id uuid.UUID, err error) {
+	if e, err = entryOf(m); err != nil {
+		return nil, id, err
+	}
+	if id, err = uuid.Parse(m.UUID); err != nil {
+		return nil, id, fmt.Errorf("the id of an entry for the log: %w", err)
+	}
+	return e, id, nil
+}
+
 func (b *insertBatch) add(m *message.Message) error {
-	e, err := entryOf(m)
+	e, id, err := entryWithID(m)
 	if err != nil {
 		return err
-	}
-	id, err := uuid.Parse(m.UUID)
-	if err != nil {
-		return fmt.Errorf("the id of an entry for the log: %w", err)
 	}
 	b.uuids.uuid(id)
 	b.received.instant(segment.InstantOf(e.ReceivedAt))

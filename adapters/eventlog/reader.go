@@ -25,7 +25,6 @@ func (l Reader) Read(ctx context.Context, tx app.Tx, r eventlog.Range, kinds seg
 		r.UpTo = min(r.UpTo, head)
 	}
 	f := newFrames(tx, r, kinds, each)
-	defer f.close()
 	for !f.left.Empty() {
 		if err := f.next(ctx); err != nil {
 			return err

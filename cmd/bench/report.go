@@ -126,3 +126,6 @@ func orDash[T cmp.Ordered](format string, value T) string {
 
 // milliseconds is a duration for a table.
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()*1000) }
+
+// hundredths is a short duration for a table, in milliseconds too.
+func hundredths(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()*1000) }
