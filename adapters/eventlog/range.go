@@ -9,6 +9,7 @@ import (
 
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/lib/pq"
 
 	"relay/app"
 	"relay/domain/eventlog"
@@ -20,34 +21,38 @@ import (
 // it is in. Parts in <angle brackets> are filled in by nextRange.
 //
 // The range ends at the head when all that is to be read fits, and otherwise
-// with the last row that fits into $2 rows and $3 bytes. Head and rows come
+// with the last row that fits into <rows> rows and <bytes> bytes. Head and rows come
 // from one snapshot, and offsets become visible in order, so no row can appear
 // behind the range's end later. The row is only locked when there is something
 // to do: an idle consumer writes nothing.
 //
 // Plan: one backward index scan a partition for the head; a merge of the
-// partitions' primary keys from the checkpoint on for the rows. No sort.
+// partitions' primary keys from the checkpoint on for the rows. No sort. Planning
+// it takes longer than running it, and so it is with what follows in the
+// transaction: this one has no parameters, so that the server plans it once, and
+// the server is told to plan what follows for any parameters.
 const nextRangeSQL = keep + `WITH head AS MATERIALIZED (<head>),
 generation AS MATERIALIZED (
     SELECT id, checkpoint FROM relay_store.generations
     WHERE <generation> AND checkpoint < (SELECT "offset" FROM head) FOR UPDATE
 )
 SELECT g.id, g.checkpoint, r.up_to, r.up_to < (SELECT "offset" FROM head) AS more, <building> AS building,
-       coalesce((SELECT "offset" FROM relay.log_identity WHERE (kinds & 128) <> 0 ORDER BY "offset" DESC LIMIT 1), 0) AS controls
+       coalesce((SELECT "offset" FROM relay.log_identity WHERE (kinds & 128) <> 0 ORDER BY "offset" DESC LIMIT 1), 0) AS controls,
+       set_config('plan_cache_mode', 'force_generic_plan', true)
 FROM generation g, LATERAL (
-    SELECT CASE WHEN count(*) < $2 AND count(*) = count(*) FILTER (WHERE fits)
+    SELECT CASE WHEN count(*) < <rows> AND count(*) = count(*) FILTER (WHERE fits)
                 THEN (SELECT "offset" FROM head) ELSE max("offset") FILTER (WHERE fits) END AS up_to
     FROM (
-        SELECT "offset", sum(octet_length(payload)) OVER (ORDER BY "offset" ROWS UNBOUNDED PRECEDING) - octet_length(payload) < $3 AS fits
+        SELECT "offset", sum(octet_length(payload)) OVER (ORDER BY "offset" ROWS UNBOUNDED PRECEDING) - octet_length(payload) < <bytes> AS fits
         FROM <log>
-        WHERE "offset" > g.checkpoint AND "offset" <= (SELECT "offset" FROM head) AND (kinds & $4) <> 0
-        ORDER BY "offset" LIMIT $2
+        WHERE "offset" > g.checkpoint AND "offset" <= (SELECT "offset" FROM head) AND (kinds & <kinds>) <> 0
+        ORDER BY "offset" LIMIT <rows>
     ) rows
 ) r`
 
 const (
 	headOfLog     = `SELECT coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0) AS "offset"`
-	headOfServing = `SELECT checkpoint AS "offset" FROM relay_store.generations WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = $1)`
+	headOfServing = `SELECT checkpoint AS "offset" FROM relay_store.generations WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = <id>)`
 )
 
 // building tells whether somebody builds generations now: one that was interrupted
@@ -77,13 +82,17 @@ var _ watermillsql.SchemaAdapter = rangeSchema{}
 
 // SelectQuery implements watermillsql.SchemaAdapter.
 func (s rangeSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
-	head, generation, id, beside := headOfLog, `projection = $1 AND status = 'serving'`, any(s.consumption.Projection), building
+	head, generation, beside := headOfLog, `projection = `+pq.QuoteLiteral(s.consumption.Projection)+` AND status = 'serving'`, building
 	if s.consumption.Generation != 0 {
-		head, generation, id, beside = headOfServing, `id = $1`, s.consumption.Generation, "false"
+		head, generation, beside = headOfServing, `id = <id>`, "false"
 	}
 	kinds := s.consumption.Kinds()
 	query := strings.NewReplacer("<head>", head, "<generation>", generation, "<building>", beside, "<log>", logOf(kinds)).Replace(nextRangeSQL)
-	return watermillsql.Query{Query: query, Args: []any{id, s.maxRows, s.maxBytes, int64(kinds)}}, nil
+	query = strings.NewReplacer(
+		"<id>", strconv.FormatInt(s.consumption.Generation, 10), "<kinds>", strconv.FormatInt(int64(kinds), 10),
+		"<rows>", strconv.Itoa(s.maxRows), "<bytes>", strconv.Itoa(s.maxBytes),
+	).Replace(query)
+	return watermillsql.Query{Query: query}, nil
 }
 
 // rangeRow is what a message announces: in its metadata for the handler, and as
@@ -122,7 +131,8 @@ func rangeOf(m *message.Message) (rangeRow, error) {
 func (s rangeSchema) UnmarshalMessage(params watermillsql.UnmarshalMessageParams) (watermillsql.Row, error) {
 	var row rangeRow
 	var more, building bool
-	if err := params.Row.Scan(&row.generation, &row.r.After, &row.r.UpTo, &more, &building, &row.controlHead); err != nil {
+	var mode string // of planning, which only had to be set
+	if err := params.Row.Scan(&row.generation, &row.r.After, &row.r.UpTo, &more, &building, &row.controlHead, &mode); err != nil {
 		return watermillsql.Row{}, fmt.Errorf("read the next range of the log: %w", err)
 	}
 	s.more(more, building)
