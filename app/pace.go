@@ -27,7 +27,8 @@ const (
 	// workers.
 	lagAllowed = 400 * time.Millisecond
 	// lagIsStalled is for how long live projections may stand still until a run
-	// takes it that nobody serves, and waits for them no longer.
+	// takes it that nobody serves, and waits for them no longer. Until they are
+	// seen to move it does not wait for them.
 	lagIsStalled = 2 * time.Second
 )
 
@@ -42,13 +43,11 @@ type liveWatch struct {
 func (w *liveWatch) look(live Live, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.at.IsZero() {
-		w.movedAt = at
-	} else if seconds := at.Sub(w.at).Seconds(); seconds > 0 {
+	if seconds := at.Sub(w.at).Seconds(); !w.at.IsZero() && seconds > 0 {
 		rate := float64(live.Checkpoint-w.live.Checkpoint) / seconds
 		live.RowsPerSecond = w.live.RowsPerSecond + (max(rate, 0)-w.live.RowsPerSecond)/8
 	}
-	if live.Checkpoint != w.live.Checkpoint || live.Lag == 0 {
+	if !w.at.IsZero() && live.Checkpoint != w.live.Checkpoint || live.Lag == 0 {
 		w.movedAt = at
 	}
 	w.live, w.at = live, at

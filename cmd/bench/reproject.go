@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 )
 
@@ -178,13 +179,14 @@ const switching = time.Second
 // measureReplay runs the command while traffic and readers go on; they begin
 // before it and end after it.
 func (b *bench) measureReplay(ctx context.Context, serve *served, live *requests, c replayCase) error {
-	if err := b.waitForProjections(ctx); err != nil {
+	if err := errors.Join(b.waitForProjections(ctx), b.waitForVacuum(ctx)); err != nil {
 		return err
 	}
 	r := replay{what: c.what, copyRate: b.copyRate}
 	if err := b.db.QueryRowContext(ctx, `SELECT count(*) FROM relay.log`).Scan(&r.calls); err != nil {
 		return err
 	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // what sends and watches is to cost little
 	lag, readers := b.watchLag(ctx, 20*time.Millisecond), b.watchReaders(ctx, b.calls/10)
 	ended, err := r.withTraffic(ctx, serve, live, func() (finished, error) { return c.run(ctx, b) })
 	r.switchWait = readers.longestSince(r.ended.Add(-switching))

@@ -147,6 +147,26 @@ FROM relay_store.generations WHERE status = 'serving'`).Scan(&behind)
 	}
 }
 
+// vacuumEvery is somewhat longer than the server waits between two looks at what
+// is to be vacuumed (autovacuum_naptime).
+const vacuumEvery = 12 * time.Second
+
+// waitForVacuum waits until autovacuum has nothing to do: what one re-projection
+// left to it must not be done at the cost of the next.
+func (p *place) waitForVacuum(ctx context.Context) error {
+	for quietSince := time.Now(); time.Since(quietSince) < vacuumEvery; time.Sleep(time.Second) {
+		var busy bool
+		err := p.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = current_database())`).Scan(&busy)
+		if err != nil {
+			return fmt.Errorf("wait for autovacuum: %w", err)
+		}
+		if busy {
+			quietSince = time.Now()
+		}
+	}
+	return nil
+}
+
 // watchReaders has two readers look people up all the time, as an application
 // does: one reads profiles, the other a person's last events.
 func (p *place) watchReaders(ctx context.Context, people int) *watch {
