@@ -118,6 +118,7 @@ func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold proje
 // takes.
 func writeEvents(ctx context.Context, tx *sql.Tx, generation int64, events []projections.Event, keys []messageKey, conflict string) error {
 	rows := newRowWriter(tx, fmt.Sprintf("events_g%d", generation), eventsColumns, conflict)
+	defer rows.close()
 	for i := range events {
 		addEvent(rows, &events[i], keys[i])
 		if !rows.full() && i+1 < len(events) {

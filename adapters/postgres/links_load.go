@@ -30,6 +30,7 @@ const (
 // none, there may be no table for them.
 func keepLinks(ctx context.Context, tx *sql.Tx, generation int64, s identity.State) error {
 	rows := newRowWriter(tx, fmt.Sprintf("%s_g%d", loadedLinksTable, generation), 6, "")
+	defer rows.close()
 	err := addLinksTo(ctx, rows, s.Claims, false)
 	if err == nil {
 		err = addLinksTo(ctx, rows, s.Aliases, true)

@@ -113,6 +113,7 @@ func createPartials(ctx context.Context, tx *sql.Tx, generation int64) error {
 
 func writePartials(ctx context.Context, tx *sql.Tx, generation int64, all []*partials) error {
 	rows := newRowWriter(tx, fmt.Sprintf("partials_g%d", generation), 2, "")
+	defer rows.close()
 	for bucket := range allBuckets {
 		for _, p := range all {
 			if err := writeBucket(ctx, rows, bucket, p.of[bucket]); err != nil {

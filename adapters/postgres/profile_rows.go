@@ -116,6 +116,12 @@ func (p Profiles) newStateWriter(tx *sql.Tx, generation int64, replace bool) *st
 	return w
 }
 
+func (w *stateWriter) close() {
+	for _, rows := range w.of {
+		rows.close()
+	}
+}
+
 func (w *stateWriter) add(p *person) {
 	w.addProperties(w.of[0], p)
 	w.addSettings(w.of[1], p)
@@ -179,6 +185,7 @@ func (w *stateWriter) insert(ctx context.Context, all bool) error {
 // writeStates writes the people's rows.
 func (p Profiles) writeStates(ctx context.Context, tx *sql.Tx, generation int64, people []person, replace bool) error {
 	w := p.newStateWriter(tx, generation, replace)
+	defer w.close()
 	for i := range people {
 		w.add(&people[i])
 		if err := w.insert(ctx, false); err != nil {

@@ -14,32 +14,39 @@ import (
 // the cost of an array for each column. They are filled row by row: begin, the
 // columns in the table's order, end.
 type rowWriter struct {
-	tx        *sql.Tx
-	table     string
-	statement string // kept, since it runs for every few hundred rows
-	columns   int    // of each row
-	data      []byte // arrayHeader bytes left free, then length and columns of each row
-	count     int
-	start     int    // of the row at hand
-	element   uint32 // OID of the row type; 0 until needed
+	tx       *sql.Tx
+	table    string
+	conflict string
+	columns  int    // of each row
+	data     []byte // arrayHeader bytes left free, then length and columns of each row
+	count    int
+	start    int // of the row at hand
+
+	statement *sql.Stmt // prepared, since it runs for every few hundred rows; nil until needed
+	element   uint32    // OID of the row type
 }
 
 // newRowWriter returns a writer to the table relay_store.NAME; conflict, if any,
 // is the statement's ON CONFLICT clause.
 func newRowWriter(tx *sql.Tx, name string, columns int, conflict string) *rowWriter {
-	table := "relay_store." + name
-	return &rowWriter{
-		tx: tx, table: table, statement: keep + "INSERT INTO " + table + " SELECT * FROM unnest($1::" + table + "[]) " + conflict,
-		columns: columns, data: make([]byte, arrayHeader, 4096),
+	return &rowWriter{tx: tx, table: "relay_store." + name, conflict: conflict, columns: columns, data: make([]byte, arrayHeader, 4096)}
+}
+
+func (r *rowWriter) close() {
+	if r.statement != nil {
+		_ = r.statement.Close() // it ends with the transaction at the latest
 	}
 }
 
-// elementOf finds the row type.
-func (r *rowWriter) elementOf(ctx context.Context) error {
-	if r.element != 0 {
+func (r *rowWriter) prepare(ctx context.Context) (err error) {
+	if r.statement != nil {
 		return nil
 	}
-	return r.tx.QueryRowContext(ctx, keep+`SELECT $1::regtype::oid`, r.table).Scan(&r.element)
+	if err := r.tx.QueryRowContext(ctx, `SELECT $1::regtype::oid`, r.table).Scan(&r.element); err != nil {
+		return err
+	}
+	r.statement, err = r.tx.PrepareContext(ctx, "INSERT INTO "+r.table+" SELECT * FROM unnest($1::"+r.table+"[]) "+r.conflict)
+	return err
 }
 
 // rowsFull is how many bytes a statement carries, but for the last of its
@@ -54,10 +61,10 @@ func (r *rowWriter) insert(ctx context.Context) error {
 	if r.count == 0 {
 		return nil
 	}
-	if err := r.elementOf(ctx); err != nil {
-		return fmt.Errorf("find the row type of %s: %w", r.table, err)
+	if err := r.prepare(ctx); err != nil {
+		return fmt.Errorf("prepare to write %s: %w", r.table, err)
 	}
-	_, err := r.tx.ExecContext(ctx, r.statement, r)
+	_, err := r.statement.ExecContext(ctx, r)
 	r.data, r.count = r.data[:arrayHeader], 0
 	if cap(r.data) > 4*rowsFull {
 		r.data = make([]byte, arrayHeader, rowsFull) // one huge row must not hold its memory
