@@ -52,14 +52,15 @@ func isUnavailable(err error) bool {
 
 // isUnstorable tells whether the server refused values for what they are:
 // SQLSTATE classes 22 (data) and 54 (limits), and the internal error of a value
-// too large for any memory (XX000).
+// too large for any memory (XX000, which also stands for faults of the server; its
+// text, which is never translated, tells them apart).
 func isUnstorable(err error) bool {
 	var e *pq.Error
 	if !errors.As(err, &e) {
 		return false
 	}
 	class := e.Code.Class()
-	return class == "22" || class == "54" || e.Code == "XX000"
+	return class == "22" || class == "54" || e.Code == "XX000" && strings.HasPrefix(e.Message, "invalid memory alloc request size")
 }
 
 // isDuplicate: another process created the same thing at the same time.
