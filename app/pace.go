@@ -43,11 +43,14 @@ type liveWatch struct {
 func (w *liveWatch) look(live Live, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if seconds := at.Sub(w.at).Seconds(); !w.at.IsZero() && seconds > 0 {
+	if w.at.IsZero() {
+		w.live.Checkpoint, w.at = live.Checkpoint, at // there is nothing to compare with yet
+	}
+	if seconds := at.Sub(w.at).Seconds(); seconds > 0 {
 		rate := float64(live.Checkpoint-w.live.Checkpoint) / seconds
 		live.RowsPerSecond = w.live.RowsPerSecond + (max(rate, 0)-w.live.RowsPerSecond)/8
 	}
-	if !w.at.IsZero() && live.Checkpoint != w.live.Checkpoint || live.Lag == 0 {
+	if live.Checkpoint != w.live.Checkpoint || live.Lag == 0 {
 		w.movedAt = at
 	}
 	w.live, w.at = live, at

@@ -44,7 +44,12 @@ func (a *array) int4(n int) {
 
 func (a *array) instant(i segment.Instant) {
 	a.length(8)
-	a.data = binary.BigEndian.AppendUint64(a.data, uint64(int64(i)-epoch2000))
+	a.data = appendInstant(a.data, i)
+}
+
+// appendInstant adds a timestamptz in binary form.
+func appendInstant(data []byte, i segment.Instant) []byte {
+	return binary.BigEndian.AppendUint64(data, uint64(int64(i)-epoch2000))
 }
 
 func (a *array) uuid(id uuid.UUID) {

@@ -83,9 +83,12 @@ func insertOne(m *message.Message) (watermillsql.Query, error) {
 	if err != nil {
 		return watermillsql.Query{}, err
 	}
-	received := binary.BigEndian.AppendUint64(nil, uint64(int64(segment.InstantOf(e.ReceivedAt))-epoch2000))
+	received := appendInstant(nil, segment.InstantOf(e.ReceivedAt))
 	kinds := binary.BigEndian.AppendUint32(nil, uint32(e.Kinds))
-	body := append([]byte{}, m.Payload...) // never nil, which would be null
+	body := []byte(m.Payload)
+	if body == nil {
+		body = []byte{} // nil would be null
+	}
 	return watermillsql.Query{Query: insertOneSQL, Args: []any{id[:], received, kinds, body, provenanceOf(e).json()}}, nil
 }
 

@@ -18,13 +18,13 @@ import (
 
 // nextRangeSQL finds the next range (checkpoint, up_to] of a generation and
 // locks its row, so that one consumer works on it at a time, whichever process
-// it is in. Parts in <angle brackets> are filled in by nextRange.
+// it is in. Parts in <angle brackets> are filled in by SelectQuery.
 //
 // The range ends at the head when all that is to be read fits, and otherwise
-// with the last row that fits into <rows> rows and <bytes> bytes. Head and rows come
-// from one snapshot, and offsets become visible in order, so no row can appear
-// behind the range's end later. The row is only locked when there is something
-// to do: an idle consumer writes nothing.
+// with the last row that fits into <rows> rows and <bytes> bytes. Head and rows
+// come from one snapshot, and offsets become visible in order, so no row can
+// appear behind the range's end later. The row is only locked when there is
+// something to do: an idle consumer writes nothing.
 //
 // Plan: one backward index scan a partition for the head; a merge of the
 // partitions' primary keys from the checkpoint on for the rows. No sort. Planning

@@ -43,7 +43,7 @@ func (l load) rate() float64 { return l.outcome.rate() * float64(l.calls) }
 func (l load) row(all []load) []string {
 	return []string{
 		l.what, l.name(), fmt.Sprintf("%.0f", l.rate()), l.ratio(all),
-		hundredths(quantile(l.accepted, 50)), hundredths(quantile(l.accepted, 99)), milliseconds(longest(l.accepted)),
+		milliseconds(quantile(l.accepted, 50)), milliseconds(quantile(l.accepted, 99)), milliseconds(longest(l.accepted)),
 		l.lagText(50), l.lagText(99), l.spentText(l.spent.target), l.spentText(l.spent.postgres), l.spentText(l.spent.self),
 		orDash("%.0f", l.peak), fmt.Sprint(l.refused), fmt.Sprint(l.wrong),
 	}

@@ -124,8 +124,11 @@ func orDash[T cmp.Ordered](format string, value T) string {
 	return fmt.Sprintf(format, value)
 }
 
-// milliseconds is a duration for a table.
-func milliseconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()*1000) }
-
-// hundredths is a short duration for a table, in milliseconds too.
-func hundredths(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()*1000) }
+// milliseconds is a duration for a table; a short one is told more exactly.
+func milliseconds(d time.Duration) string {
+	digits := 1
+	if d < 10*time.Millisecond {
+		digits = 2
+	}
+	return fmt.Sprintf("%.*f", digits, d.Seconds()*1000)
+}
