@@ -96,7 +96,7 @@ func (w *world) reset(t tb) {
 	_, err := w.db.Exec(`TRUNCATE relay.log, relay_store.timeline, relay_store.mapping_versions, relay_store.issues, relay_store.reprojections, relay_store.rejected, relay_store.suppressed, relay_store.pending_erasures;
 UPDATE relay_store.deletions SET checkpoint = 0;
 ALTER SEQUENCE relay.log_offset_seq RESTART;
-UPDATE relay_store.generations SET checkpoint = 0;
+UPDATE relay_store.generations SET checkpoint = 0, load_up_to = 0, reprojection_id = NULL;
 DO $$ DECLARE g record; BEGIN
     FOR g IN SELECT tablename FROM pg_tables WHERE schemaname = 'relay_store' AND tablename ~ '^(claims|aliases|anonymous_.*|joined_.*)_g[0-9]+$' LOOP
         EXECUTE format('DROP TABLE relay_store.%I CASCADE', g.tablename);
