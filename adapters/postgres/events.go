@@ -45,8 +45,9 @@ CREATE TABLE relay_store.events_g%[1]d (
 const (
 	eventsMessageIndex = `
 CREATE UNIQUE INDEX IF NOT EXISTS events_g%[1]d_message ON relay_store.events_g%[1]d (message_key)`
-	eventsOtherIndexes = `
-CREATE INDEX IF NOT EXISTS events_g%[1]d_person ON relay_store.events_g%[1]d (distinct_id, occurred_at) WHERE distinct_id IS NOT NULL;
+	eventsPersonIndex = `
+CREATE INDEX IF NOT EXISTS events_g%[1]d_person ON relay_store.events_g%[1]d (distinct_id, occurred_at) WHERE distinct_id IS NOT NULL`
+	eventsLogIndex = `
 CREATE INDEX IF NOT EXISTS events_g%[1]d_log ON relay_store.events_g%[1]d USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on)`
 	eventsAnalyze = `ANALYZE relay_store.events_g%[1]d`
 )
@@ -86,7 +87,7 @@ func (Events) Create(ctx context.Context, tx app.Tx, generation int64, joined bo
 
 // Index implements app.Tables.
 func (Events) Index(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, eventsMessageIndex+";"+eventsOtherIndexes+";"+eventsAnalyze, generation)
+	return execFor(ctx, tx, eventsMessageIndex+";"+eventsPersonIndex+";"+eventsLogIndex+";"+eventsAnalyze, generation)
 }
 
 // Describe implements app.Tables.

@@ -127,15 +127,16 @@ func (l *eventsLoader) Finish(ctx context.Context) error {
 }
 
 // Index implements app.Loader. Two connections make the indexes, which keeps two
-// processors busier than the server's own workers do.
+// processors busier than the server's own workers do; that of texts takes longest
+// by far, and has a worker more.
 func (l *eventsLoader) Index(ctx context.Context) error {
-	others := eventsOtherIndexes
+	byPerson := eventsPersonIndex
 	if l.joins {
-		others += ";" + eventsJoinedIndex
+		byPerson += ";" + eventsJoinedIndex
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- l.index(ctx, others) }()
-	err := l.index(ctx, eventsMessageIndex)
+	go func() { failed <- l.index(ctx, 1, byPerson) }()
+	err := l.index(ctx, 0, eventsMessageIndex+";"+eventsLogIndex)
 	if err = errors.Join(err, <-failed); err != nil {
 		return err
 	}
@@ -147,8 +148,8 @@ func (l *eventsLoader) Index(ctx context.Context) error {
 	})
 }
 
-func (l *eventsLoader) index(ctx context.Context, statements string) error {
+func (l *eventsLoader) index(ctx context.Context, workers int, statements string) error {
 	return inTx(ctx, l.db, func(tx *sql.Tx) error {
-		return execFor(ctx, tx, `SET LOCAL max_parallel_maintenance_workers = 0;`+statements, l.generation)
+		return execFor(ctx, tx, fmt.Sprintf("SET LOCAL max_parallel_maintenance_workers = %d;", workers)+statements, l.generation)
 	})
 }
