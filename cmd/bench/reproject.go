@@ -42,9 +42,17 @@ func (r replay) rate() float64 { return float64(r.calls) / r.took.Seconds() }
 func (r replay) row(all []replay) []string {
 	return []string{
 		r.what, fmt.Sprint(r.calls), fmt.Sprintf("%.0f", r.rate()), fmt.Sprintf("%.1f", r.took.Seconds()),
-		fmt.Sprintf("%.2f", r.rate()/r.copyRate), fmt.Sprintf("%.2f", r.rate()/r.copyBeside), fmt.Sprintf("%.2f", r.cost(all)), fmt.Sprintf("%.0f", r.peak),
+		r.times(r.copyRate), r.times(r.copyBeside), fmt.Sprintf("%.2f", r.cost(all)), fmt.Sprintf("%.0f", r.peak),
 		milliseconds(r.lag), milliseconds(r.switchWait), milliseconds(r.readerWait), fmt.Sprint(r.readErrors), milliseconds(r.slowest), fmt.Sprint(r.wrong),
 	}
+}
+
+// times is the rate as a multiple of another; "-" where that was not measured.
+func (r replay) times(rate float64) string {
+	if rate == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", r.rate()/rate)
 }
 
 // cost is the time per call against that with the first size.
