@@ -9,7 +9,7 @@ import (
 	"relay/adapters/embeddedpg/pgtest"
 )
 
-// TestDumpAndRestore: pg_dump | psql into a fresh database gives a relay that
+// TestDumpAndRestore: pg_dump, and psql into a fresh database, gives a relay that
 // goes on where the other stood.
 func TestDumpAndRestore(t *testing.T) {
 	t.Parallel()
@@ -27,9 +27,14 @@ func TestDumpAndRestore(t *testing.T) {
 	server.stop()
 
 	restored := &instance{t: t, url: pgtest.URL(t), dataDir: t.TempDir()}
-	out, err := exec.Command("sh", "-c", `pg_dump "$1" | psql -qv ON_ERROR_STOP=1 "$2"`, "sh", relay.url, restored.url).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	dump := filepath.Join(t.TempDir(), "dump.sql")
+	if out, err := exec.Command("pg_dump", "-f", dump, relay.url).CombinedOutput(); strings.Contains(string(out), "server version mismatch") {
+		t.Skipf("the pg_dump on PATH is older than the server: %s", out)
+	} else if err != nil {
+		t.Fatalf("pg_dump: %v\n%s", err, out)
+	}
+	if out, err := exec.Command("psql", "-qv", "ON_ERROR_STOP=1", "-f", dump, restored.url).CombinedOutput(); err != nil {
+		t.Fatalf("psql: %v\n%s", err, out)
 	}
 	server = restored.serve()
 	server.send(moved)
