@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -70,16 +71,19 @@ func TestNumbersBeyondNumeric(t *testing.T) {
 	})
 }
 
+// refusedBefore16 are numbers that PostgreSQL takes from version 16 on. Rows are
+// the same on every version, so these are strings on all.
+var refusedBefore16 = regexp.MustCompile(`^0(\.0+)?e-?1073741823$`)
+
 func checkNumber(t interface{ Fatalf(string, ...any) }, db *sql.DB, number string) {
 	v, err := segment.ValueOf([]byte(number))
 	if err != nil {
 		t.Fatalf("%.60s: %v", number, err)
 	}
 	clean := string(v.AppendJSON(nil))
-	var taken bool
 	_, refused := db.Exec(`SELECT $1::text::jsonb`, number)
-	if taken = refused == nil; taken != (clean == number) {
-		t.Fatalf("%.60s (%d characters): the server takes it: %v (%v), it was cleaned to %.60s", number, len(number), taken, refused, clean)
+	if taken := refused == nil && !refusedBefore16.MatchString(number); taken != (clean == number) {
+		t.Fatalf("%.60s (%d characters): the server says %v, it was cleaned to %.60s", number, len(number), refused, clean)
 	}
 }
 

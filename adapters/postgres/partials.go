@@ -82,8 +82,9 @@ func lengthAndBytes(data []byte) (text, rest []byte, err error) {
 	return data[size:end:end], data[end:], nil
 }
 
+// The partitions hold the rows. From PostgreSQL 18 on, only they can be unlogged.
 const (
-	partialsDDL = `CREATE UNLOGGED TABLE IF NOT EXISTS relay_store.partials_g%[1]d (
+	partialsDDL = `CREATE TABLE IF NOT EXISTS relay_store.partials_g%[1]d (
     bucket smallint NOT NULL,
     states bytea    NOT NULL
 ) PARTITION BY LIST (bucket);
