@@ -105,7 +105,8 @@ type Receipt struct {
 	Calls         int
 	Rejected      []segment.Rejection // calls that no projection will use, the first of them
 	RejectedCount int                 // all of them
-	Suppressed    bool                // every call was of somebody suppressed: nothing went into the log
+	Dropped       int                 // calls of people who are suppressed
+	Suppressed    bool                // every call was dropped: nothing went into the log
 }
 
 // Refusal is a payload that relay cannot use at all. Its body was kept.
@@ -135,12 +136,14 @@ func (i *Ingest) Receive(ctx context.Context, parser *segment.Parser, in Inbound
 		return Receipt{}, i.refuse(ctx, in, &Refusal{Code: "invalid_json", Message: err.Error()})
 	}
 	if len(erased) > 0 && len(erased) == payload.Total {
-		return Receipt{Calls: payload.Total, Suppressed: true}, nil
+		return Receipt{Calls: payload.Total, Dropped: len(erased), Suppressed: true}, nil
 	}
 	if len(payload.Calls) == 0 {
 		return Receipt{}, i.refuse(ctx, in, noUsableCall(payload))
 	}
-	receipt := Receipt{Calls: payload.Total, Rejected: payload.Rejected, RejectedCount: payload.Total - len(payload.Calls) - len(erased)}
+	receipt := Receipt{
+		Calls: payload.Total, Rejected: payload.Rejected, RejectedCount: payload.Total - len(payload.Calls) - len(erased), Dropped: len(erased),
+	}
 	return receipt, i.Log.Append(ctx, NewEntry{Inbound: in, Kinds: payload.Kinds, Calls: payload.Total, Erased: erased})
 }
 
@@ -153,8 +156,15 @@ func (i *Ingest) refuse(ctx context.Context, in Inbound, refusal *Refusal) error
 }
 
 // Keep puts a body that is refused for another reason, such as a wrong
-// signature, into the rejected store.
+// signature, into the rejected store, without the calls of people who are
+// suppressed. Whose calls a body holds that is not JSON, nobody can tell.
 func (i *Ingest) Keep(ctx context.Context, in Inbound, code, message string) error {
+	if i.suppresses() {
+		payload, erased, err := i.parse(new(segment.Parser), &in)
+		if err == nil && len(erased) > 0 && len(erased) == payload.Total {
+			return nil
+		}
+	}
 	return i.Rejected.Keep(ctx, RejectedBody{
 		RequestID: in.RequestID, Source: in.Source, Route: in.Route,
 		ReceivedAt: in.ReceivedAt, Code: code, Message: message, Body: in.Body,

@@ -34,6 +34,8 @@ type RejectedReader interface {
 	List(ctx context.Context, f RejectedFilter, before int64, limit int) ([]RejectedEntry, error)
 	// Retried notes that the body is in the log now.
 	Retried(ctx context.Context, id int64, at time.Time) error
+	// Discard deletes the body.
+	Discard(ctx context.Context, id int64) error
 }
 
 // Retry puts rejected bodies into the log, for when the fault was on this side:
@@ -47,7 +49,8 @@ type Retry struct {
 }
 
 // Run tries one body again. What still cannot be used is a *Refusal; it stays
-// in the store.
+// in the store. A body with calls of people who are suppressed does not, whatever
+// of it went into the log.
 func (r *Retry) Run(ctx context.Context, id int64) (Receipt, error) {
 	entry, err := r.Store.Get(ctx, id)
 	if err != nil {
@@ -68,6 +71,9 @@ func (r *Retry) Run(ctx context.Context, id int64) (Receipt, error) {
 	receipt, err := ingest.Receive(ctx, new(segment.Parser), in)
 	if err != nil {
 		return receipt, err
+	}
+	if receipt.Dropped > 0 {
+		return receipt, r.Store.Discard(ctx, id)
 	}
 	return receipt, r.Store.Retried(ctx, id, r.Now())
 }

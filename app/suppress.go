@@ -108,9 +108,12 @@ func (s *Suppressor) add(ctx context.Context, id string, g Group) error {
 	return nil
 }
 
+// suppresses tells whether there is anybody whose calls are dropped.
+func (i *Ingest) suppresses() bool { return i.Suppressed != nil && i.Suppressed.Any() }
+
 // parse parses a payload, and cuts out the calls of people who are suppressed.
 func (i *Ingest) parse(parser *segment.Parser, in *Inbound) (payload segment.Payload, erased []int, err error) {
-	if i.Suppressed == nil || !i.Suppressed.Any() {
+	if !i.suppresses() {
 		payload, err = parser.Parse(in.Body, in.PathKind)
 		return payload, nil, err
 	}

@@ -142,7 +142,8 @@ func partOf(p string) string {
 
 // doneTexts are what a page says after a change; the address names one of them.
 var doneTexts = map[string]string{
-	"retried": "The body is in the log now.", "saved": "Saved: the mapping holds for what arrives from now on.", "unchanged": "Nothing to save: this mapping is in force already.",
+	"retried": "The body is in the log now.", "suppressed": "The calls of people who are suppressed were dropped, and the body is kept no more. What others sent in it is in the log.",
+	"saved": "Saved: the mapping holds for what arrives from now on.", "unchanged": "Nothing to save: this mapping is in force already.",
 	"started": "The re-projection was started; below is how far it is.", "cancelled": "Cancelled: what people query is as it was.", "nothing": "Nothing was running.",
 	"checking": "Started: it goes on if this page is left, and what it finds stays here until something else is started.",
 	"tried":    "Relay took both calls in. Click the number of one to see what was made of it.",

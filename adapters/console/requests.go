@@ -107,7 +107,12 @@ func (c Config) retryRejected(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err = c.Retry.Run(r.Context(), id); err == nil {
+	receipt, err := c.Retry.Run(r.Context(), id)
+	switch {
+	case err == nil && receipt.Dropped > 0: // the body is there no more
+		http.Redirect(w, r, "/requests?done=suppressed", http.StatusSeeOther)
+		return nil
+	case err == nil:
 		http.Redirect(w, r, fmt.Sprintf("/rejected/%d?done=retried", id), http.StatusSeeOther)
 		return nil
 	}

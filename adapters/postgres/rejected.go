@@ -79,6 +79,14 @@ func (r Rejected) Retried(ctx context.Context, id int64, at time.Time) error {
 	return nil
 }
 
+// Discard implements app.RejectedReader.
+func (r Rejected) Discard(ctx context.Context, id int64) error {
+	if _, err := r.DB.ExecContext(ctx, `DELETE FROM relay_store.rejected WHERE id = $1`, id); err != nil {
+		return fmt.Errorf("discard rejected body %d: %w", id, err)
+	}
+	return nil
+}
+
 // DeleteBefore implements app.Expiring.
 func (r Rejected) DeleteBefore(ctx context.Context, t time.Time, limit int) (int, error) {
 	return deleteBefore(ctx, r.DB, "relay_store.rejected", "received_at", t, limit)

@@ -115,6 +115,7 @@ type retried struct {
 	ID       int64               `json:"id"`
 	Calls    int                 `json:"calls"`
 	Rejected []segment.Rejection `json:"rejected"` // calls that no projection will use
+	Dropped  int                 `json:"dropped"`  // calls of people who are suppressed
 	Error    string              `json:"error,omitempty"`
 }
 
@@ -133,19 +134,23 @@ func rejectedRetry(c *cli.Context, s *system) (err error) {
 	if err != nil {
 		return err
 	}
-	list, stay := []retried{}, 0
+	list, stay, dropped := []retried{}, 0, 0
 	for _, id := range ids {
 		receipt, err := retry.Run(c.Context, id)
 		if errors.Is(err, app.ErrUnavailable) || c.Context.Err() != nil {
 			return err // the others would fare no better
 		}
-		one := retried{ID: id, Calls: receipt.Calls, Rejected: receipt.Rejected}
-		if err != nil {
+		one := retried{ID: id, Calls: receipt.Calls, Rejected: receipt.Rejected, Dropped: receipt.Dropped}
+		switch {
+		case err != nil:
 			one.Error = err.Error()
 			stay++
 			say(c, "relay: rejected body %d stays where it is: %s", id, printable(one.Error))
-		} else if !c.Bool("json") {
-			printText(c, "rejected body %d is in the log now: %d calls, %d of them unusable", id, receipt.Calls, receipt.RejectedCount)
+		case receipt.Suppressed:
+			dropped++
+		}
+		if err == nil && !c.Bool("json") {
+			printText(c, "rejected body %d %s", id, outcomeOf(receipt))
 		}
 		list = append(list, one)
 	}
@@ -155,12 +160,24 @@ func rejectedRetry(c *cli.Context, s *system) (err error) {
 	case c.Bool("json"):
 		err = printJSON(c, list)
 	case c.Bool("all"):
-		say(c, "%d of %d rejected bodies are in the log now.", len(ids)-stay, len(ids))
+		say(c, "%d of %d rejected bodies are in the log now.", len(ids)-stay-dropped, len(ids))
 	}
 	if stay > 0 {
 		return errors.Join(err, silentFailure{})
 	}
 	return err
+}
+
+// outcomeOf tells what became of a body that did not stay.
+func outcomeOf(r app.Receipt) string {
+	if r.Suppressed {
+		return "was dropped: all its calls are of people who are suppressed"
+	}
+	text := fmt.Sprintf("is in the log now: %d calls, %d of them unusable", r.Calls-r.Dropped, r.RejectedCount)
+	if r.Dropped > 0 {
+		text += fmt.Sprintf("; %d more, of people who are suppressed, were dropped", r.Dropped)
+	}
+	return text
 }
 
 // rejectedIDs returns the bodies that are to be tried again.

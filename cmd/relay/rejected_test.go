@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/lib/pq"
 )
 
 // TestRejectedBodiesAreTriedAgain: a signing secret was mistyped, and nothing
@@ -76,6 +78,52 @@ func TestRejectedBodiesAreTriedAgain(t *testing.T) {
 	}
 	if got := text(t, db, `SELECT count(retried_at) || ' of ' || count(*) FROM relay.rejected`); got != "3 of 4" {
 		t.Errorf("%s are marked as retried", got)
+	}
+}
+
+// TestRejectedBodiesOfTheSuppressed: what is refused is kept without the calls of
+// people who were erased for good, and no retry brings them back.
+func TestRejectedBodiesOfTheSuppressed(t *testing.T) {
+	t.Parallel()
+	relay := newInstance(t)
+	db := relay.open()
+	key := strings.TrimSpace(relay.must("keys", "create", "web", "--signing-secret-file", relay.writeFile("secret", "s")))
+	server := relay.serve()
+	relay.must("forget", "milton", "--suppress")
+	call := func(user string) string {
+		return fmt.Sprintf(`{"type":"track","messageId":"of-%s","userId":"%[1]s","event":"E"}`, user)
+	}
+	for i, c := range []struct{ body, kept string }{
+		{call("milton"), ""},
+		{"[" + call("milton") + "," + call("ann") + "]", "[null," + call("ann") + "]"},
+		{`[{"type":"nonsense","userId":"milton"},8]`, "[null,8]"},
+	} {
+		r := inbound{path: "/connector/segment", auth: "Bearer " + key, body: c.body}
+		if a := r.do(t, server.address); a.StatusCode != 403 {
+			t.Fatalf("body %d: status %d", i, a.StatusCode)
+		}
+		if got := text(t, db, `SELECT coalesce((SELECT convert_from(body, 'UTF8') FROM relay.rejected ORDER BY id DESC LIMIT 1), '')`); got != c.kept {
+			t.Errorf("of body %d this is kept: %q, want %q", i, got, c.kept)
+		}
+	}
+	// one that was kept before the person was suppressed everywhere
+	if _, err := db.Exec(`INSERT INTO relay_store.rejected (request_id, received_at, source, route, code, message, body)
+		SELECT gen_random_uuid(), now(), 'web', '/connector/segment', 'bad_signature', 'none', convert_to(b, 'UTF8') FROM unnest($1::text[]) b`,
+		pq.Array([]string{call("milton"), "[" + call("milton") + "," + call("bob") + "]"})); err != nil {
+		t.Fatal(err)
+	}
+	out, errOut, _ := relay.run("rejected", "retry", "--all")
+	for _, want := range []string{"body 3 was dropped", "1 calls, 0 of them unusable; 1 more", "2 of 4 rejected bodies"} {
+		if !strings.Contains(out+errOut, want) {
+			t.Errorf("retry says no %q:\n%s%s", want, out, errOut)
+		}
+	}
+	settled(t, db)
+	if got := text(t, db, `SELECT string_agg(message_id, ' ' ORDER BY message_id) FROM relay.events`); got != "of-ann of-bob" {
+		t.Errorf("events %s", got)
+	}
+	if got := text(t, db, `SELECT string_agg(convert_from(body, 'UTF8'), ' ') FROM relay.rejected`); strings.Contains(got, "milton") {
+		t.Errorf("kept: %s", got)
 	}
 }
 
