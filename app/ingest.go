@@ -77,7 +77,7 @@ type RejectedBody struct {
 }
 
 // RejectedStore keeps bodies that were refused. Keep returns nil only when the
-// body is durable.
+// body is durable. It may go on for a while after ctx has ended.
 type RejectedStore interface {
 	Keep(ctx context.Context, r RejectedBody) error
 }
@@ -165,10 +165,12 @@ func (i *Ingest) Keep(ctx context.Context, in Inbound, code, message string) err
 			return nil
 		}
 	}
-	return i.Rejected.Keep(ctx, RejectedBody{
+	body := RejectedBody{
 		RequestID: in.RequestID, Source: in.Source, Route: in.Route,
 		ReceivedAt: in.ReceivedAt, Code: code, Message: message, Body: in.Body,
-	})
+	}
+	_, err := InTime(ctx, func() (struct{}, error) { return struct{}{}, i.Rejected.Keep(ctx, body) })
+	return err
 }
 
 func noUsableCall(p segment.Payload) *Refusal {

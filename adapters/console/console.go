@@ -107,7 +107,7 @@ func healthz(w http.ResponseWriter, _ *http.Request) {
 func (c Config) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	if _, err := c.Status.Read(ctx); err != nil {
+	if _, err := app.InTime(ctx, func() (app.Status, error) { return c.Status.Read(ctx) }); err != nil {
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "reason": err.Error()})
 		return
 	}

@@ -139,7 +139,7 @@ func (lag) Describe(out chan<- *prometheus.Desc) {
 func (l lag) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	status, err := l.status.Read(ctx)
+	status, err := app.InTime(ctx, func() (app.Status, error) { return l.status.Read(ctx) })
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(headDesc, err)
 		return

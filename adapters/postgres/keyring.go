@@ -113,14 +113,23 @@ func (r *KeyRing) lookUp(hash []byte) (app.Key, bool) {
 
 // readSince reads the keys unless a reading began after the moment. Readings
 // come one after the other, with a pause between them; whoever waited for one
-// has no need of another.
+// has no need of another. Nobody waits longer than their ctx says, also for a
+// server that hangs: the reading under way then ends when it does.
 func (r *KeyRing) readSince(ctx context.Context, moment time.Time) error {
 	select {
 	case r.reading <- struct{}{}:
-		defer func() { <-r.reading }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	_, err := app.InTime(ctx, func() (struct{}, error) {
+		defer func() { <-r.reading }()
+		return struct{}{}, r.readNow(ctx, moment)
+	})
+	return err
+}
+
+// readNow is readSince for whoever alone reads.
+func (r *KeyRing) readNow(ctx context.Context, moment time.Time) error {
 	if r.began.After(moment) {
 		return nil
 	}

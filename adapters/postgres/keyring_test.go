@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"relay/app"
 	"relay/migrations"
@@ -217,5 +219,44 @@ VALUES ('web', $1, 'older', NULL), ('gone', '', 'x', now())`, hashOf("k1")); err
 	var left int
 	if err := db.QueryRow(`SELECT count(*) FROM relay_store.signing_secrets`).Scan(&left); err != nil || left != 1 {
 		t.Errorf("%d signing secrets, %v; want that of the key that is not revoked", left, err)
+	}
+}
+
+// TestKeysWhileTheServerHangs: a server that is there and answers nothing, not
+// even that a query was to stop, makes nobody wait longer than they would.
+func TestKeysWhileTheServerHangs(t *testing.T) {
+	t.Parallel()
+	db := openMigrated(t)
+	db.SetMaxOpenConns(1)
+	ring := NewKeyRing(db, "", slog.New(slog.DiscardHandler))
+	var backend int
+	if err := db.QueryRow(`SELECT pg_backend_pid()`).Scan(&backend); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(backend, syscall.SIGSTOP); err != nil {
+		t.Skipf("the server is not this user's, or elsewhere: %v", err)
+	}
+	goOn := func() { _ = syscall.Kill(backend, syscall.SIGCONT) } // or it ended
+	defer goOn()
+	for range 2 { // the second finds the first one's reading under way
+		found := make(chan error, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			_, err := ring.Find(ctx, "unknown")
+			found <- err
+		}()
+		select {
+		case err := <-found:
+			if errors.Is(err, app.ErrUnknownKey) || !errors.Is(err, app.ErrUnavailable) {
+				t.Errorf("the key is %v", err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("it waits for the server")
+		}
+	}
+	goOn()
+	if _, err := ring.Find(t.Context(), "unknown"); !errors.Is(err, app.ErrUnknownKey) {
+		t.Errorf("when the server goes on, the key is %v", err)
 	}
 }

@@ -35,6 +35,7 @@ type memory struct {
 
 	fail     error                                           // of Append
 	failKeep error                                           // of Keep
+	stuck    chan struct{}                                   // Keep waits until it is closed, if set
 	find     func(ctx context.Context) error                 // in Find, if set
 	block    func(ctx context.Context, e app.NewEntry) error // in Append, if set
 	keys     map[string]app.Key
@@ -69,6 +70,10 @@ func (m *memory) Append(ctx context.Context, e app.NewEntry) error {
 }
 
 func (m *memory) Keep(ctx context.Context, b app.RejectedBody) error {
+	if m.stuck != nil {
+		<-m.stuck
+		return ctx.Err()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, bounded := ctx.Deadline(); !bounded {
