@@ -63,7 +63,7 @@ func (x *Explainer) Explain(ctx context.Context, at eventlog.Offset) (out Explan
 			return err
 		}
 		if !found {
-			return ErrNotFound
+			return errNoEntry
 		}
 		return x.explain(ctx, tx, &out)
 	})

@@ -44,6 +44,8 @@ type RunStatus struct {
 	StartedAt  time.Time  `json:"started_at"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	Error      string     `json:"error,omitempty"`
+	// Interrupted: its process ended while it was running, and it can be resumed.
+	Interrupted bool `json:"interrupted,omitempty"`
 
 	CallsPerSecond float64    `json:"calls_per_second"`
 	Issues         int64      `json:"issues"`                // ignored so far

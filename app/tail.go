@@ -99,6 +99,9 @@ func (t *Tail) Next(ctx context.Context, after eventlog.Offset, f TailFilter, ea
 	return max(upTo, after), nil
 }
 
+// errNoEntry: whether an offset was ever drawn, the log does not tell.
+var errNoEntry = fmt.Errorf("%w: it was erased, or no payload ever had this place", ErrNotFound)
+
 // Show calls each for the entry at the offset; ErrNotFound: there is none.
 func (t *Tail) Show(ctx context.Context, at eventlog.Offset, each func(TailEntry) error) error {
 	found := false
@@ -109,7 +112,7 @@ func (t *Tail) Show(ctx context.Context, at eventlog.Offset, each func(TailEntry
 		})
 	})
 	if err == nil && !found {
-		err = ErrNotFound
+		err = errNoEntry
 	}
 	if err != nil {
 		return fmt.Errorf("log offset %d: %w", at, err)

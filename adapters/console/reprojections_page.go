@@ -31,7 +31,7 @@ type reprojectionsData struct {
 
 // runs are the last re-projections, the newest first.
 type runs struct {
-	Current *run // the one that runs; nil: none
+	Current *run // the one that runs, or can be resumed; nil: none
 	List    []run
 	Former  int // generations that can be gone back to, or removed
 }
@@ -55,6 +55,15 @@ type run struct {
 	Issues      int64      `json:"issues"`
 	ExpectedAt  *time.Time `json:"expected_at"`
 	Error       string     `json:"error"`
+	Interrupted bool       `json:"interrupted"` // its process ended while it ran
+}
+
+// Shown is the status as people see it.
+func (r run) Shown() string {
+	if r.Interrupted {
+		return "interrupted"
+	}
+	return r.Status
 }
 
 // Rate is how many calls are read a second.

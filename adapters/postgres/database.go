@@ -91,7 +91,7 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", app.ErrUnstorable, err)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("%w: %w", app.ErrNotFound, err)
+		return app.ErrNotFound // all that it says
 	}
 	return err
 }

@@ -26,6 +26,10 @@ var _ app.Reprojections = Reprojections{}
 // claimKey is the advisory lock of whoever builds generations.
 const claimKey = "1919249779, 2"
 
+// interrupted is the condition that a re-projection runs by its status alone: its
+// process ended.
+var interrupted = `status = 'running' AND NOT EXISTS (SELECT FROM pg_locks l WHERE ` + held(claimKey) + `)`
+
 // held is the condition that l, a row of pg_locks, is the advisory lock of that
 // key. Other databases of the server have the same keys.
 func held(key string) string {
@@ -250,7 +254,7 @@ func (Reprojections) End(ctx context.Context, tx app.Tx, id int64, cause error) 
 // newest first.
 func (r Reprojections) List(ctx context.Context, limit int) (list []json.RawMessage, err error) {
 	err = Database(r).InSnapshot(ctx, func(tx app.Tx) error {
-		list, err = readJSON(ctx, tx, `SELECT to_jsonb(r) FROM relay.reprojections r ORDER BY id DESC LIMIT $1`, limit)
+		list, err = readJSON(ctx, tx, `SELECT to_jsonb(r) || jsonb_build_object('interrupted', `+interrupted+`) FROM relay.reprojections r ORDER BY id DESC LIMIT $1`, limit)
 		return err
 	})
 	return list, err

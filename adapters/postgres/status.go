@@ -73,16 +73,16 @@ func readLastRun(ctx context.Context, tx *sql.Tx) (*app.RunStatus, error) {
 	var r app.RunStatus
 	var finished, expected sql.NullTime
 	var text sql.NullString
-	err := tx.QueryRowContext(ctx, `SELECT id, status, phase, done, total, started_at, finished_at, error, calls_per_second, issues, expected_at
+	err := tx.QueryRowContext(ctx, `SELECT id, status, phase, done, total, started_at, finished_at, error, calls_per_second, issues, expected_at, `+interrupted+`
 FROM relay_store.reprojections ORDER BY id DESC LIMIT 1`).
-		Scan(&r.ID, &r.Status, &r.Phase, &r.Done, &r.Total, &r.StartedAt, &finished, &text, &r.CallsPerSecond, &r.Issues, &expected)
+		Scan(&r.ID, &r.Status, &r.Phase, &r.Done, &r.Total, &r.StartedAt, &finished, &text, &r.CallsPerSecond, &r.Issues, &expected, &r.Interrupted)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if finished.Valid {
 		r.FinishedAt = &finished.Time
 	}
-	if expected.Valid && r.Status == "running" {
+	if expected.Valid && r.Status == "running" && !r.Interrupted {
 		r.ExpectedAt = &expected.Time
 	}
 	r.Error = text.String

@@ -29,9 +29,6 @@ func adminCommand() *cli.Command {
 }
 
 func adminSetPassword(c *cli.Context, s *system) error {
-	if err := wantArgs(c, 0, 0); err != nil {
-		return err
-	}
 	password, err := askPassword(c)
 	if err != nil {
 		return err
@@ -73,9 +70,6 @@ func askPassword(c *cli.Context) (string, error) {
 }
 
 func adminRemovePassword(c *cli.Context, s *system) error {
-	if err := wantArgs(c, 0, 0); err != nil {
-		return err
-	}
 	admin, err := app.NewAdminPassword(postgres.Password{DB: s.db}, "")
 	if err != nil {
 		return err

@@ -20,9 +20,6 @@ func eventsCommand() *cli.Command {
 }
 
 func eventsList(c *cli.Context, s *system) error {
-	if err := wantArgs(c, 0, 0); err != nil {
-		return err
-	}
 	list, err := postgres.EventReader{DB: s.db}.Names(c.Context)
 	if err != nil {
 		return err

@@ -87,9 +87,6 @@ func printKey(c *cli.Context, name, secret string) error {
 }
 
 func keysList(c *cli.Context, s *system) error {
-	if err := wantArgs(c, 0, 0); err != nil {
-		return err
-	}
 	list, err := s.keys().Store.List(c.Context)
 	if err != nil {
 		return err

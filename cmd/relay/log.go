@@ -41,9 +41,6 @@ func logCommand() *cli.Command {
 func (s *system) tail() *app.Tail { return &app.Tail{DB: s.database, Log: s.reader} }
 
 func logTail(c *cli.Context, s *system) error {
-	if err := wantArgs(c, 0, 0); err != nil {
-		return err
-	}
 	filter, err := tailFilter(c)
 	if err != nil {
 		return err

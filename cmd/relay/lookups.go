@@ -32,9 +32,6 @@ func profilesCommand() *cli.Command {
 }
 
 func profilesTraits(c *cli.Context, s *system) error {
-	if err := wantArgs(c, 0, 0); err != nil {
-		return err
-	}
 	traits, err := postgres.TraitReader{DB: s.db}.Traits(c.Context)
 	if err != nil {
 		return err
@@ -54,9 +51,6 @@ func issuesCommand() *cli.Command {
 	return &cli.Command{
 		Name: "issues", Usage: "what the projections had to ignore and why", Flags: []cli.Flag{jsonFlag},
 		Action: with(func(c *cli.Context, s *system) error {
-			if err := wantArgs(c, 0, 0); err != nil {
-				return err
-			}
 			list, err := postgres.IssueList{DB: s.db}.Issues(c.Context)
 			if err != nil {
 				return err

@@ -47,9 +47,6 @@ func readersCreate(c *cli.Context, s *system) error {
 }
 
 func readersList(c *cli.Context, s *system) error {
-	if err := wantArgs(c, 0, 0); err != nil {
-		return err
-	}
 	list, err := s.readers().List(c.Context)
 	if err != nil {
 		return err

@@ -63,9 +63,6 @@ func rejectedJSON(e app.RejectedEntry) rejectedOutput {
 }
 
 func rejectedList(c *cli.Context, s *system) error {
-	if err := wantArgs(c, 0, 0); err != nil {
-		return err
-	}
 	list, err := postgres.Rejected{DB: s.db}.List(c.Context, rejectedFilter(c), math.MaxInt64, c.Int("limit"))
 	if err != nil {
 		return err

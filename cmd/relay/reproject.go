@@ -31,9 +31,6 @@ func reprojectCommand() *cli.Command {
 			memoryFlag, jsonFlag,
 		},
 		Action: with(func(c *cli.Context, s *system) error {
-			if err := wantArgs(c, 0, 0); err != nil {
-				return err
-			}
 			if err := checkModes(c); err != nil {
 				return err
 			}

@@ -50,6 +50,10 @@ func TestKilledReprojectResumes(t *testing.T) {
 				t.Fatalf("after a kill people see %s\nwant %s", got, before)
 			}
 			if interrupted(t, db) {
+				waitFor(t, "status to tell of it", func() bool { return strings.Contains(relay.must("status"), "until it was interrupted") })
+				if _, page := server.ask("GET", "/reprojections", "", nil); !strings.Contains(page, "was interrupted") || !strings.Contains(page, "Resume it") {
+					t.Fatalf("the console says\n%s", page)
+				}
 				args = []string{"reproject", "--resume"}
 			} else {
 				args = []string{"reproject", "--from", "beginning"}

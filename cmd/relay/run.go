@@ -74,15 +74,29 @@ func newApp(out, errOut io.Writer) *cli.App {
 	return application
 }
 
-// setUsageErrors gives every command the same answer to wrong flags, and every
-// command group one to wrong names.
+// setUsageErrors gives every command the same answer to wrong flags, every
+// command group one to wrong names, and every command that takes no arguments
+// one to any.
 func setUsageErrors(commands []*cli.Command, asUsage cli.OnUsageErrorFunc) {
 	for _, command := range commands {
 		command.OnUsageError = asUsage
-		if len(command.Subcommands) > 0 {
+		switch {
+		case len(command.Subcommands) > 0:
 			command.Action = wrongSubcommand
 			setUsageErrors(command.Subcommands, asUsage)
+		case command.ArgsUsage == "" && !command.SkipFlagParsing:
+			command.Action = alone(command.Action)
 		}
+	}
+}
+
+// alone is the action of a command that takes no arguments.
+func alone(do cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if err := wantArgs(c, 0, 0); err != nil {
+			return err
+		}
+		return do(c)
 	}
 }
 
@@ -95,8 +109,12 @@ func wrongSubcommand(c *cli.Context) error {
 
 // wantArgs checks the number of arguments.
 func wantArgs(c *cli.Context, least, most int) error {
-	if n := c.NArg(); n < least || n > most {
-		return usageError{fmt.Errorf("relay %s takes %s; got %d", c.Command.FullName(), c.Command.ArgsUsage, n)}
+	n := c.NArg()
+	switch {
+	case n >= least && n <= most:
+		return nil
+	case most == 0:
+		return usageError{fmt.Errorf("%s takes no arguments; got %q", c.Command.HelpName, c.Args().First())}
 	}
-	return nil
+	return usageError{fmt.Errorf("%s takes %s; got %d", c.Command.HelpName, c.Command.ArgsUsage, n)}
 }

@@ -2,18 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/urfave/cli/v2"
 
 	"relay/adapters/console"
@@ -51,9 +48,6 @@ type server struct {
 }
 
 func serve(c *cli.Context, s *system) error {
-	if err := wantArgs(c, 0, 0); err != nil {
-		return err
-	}
 	limits, err := readLimits(c)
 	if err != nil {
 		return err
@@ -142,7 +136,7 @@ func (s *server) run(firstKey string) error {
 	stopBackground()
 	wg.Go(reprojections.runner.Wait)
 	s.waitFor(&wg)
-	_ = os.Remove(s.addressFile()) // a missing file says the same
+	s.withdraw()
 	return err
 }
 
@@ -211,34 +205,3 @@ func (s *server) lags() *app.LagRecorder {
 // that, the collector would run hundreds of times a second. Nothing touches the
 // ballast, so it takes up addresses and no memory.
 const ballast = 32 << 20
-
-func (s *server) addressFile() string { return filepath.Join(s.c.String("data-dir"), "relay.json") }
-
-// announce tells people and programs where relay listens.
-func (s *server) announce(firstKey string) error {
-	printText(s.c, "relay listens for Segment on http://%s/connector/segment/", s.ingest.Addr())
-	printText(s.c, "relay listens for operators on http://%s/", s.admin.Addr())
-	key := "$RELAY_API_KEY"
-	if firstKey != "" {
-		key = firstKey
-		printText(s.c, "\nThe first API key, printed this once (more: relay keys create NAME):\n  %s", firstKey)
-	}
-	if firstKey != "" || os.Getenv("RELAY_API_KEY") != "" {
-		printText(s.c, "\nTry it:\n%s\n\nThen: %s psql -c 'SELECT * FROM relay.profiles'", tryIt(s.ingest.Addr().String(), key), os.Args[0])
-	} else {
-		printText(s.c, "API keys: %s keys list (their secrets are not kept; make another with keys create NAME)", os.Args[0])
-	}
-	data, err := json.Marshal(map[string]any{"pid": os.Getpid(), "listen": s.ingest.Addr().String(), "admin_listen": s.admin.Addr().String()})
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(s.c.String("data-dir"), 0o755); err != nil {
-		return err
-	}
-	return renameio.WriteFile(s.addressFile(), append(data, '\n'), 0o644)
-}
-
-func tryIt(address, key string) string {
-	return fmt.Sprintf(`curl -sS http://%s/connector/segment/ -H "Authorization: Bearer %s" -H "Content-Type: application/json" \
-  -d '{"type":"identify","userId":"97980cfea0067","traits":{"name":"Peter Gibbons","email":"peter@example.com","plan":"premium","logins":5}}'`, address, key)
-}

@@ -24,6 +24,11 @@ func statusCommand() *cli.Command {
 				return printJSON(c, status)
 			}
 			printStatus(c, status)
+			if there, ok := announced(c); ok && there.answers() {
+				printText(c, "relay serve: listens on %s", there.Listen)
+			} else {
+				printText(c, "relay serve: none listens for this data folder")
+			}
 			return nil
 		}),
 	}
@@ -45,6 +50,8 @@ func printStatus(c *cli.Context, status app.Status) {
 
 func phaseOf(r *app.RunStatus) string {
 	switch {
+	case r.Interrupted:
+		return fmt.Sprintf(" until it was interrupted (%s, %d of %d log rows; relay reproject --resume goes on with it, --cancel removes it)", r.Phase, r.Done, r.Total)
 	case r.Status == "running":
 		text := fmt.Sprintf(" (%s, %d of %d log rows, %.0f calls/s, %d issues", r.Phase, r.Done, r.Total, r.CallsPerSecond, r.Issues)
 		if r.ExpectedAt != nil {
@@ -71,6 +78,11 @@ func doctor(c *cli.Context, s *system) error {
 	findings, err := postgres.Doctor{DB: s.db}.Examine(c.Context)
 	if err != nil {
 		return err
+	}
+	if there, ok := announced(c); ok && !there.answers() {
+		findings = append(findings, app.Finding{
+			Severity: "warning", What: fmt.Sprintf("relay serve ended without being stopped: nobody listens on %s any more", there.Listen), Do: "start relay serve again",
+		})
 	}
 	if c.Bool("json") {
 		err = printJSON(c, findings)

@@ -19,10 +19,13 @@ import (
 	"relay/projections"
 )
 
+// defaultDataDir is in the working folder.
+const defaultDataDir = ".relay"
+
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "database-url", EnvVars: []string{"RELAY_DATABASE_URL"}, Usage: "PostgreSQL 14 or later; empty: an embedded server of relay's own"},
-		&cli.StringFlag{Name: "data-dir", EnvVars: []string{"RELAY_DATA_DIR"}, Value: ".relay", Usage: "folder of the embedded server and of relay.json"},
+		&cli.StringFlag{Name: "data-dir", EnvVars: []string{"RELAY_DATA_DIR"}, Value: defaultDataDir, Usage: "folder of the embedded server and of relay.json"},
 		&cli.StringFlag{Name: "log-level", EnvVars: []string{"RELAY_LOG_LEVEL"}, Value: "info", Usage: "debug, info, warn or error"},
 	}
 }
