@@ -37,6 +37,7 @@ func (c *cluster) init(ctx context.Context) error {
 	if err := os.Rename(building, c.dir); err != nil {
 		return fmt.Errorf("put the new cluster in its place (what is there is none, and is not relay's to remove): %w", err)
 	}
+	c.logger.Info("a new, empty database was made", "in", c.dir)
 	return syncFolder(c.dataDir)
 }
 

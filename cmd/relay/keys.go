@@ -120,7 +120,7 @@ func keysRevoke(c *cli.Context, s *system) error {
 	}
 	what := fmt.Sprintf("%q", name)
 	if replaced {
-		what = fmt.Sprintf("the replaced key of %q", name)
+		what = fmt.Sprintf("every replaced key of %q", name)
 	}
 	say(c, "Revoked %s, last used: %s.", what, whenOr(lastUsed, "never"))
 	return nil

@@ -18,9 +18,10 @@ type Payload struct {
 	IsBatch  bool           // an array, or an object with a batch
 }
 
-// MaxRejections is how many calls that cannot be used are listed. A body could
-// hold millions, at some thirty times its size.
-const MaxRejections = 1000
+// MaxRejections is how many calls that cannot be used are listed: all of a batch
+// that Segment sends, which holds 4,000 at most. A body could hold millions, at
+// some thirty times its size.
+const MaxRejections = 5000
 
 // Parser reads payloads. It is reusable, and not for concurrent use: what Parse
 // returns is valid until the next Parse, and shares the body's memory.
