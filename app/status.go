@@ -13,6 +13,7 @@ type Status struct {
 	Reprojection  *RunStatus         `json:"reprojection"` // the one that runs, or the last one; null: never
 	IssuesIgnored int64              `json:"issues"`
 	Rejected      int64              `json:"rejected"`
+	ReadOnly      bool               `json:"read_only,omitempty"` // the database takes nothing in
 }
 
 // LogStatus is the log's part of Status.

@@ -6,6 +6,7 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -103,11 +104,17 @@ func healthz(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
+var errReadOnly = errors.New("the database takes no writes; relay doctor tells what to do")
+
 // readyz: payloads can be taken in.
 func (c Config) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	if _, err := app.InTime(ctx, func() (app.Status, error) { return c.Status.Read(ctx) }); err != nil {
+	status, err := app.InTime(ctx, func() (app.Status, error) { return c.Status.Read(ctx) })
+	if err == nil && status.ReadOnly {
+		err = errReadOnly
+	}
+	if err != nil {
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "reason": err.Error()})
 		return
 	}

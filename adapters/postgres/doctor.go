@@ -19,7 +19,7 @@ var _ app.Doctor = Doctor{}
 func (d Doctor) Examine(ctx context.Context) ([]app.Finding, error) {
 	findings := []app.Finding{}
 	for _, check := range []func(context.Context) ([]app.Finding, error){
-		d.settings, d.version, d.blocked, d.behind, d.leftOver,
+		d.settings, d.readOnly, d.version, d.blocked, d.behind, d.leftOver,
 	} {
 		found, err := check(ctx)
 		if err != nil {
@@ -40,6 +40,16 @@ WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 
 				Severity: "danger",
 				What:     fmt.Sprintf("%s is %s: a crash can lose payloads that were acknowledged", name, setting),
 				Do:       fmt.Sprintf("ALTER SYSTEM SET %s = on; SELECT pg_reload_conf();  (look also for ALTER ROLE and ALTER DATABASE settings)", name),
+			}
+		})
+}
+
+func (d Doctor) readOnly(ctx context.Context) ([]app.Finding, error) {
+	return d.each(ctx, `SELECT 'the database takes no writes', '' WHERE (`+readOnlySQL+`)`,
+		func(what, _ string) app.Finding {
+			return app.Finding{
+				Severity: "danger", What: what + ": relay serve answers every payload with 503, and Segment gives up after some hours",
+				Do: "connect to a server that is no standby, and turn default_transaction_read_only off (ALTER SYSTEM, ALTER ROLE and ALTER DATABASE may set it)",
 			}
 		})
 }

@@ -16,8 +16,8 @@ func Migrate(ctx context.Context, db *sql.DB, migrations fs.FS) (int, error) {
 	if err := checkServer(ctx, db); err != nil {
 		return 0, err
 	}
-	if _, err := db.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS relay_store`); err != nil && !isDuplicate(err) {
-		return 0, fmt.Errorf("create relay's schema (does the user have CREATE on the database?): %w", err)
+	if err := ensureSchema(ctx, db); err != nil {
+		return 0, err
 	}
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
@@ -33,6 +33,22 @@ func Migrate(ctx context.Context, db *sql.DB, migrations fs.FS) (int, error) {
 		return len(results), fmt.Errorf("migrate the schema: %w", err)
 	}
 	return len(results), nil
+}
+
+// ensureSchema makes the schema of relay's own tables. Where it is there already
+// nothing is written, so that a database that takes no writes can be looked at.
+func ensureSchema(ctx context.Context, db *sql.DB) error {
+	var there bool
+	if err := db.QueryRowContext(ctx, `SELECT to_regnamespace('relay_store') IS NOT NULL`).Scan(&there); err != nil {
+		return fmt.Errorf("look for relay's schema: %w", err)
+	}
+	if there {
+		return nil
+	}
+	if _, err := db.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS relay_store`); err != nil && !isDuplicate(err) {
+		return fmt.Errorf("create relay's schema (does the user have CREATE on the database?): %w", err)
+	}
+	return nil
 }
 
 // checkServer refuses what relay cannot work with: an old server, and a database

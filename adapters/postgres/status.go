@@ -20,6 +20,9 @@ var (
 	_ app.LiveReader   = Statuses{}
 )
 
+// readOnlySQL tells whether the database takes no writes.
+const readOnlySQL = `SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean`
+
 const headSQL = `SELECT coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0)`
 
 // lagSQL: the rows past a checkpoint are found by the primary keys, and only
@@ -32,6 +35,9 @@ FROM relay_store.generations g WHERE g.status = 'serving' ORDER BY g.projection 
 // Read implements app.StatusReader.
 func (s Statuses) Read(ctx context.Context) (status app.Status, err error) {
 	err = Database(s).InSnapshot(ctx, func(tx app.Tx) error {
+		if err := tx.QueryRowContext(ctx, readOnlySQL).Scan(&status.ReadOnly); err != nil {
+			return err
+		}
 		if err := tx.QueryRowContext(ctx, headSQL).Scan(&status.Log.Head); err != nil {
 			return err
 		}

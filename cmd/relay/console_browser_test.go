@@ -24,7 +24,12 @@ func newTab(t *testing.T, at string) *tab {
 	t.Helper()
 	ctx, stop := browser.Open(context.Background(), findChromium(t), t.TempDir())
 	t.Cleanup(stop)
-	return &tab{t, ctx, at}
+	b := &tab{t, ctx, at}
+	b.open("/")
+	if err := browser.Focus(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // do runs what a person does.

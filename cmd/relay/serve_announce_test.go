@@ -73,3 +73,29 @@ func TestSuperfluousArguments(t *testing.T) {
 		}
 	}
 }
+
+// TestReadOnlyDatabase: one that takes no writes can be looked at, and doctor and
+// /readyz tell why nothing is taken in.
+func TestReadOnlyDatabase(t *testing.T) {
+	t.Parallel()
+	relay := newInstance(t)
+	db := relay.open()
+	relay.serve().stop()
+	name := text(t, db, `SELECT current_database()`)
+	if _, err := db.Exec(`ALTER DATABASE ` + name + ` SET default_transaction_read_only = on`); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"status", "keys list", "issues", "psql -- -c \\q"} {
+		relay.must(strings.Fields(command)...)
+	}
+	if out, _, status := relay.run("doctor"); status != 1 || !strings.Contains(out, "takes no writes") {
+		t.Errorf("doctor: status %d\n%s", status, out)
+	}
+	server := relay.serve()
+	if status, body := server.ask("GET", "/readyz", "", nil); status != 503 || !strings.Contains(body, "takes no writes") {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	if status, _ := server.post(`{"type":"identify","userId":"ann"}`); status != 503 {
+		t.Errorf("a payload is answered with %d", status)
+	}
+}

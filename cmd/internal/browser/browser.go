@@ -67,6 +67,13 @@ func quoted(s string) string {
 	return `"` + strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`) + `"`
 }
 
+// Focus makes a page behave as one that a person works in, whatever window is in
+// front: without that, Chromium tells it of no change of focus.
+func Focus(page context.Context) error {
+	_, err := chromedp.Call(page, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	return err
+}
+
 // Prefer makes a page prefer light or dark.
 func Prefer(page context.Context, scheme string) error {
 	_, err := chromedp.Call(page, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
