@@ -72,7 +72,7 @@ func (r *Reprojector) DryRun(ctx context.Context, from From, chosen []Projection
 // generations stand, so that both can be compared.
 func (r *run) startDry(ctx context.Context, from From, chosen []Projection) (plan Plan, err error) {
 	err = r.DB.InTx(ctx, func(tx Tx) error {
-		if r.history, r.head, r.record.Replay, err = r.resolve(ctx, tx, from); err != nil {
+		if r.history, r.head, r.record.Replay, err = r.resolve(ctx, tx, from, chosen); err != nil {
 			return err
 		}
 		r.replay = &r.record.Replay

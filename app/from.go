@@ -64,11 +64,12 @@ func ParseFrom(text string, log TimeFinder) (From, error) {
 // String returns what was parsed.
 func (f From) String() string { return f.text }
 
-// Offset resolves it against the log as it stands in the transaction.
-func (f From) Offset(ctx context.Context, tx Tx, h History, head eventlog.Offset) (eventlog.Offset, error) {
+// Offset resolves it, for the chosen projections, against the log as it stands in
+// the transaction.
+func (f From) Offset(ctx context.Context, tx Tx, h History, head eventlog.Offset, chosen []Projection) (eventlog.Offset, error) {
 	switch {
 	case f.version > 0:
-		return f.startOf(h)
+		return f.startOf(h, chosen)
 	case !f.at.IsZero():
 		return f.log.FirstAt(ctx, tx, f.at)
 	case f.offset > head+1:
@@ -77,14 +78,21 @@ func (f From) Offset(ctx context.Context, tx Tx, h History, head eventlog.Offset
 	return f.offset, nil
 }
 
-func (f From) startOf(h History) (eventlog.Offset, error) {
+// startOf returns where the version began to hold for any of the chosen
+// projections. One that holds for none of them any more began where it was
+// applied.
+func (f From) startOf(h History, chosen []Projection) (eventlog.Offset, error) {
 	if _, known := h.Versions[f.version]; !known {
 		return 0, fmt.Errorf("%w: mapping version %d; the latest is %d", ErrNotFound, f.version, h.Latest())
 	}
-	for _, timeline := range h.Timelines {
-		if start, ok := timeline.Start(f.version); ok {
-			return start, nil
+	var first eventlog.Offset
+	for _, p := range chosen {
+		if start, ok := h.Timelines[p.Name].Start(f.version); ok && (first == 0 || start < first) {
+			first = start
 		}
 	}
-	return h.Activated[f.version], nil
+	if first == 0 {
+		first = h.Activated[f.version]
+	}
+	return first, nil
 }

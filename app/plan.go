@@ -87,7 +87,7 @@ func altered(p Projection, h History, replay Replay, head eventlog.Offset, rules
 // Plan returns what Run would do.
 func (r *Reprojector) Plan(ctx context.Context, from From, chosen []Projection) (plan Plan, err error) {
 	err = r.DB.InSnapshot(ctx, func(tx Tx) error {
-		history, head, replay, err := r.resolve(ctx, tx, from)
+		history, head, replay, err := r.resolve(ctx, tx, from, chosen)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (r *Reprojector) Plan(ctx context.Context, from From, chosen []Projection) 
 }
 
 // resolve reads the history and fixes what a replay from there would change.
-func (r *Reprojector) resolve(ctx context.Context, tx Tx, from From) (h History, head eventlog.Offset, replay Replay, err error) {
+func (r *Reprojector) resolve(ctx context.Context, tx Tx, from From, chosen []Projection) (h History, head eventlog.Offset, replay Replay, err error) {
 	if h, err = ReadHistory(ctx, tx, r.Controls); err != nil {
 		return h, 0, replay, err
 	}
@@ -106,6 +106,6 @@ func (r *Reprojector) resolve(ctx context.Context, tx Tx, from From) (h History,
 		return h, 0, replay, err
 	}
 	replay = Replay{Version: h.Current().Number, AsOf: h.Head}
-	replay.From, err = from.Offset(ctx, tx, h, head)
+	replay.From, err = from.Offset(ctx, tx, h, head, chosen)
 	return h, head, replay, err
 }

@@ -148,7 +148,7 @@ func newRun(r *Reprojector, claim Claim) *run {
 // bulk, in one transaction that also records them.
 func (r *run) start(ctx context.Context, from From, chosen []Projection) error {
 	return r.DB.InTx(ctx, func(tx Tx) (err error) {
-		if r.history, r.head, r.record.Replay, err = r.resolve(ctx, tx, from); err != nil {
+		if r.history, r.head, r.record.Replay, err = r.resolve(ctx, tx, from, chosen); err != nil {
 			return err
 		}
 		r.replay = &r.record.Replay

@@ -23,7 +23,7 @@ func (s *Sampler) dryRun(ctx context.Context, from From, n int, chosen []Project
 	var plan Plan
 	var replay Replay
 	err = s.DB.InSnapshot(ctx, func(tx Tx) error {
-		history, head, wanted, err := s.resolve(ctx, tx, from)
+		history, head, wanted, err := s.resolve(ctx, tx, from, chosen)
 		if err != nil {
 			return err
 		}

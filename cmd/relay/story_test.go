@@ -226,3 +226,32 @@ func toldStory(t *testing.T) (*instance, *serving, *sql.DB) {
 	settled(t, db)
 	return relay, server, db
 }
+
+// TestReprojectFromAVersionOn: where projections differ in where a version began
+// to hold for them, mapping:N means the first of those that are chosen, always.
+func TestReprojectFromAVersionOn(t *testing.T) {
+	t.Parallel()
+	relay := newInstance(t)
+	server := relay.serve()
+	db := relay.open()
+	for range 3 {
+		server.send(`{"type":"track","userId":"1","event":"E"}`)
+	}
+	relay.must("mapping", "apply", relay.writeFile("mapping.json", `{"event_prefix": "p:", "channels": {"email": "e"}}`))
+	settled(t, db)
+	relay.must("reproject", "--from", "2", "--projection", "profiles")
+	for chosen, want := range map[string]int64{"": 2, "profiles": 2, "events": 4} {
+		args := []string{"reproject", "--from", "mapping:2", "--plan", "--json"}
+		if chosen != "" {
+			args = append(args, "--projection", chosen)
+		}
+		for range 8 { // it may come out right by chance
+			var plan struct {
+				From int64 `json:"from_offset"`
+			}
+			if relay.json(&plan, args...); plan.From != want {
+				t.Fatalf("%q begins at %d, want %d", chosen, plan.From, want)
+			}
+		}
+	}
+}
