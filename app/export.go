@@ -9,7 +9,6 @@ import (
 
 	"relay/domain/eventlog"
 	"relay/domain/segment"
-	"relay/projections"
 )
 
 // PersonReader reads what there is of a person but for the log.
@@ -48,11 +47,11 @@ func (x *Exporter) Export(ctx context.Context, id string, write func(line []byte
 		return write(line)
 	}
 	err = x.DB.InSnapshot(ctx, func(tx Tx) error {
-		served, err := x.Generations.Serving(ctx, tx, projections.Profiles)
+		served, err := serving(ctx, tx, x.Generations)
 		if err != nil {
 			return err
 		}
-		group, err := x.Identities.Group(ctx, tx, served.ID, id)
+		group, err := x.Identities.Group(ctx, tx, idsOfGenerations(served), id)
 		if err != nil {
 			return err
 		}

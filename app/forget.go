@@ -168,7 +168,7 @@ func (e *erasure) run(ctx context.Context, tx Tx) error {
 // persons', or counts for what stands before, all is searched anew: ahead of
 // another try, or in the last one under its locks.
 func (e *erasure) lookAgain(ctx context.Context, tx Tx, head eventlog.Offset) error {
-	groups, err := e.Forgetter.groups(ctx, tx, e.served(projections.Profiles), e.persons)
+	groups, err := e.Forgetter.groups(ctx, tx, e.served(), e.persons)
 	if err != nil {
 		return err
 	}
@@ -191,10 +191,14 @@ func (e *erasure) lookAgain(ctx context.Context, tx Tx, head eventlog.Offset) er
 	return nil
 }
 
-// served returns the generation of the projection that people query.
-func (e *erasure) served(projection string) int64 {
-	i := slices.IndexFunc(e.targets, func(t *target) bool { return t.Projection == projection && t.Status == Serving })
-	return e.targets[i].ID
+// served returns the generations that people query.
+func (e *erasure) served() (ids []int64) {
+	for _, t := range e.targets {
+		if t.Status == Serving {
+			ids = append(ids, t.ID)
+		}
+	}
+	return ids
 }
 
 // cut cuts the persons' calls out of a payload.

@@ -31,9 +31,9 @@ func (g Group) equal(h Group) bool {
 type Identities interface {
 	// Joins tells whether a generation keeps what joins ids.
 	Joins(ctx context.Context, tx Tx, generation int64) (bool, error)
-	// Group returns the group of a user id in a generation of profiles; one that
-	// nobody knows is a group of its own.
-	Group(ctx context.Context, tx Tx, generation int64, id string) (Group, error)
+	// Group returns the group of a user id: all that any of the generations joins to
+	// it. An id that nobody knows is a group of its own.
+	Group(ctx context.Context, tx Tx, generations []int64, id string) (Group, error)
 }
 
 // ErrBehind is returned where whom ids belong to cannot be told yet.
@@ -74,11 +74,18 @@ func (f *Forgetter) awaitLinks(ctx context.Context) error {
 }
 
 // isBehind tells whether the log says something of ids, up to the offset, that
-// the served profiles have not taken in.
+// what is served and joins ids has not taken in.
 func (f *Forgetter) isBehind(ctx context.Context, tx Tx, upTo eventlog.Offset) (behind bool, err error) {
-	served, err := f.Generations.Serving(ctx, tx, projections.Profiles)
-	if err != nil || served.Checkpoint >= upTo {
-		return false, err
+	served, err := serving(ctx, tx, f.Generations)
+	for i := 0; err == nil && i < len(served) && !behind; i++ {
+		behind, err = f.isLinkBehind(ctx, tx, served[i], upTo)
+	}
+	return behind, err
+}
+
+func (f *Forgetter) isLinkBehind(ctx context.Context, tx Tx, served Generation, upTo eventlog.Offset) (behind bool, err error) {
+	if served.Checkpoint >= upTo {
+		return false, nil
 	}
 	if joins, err := f.Identities.Joins(ctx, tx, served.ID); err != nil || !joins {
 		return false, err
@@ -92,12 +99,31 @@ func (f *Forgetter) isBehind(ctx context.Context, tx Tx, upTo eventlog.Offset) (
 	return false, err
 }
 
-// groups returns the persons' groups in a generation of profiles.
-func (f *Forgetter) groups(ctx context.Context, tx Tx, generation int64, persons []Person) ([]Group, error) {
+// serving returns the generations that people query.
+func serving(ctx context.Context, tx Tx, generations Generations) (list []Generation, err error) {
+	for _, name := range projections.Names() {
+		g, err := generations.Serving(ctx, tx, name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, g)
+	}
+	return list, nil
+}
+
+func idsOfGenerations(list []Generation) (ids []int64) {
+	for _, g := range list {
+		ids = append(ids, g.ID)
+	}
+	return ids
+}
+
+// groups returns the persons' groups in the generations.
+func (f *Forgetter) groups(ctx context.Context, tx Tx, generations []int64, persons []Person) ([]Group, error) {
 	groups := make([]Group, len(persons))
 	for i, p := range persons {
 		var err error
-		if groups[i], err = f.Identities.Group(ctx, tx, generation, p.ID); err != nil {
+		if groups[i], err = f.Identities.Group(ctx, tx, generations, p.ID); err != nil {
 			return nil, fmt.Errorf("read whom ids belong to: %w", err)
 		}
 	}
@@ -107,11 +133,11 @@ func (f *Forgetter) groups(ctx context.Context, tx Tx, generation int64, persons
 // servedGroups returns the persons' groups as they are served.
 func (f *Forgetter) servedGroups(ctx context.Context, persons []Person) (groups []Group, err error) {
 	err = f.DB.InSnapshot(ctx, func(tx Tx) error {
-		served, err := f.Generations.Serving(ctx, tx, projections.Profiles)
+		served, err := serving(ctx, tx, f.Generations)
 		if err != nil {
 			return err
 		}
-		groups, err = f.groups(ctx, tx, served.ID, persons)
+		groups, err = f.groups(ctx, tx, idsOfGenerations(served), persons)
 		return err
 	})
 	return groups, err
