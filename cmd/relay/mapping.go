@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -123,6 +124,9 @@ func mappingApply(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("reproject") && c.Bool("json") {
+		return reprojectApplied(c, s, applied)
+	}
 	if err := printApplied(c, applied); err != nil {
 		return err
 	}
@@ -130,6 +134,26 @@ func mappingApply(c *cli.Context, s *system) error {
 		return reproject(c, s, "beginning", s.projections)
 	}
 	return nil
+}
+
+// reprojectApplied re-projects from the beginning and prints one JSON document.
+// That the version was applied it tells in any case.
+func reprojectApplied(c *cli.Context, s *system, applied app.Applied) error {
+	out := struct {
+		app.Applied
+		Reprojection *reprojected `json:"reprojection"` // null: it failed
+	}{Applied: applied}
+	from, err := app.ParseFrom("beginning", s.reader)
+	if err == nil {
+		var done reprojected
+		done, err = runToEnd(c, s, func(r *app.Reprojector, ctx context.Context) (app.Reprojection, error) {
+			return r.Run(ctx, from, s.projections)
+		})
+		if err == nil {
+			out.Reprojection = &done
+		}
+	}
+	return errors.Join(err, printJSON(c, out))
 }
 
 // readMapping reads the mapping file that the first argument names.

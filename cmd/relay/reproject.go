@@ -96,37 +96,63 @@ func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projecti
 	if c.Bool("plan") {
 		return printPlan(c, plan)
 	}
-	for _, step := range plan.Projections {
-		say(c, "%s", stepText(step))
-	}
+	sayPlan(c, plan)
 	return runReprojection(c, s, func(r *app.Reprojector, ctx context.Context) (app.Reprojection, error) {
 		return r.Run(ctx, from, chosen)
 	})
 }
 
+func sayPlan(c *cli.Context, plan app.Plan) {
+	for _, step := range plan.Projections {
+		say(c, "%s", stepText(step))
+	}
+}
+
+// reprojected is a re-projection that was done, as JSON.
+type reprojected struct {
+	ID          int64    `json:"id"`
+	Projections []string `json:"projections"`
+	Rebuilt     []string `json:"rebuilt"`
+	Undoes      int64    `json:"undoes"`
+	From        int64    `json:"from_offset"`
+	Version     int      `json:"mapping_version"`
+	Calls       int64    `json:"calls"`
+	Seconds     float64  `json:"seconds"`
+}
+
 // runReprojection runs one and tells of it.
 func runReprojection(c *cli.Context, s *system, run func(*app.Reprojector, context.Context) (app.Reprojection, error)) error {
+	done, err := runToEnd(c, s, run)
+	switch {
+	case err != nil:
+		return err
+	case c.Bool("json"):
+		return printJSON(c, done)
+	}
+	printReprojected(c, done)
+	return nil
+}
+
+func runToEnd(c *cli.Context, s *system, run func(*app.Reprojector, context.Context) (app.Reprojection, error)) (out reprojected, err error) {
 	progress := newProgressView(c)
 	started := time.Now()
 	done, err := run(s.reprojector(progress.report), c.Context)
 	calls := progress.finish()
 	if err != nil {
-		return fmt.Errorf("%w (the rows that people query are as they were)", err)
+		return out, fmt.Errorf("%w (the rows that people query are as they were)", err)
 	}
-	took := time.Since(started)
-	if c.Bool("json") {
-		return printJSON(c, map[string]any{
-			"id": done.ID, "projections": done.Projections, "rebuilt": append([]string{}, done.Rebuilt...), "undoes": done.Undoes,
-			"from_offset": done.From, "mapping_version": done.Version, "calls": calls, "seconds": took.Seconds(),
-		})
-	}
+	return reprojected{
+		done.ID, done.Projections, append([]string{}, done.Rebuilt...), done.Undoes, int64(done.From), done.Version, calls, time.Since(started).Seconds(),
+	}, nil
+}
+
+func printReprojected(c *cli.Context, done reprojected) {
 	if done.Undoes != 0 {
-		printText(c, "re-projection %d undoes %d: what was served before it is served again; %.1f s", done.ID, done.Undoes, took.Seconds())
-		return nil
+		printText(c, "re-projection %d undoes %d: what was served before it is served again; %.1f s", done.ID, done.Undoes, done.Seconds)
+		return
 	}
 	printText(c, "re-projection %d: %v from log offset %d under mapping version %d: %d calls in %.1f s, %.0f calls/s",
-		done.ID, done.Projections, done.From, done.Version, calls, took.Seconds(), float64(calls)/took.Seconds())
-	return nil
+		done.ID, done.Projections, done.From, done.Version, done.Calls, done.Seconds, float64(done.Calls)/done.Seconds)
 }
 
 func dropFormer(c *cli.Context, s *system) error {

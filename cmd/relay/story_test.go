@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -253,5 +254,27 @@ func TestReprojectFromAVersionOn(t *testing.T) {
 				t.Fatalf("%q begins at %d, want %d", chosen, plan.From, want)
 			}
 		}
+	}
+}
+
+// TestApplyAndReprojectAsJSON: one document tells of both.
+func TestApplyAndReprojectAsJSON(t *testing.T) {
+	t.Parallel()
+	relay := newInstance(t)
+	server := relay.serve()
+	server.send(`{"type":"track","userId":"1","event":"E"}`)
+	settled(t, relay.open())
+	var out struct {
+		Version      int   `json:"version"`
+		Offset       int64 `json:"log_offset"`
+		Reprojection struct {
+			Version int      `json:"mapping_version"`
+			From    int64    `json:"from_offset"`
+			Rebuilt []string `json:"rebuilt"`
+		} `json:"reprojection"`
+	}
+	relay.json(&out, "mapping", "apply", relay.writeFile("mapping.json", `{"event_prefix": "p:"}`), "--reproject", "--json")
+	if out.Version != 2 || out.Offset != 2 || out.Reprojection.Version != 2 || out.Reprojection.From != 1 || !slices.Equal(out.Reprojection.Rebuilt, []string{"events"}) {
+		t.Errorf("%+v", out)
 	}
 }
