@@ -10,11 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lib/pq"
 	"pgregory.net/rapid"
 
 	"relay/adapters/eventlog"
 	"relay/app"
 	"relay/domain/mapping"
+	"relay/projections"
 )
 
 // keepViews keeps what the views say, to be compared with what they say later.
@@ -122,9 +124,34 @@ func (w *world) foretells(t tb, from string, foretold app.Preview) {
 			}
 		}
 	}
+	w.showsAsSeen(t, foretold)
 	slices.Sort(counts)
 	if changed := w.rows(t, changesSQL); !slices.Equal(counts, changed) {
 		t.Fatalf("the re-projection changed\n%q\nand the dry run foretold\n%q", changed, counts)
+	}
+}
+
+// showsAsSeen: an example of an event that was added or removed is given once, as
+// people see it.
+func (w *world) showsAsSeen(t tb, foretold app.Preview) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, p := range foretold.Projections {
+		for _, e := range p.Examples {
+			if p.Projection != projections.Events || e.Served != "" && e.Rebuilt != "" {
+				continue
+			}
+			view := "relay.events"
+			if e.Rebuilt == "" {
+				view = "old_events"
+			}
+			shown := pq.QuoteLiteral(e.Served+e.Rebuilt) + "::jsonb"
+			rows := w.rows(t, `SELECT count(*)::text FROM `+view+` e WHERE message_id = `+pq.QuoteLiteral(e.Key)+` AND to_jsonb(e) @> `+shown+` AND `+shown+` ? 'message_id'`)
+			if seen[e.Key] || rows[0] != "1" {
+				t.Fatalf("%s (seen before: %t) is shown as %s%s", e.Key, seen[e.Key], e.Served, e.Rebuilt)
+			}
+			seen[e.Key] = true
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,7 +41,41 @@ func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, lim
 		{What: "events removed", Count: renamed.removed},
 		{What: "events of another person", Count: moved.changed()},
 		{What: "events changed in other ways", Count: changed.changed()},
-	}, alternate(limit, renamed.rows, moved.rows, changed.rows), err
+	}, alternate(limit, asShown(renamed.rows, moved.rows), both(moved.rows), both(changed.rows)), err
+}
+
+// asShown gives rows that are on one side only as people see them, with the owner
+// that the same row has among owned; one that is not there is left out of it.
+func asShown(rows, owned []app.Difference) []app.Difference {
+	owner := map[string]app.Difference{}
+	for _, row := range owned {
+		owner[row.Key] = row
+	}
+	shown := slices.Clone(rows)
+	for i, row := range shown {
+		if row.Served == "" || row.Rebuilt == "" {
+			shown[i].Served, shown[i].Rebuilt = withOwner(row.Served, owner[row.Key].Served), withOwner(row.Rebuilt, owner[row.Key].Rebuilt)
+		}
+	}
+	return shown
+}
+
+// withOwner replaces the owner in an event's row.
+func withOwner(row, owner string) string {
+	members := map[string]json.RawMessage{}
+	if json.Unmarshal([]byte(row), &members) != nil {
+		return row // there is none
+	}
+	delete(members, "distinct_id")
+	_ = json.Unmarshal([]byte(owner), &members) // adds nothing where there is none
+	delete(members, "message_key")              // nobody sees it
+	text, _ := json.Marshal(members)            // what was JSON is
+	return string(text)
+}
+
+// both returns the rows that are on both sides.
+func both(rows []app.Difference) []app.Difference {
+	return slices.DeleteFunc(slices.Clone(rows), func(d app.Difference) bool { return d.Served == "" || d.Rebuilt == "" })
 }
 
 // Whom people see events belong to, where mappings join no ids and where they do.
