@@ -132,12 +132,22 @@ func (s *server) run(firstKey string) error {
 	s.logger.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
 	defer cancel()
-	err = errors.Join(err, ingestServer.Shutdown(ctx), s.appender.Close(), adminServer.Shutdown(ctx))
+	err = errors.Join(err, ingestServer.Shutdown(ctx), s.closeAppender(ctx), adminServer.Shutdown(ctx))
 	stopBackground()
 	wg.Go(reprojections.runner.Wait)
 	s.waitFor(&wg)
 	s.withdraw()
 	return err
+}
+
+// closeAppender waits for what is under way to the log, and not for a database
+// that hangs: whoever sent it was told to send again.
+func (s *server) closeAppender(ctx context.Context) error {
+	_, err := app.InTime(ctx, func() (struct{}, error) { return struct{}{}, s.appender.Close() })
+	if err != nil {
+		return fmt.Errorf("end what is under way to the log: %w", err)
+	}
+	return nil
 }
 
 // tend keeps in order, until ctx ends, what requests and projections rely on.
