@@ -38,7 +38,7 @@ type RejectedEraser interface {
 
 // Forgetter erases persons: their rows from all generations, their calls from
 // the payloads in the log, rejected bodies that name them. A person's calls are
-// those of all ids that the served profiles join to the person's id. What is
+// those of all ids that any served projection joins to the person's id. What is
 // served stays what a replay of the log gives.
 type Forgetter struct {
 	DB            Database

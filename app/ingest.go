@@ -147,8 +147,10 @@ func (i *Ingest) Receive(ctx context.Context, parser *segment.Parser, in Inbound
 	return receipt, i.Log.Append(ctx, NewEntry{Inbound: in, Kinds: payload.Kinds, Calls: payload.Total, Erased: erased})
 }
 
+// refuse keeps the body as it is now: calls of people who are suppressed were cut
+// out of it, unless it is not JSON.
 func (i *Ingest) refuse(ctx context.Context, in Inbound, refusal *Refusal) error {
-	err := i.Keep(ctx, in, refusal.Code, refusal.Message)
+	err := i.keep(ctx, in, refusal.Code, refusal.Message)
 	if err != nil {
 		return errors.Join(ErrUnavailable, err)
 	}
@@ -165,6 +167,10 @@ func (i *Ingest) Keep(ctx context.Context, in Inbound, code, message string) err
 			return nil
 		}
 	}
+	return i.keep(ctx, in, code, message)
+}
+
+func (i *Ingest) keep(ctx context.Context, in Inbound, code, message string) error {
 	body := RejectedBody{
 		RequestID: in.RequestID, Source: in.Source, Route: in.Route,
 		ReceivedAt: in.ReceivedAt, Code: code, Message: message, Body: in.Body,

@@ -22,6 +22,11 @@ func InTime[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	case o := <-done:
 		return o.value, o.err
 	case <-ctx.Done():
+	}
+	select {
+	case o := <-done: // it was done just then
+		return o.value, o.err
+	default:
 		var none T
 		return none, errors.Join(ErrUnavailable, context.Cause(ctx))
 	}

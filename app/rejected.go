@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -36,6 +37,8 @@ type RejectedReader interface {
 	Retried(ctx context.Context, id int64, at time.Time) error
 	// Discard deletes the body.
 	Discard(ctx context.Context, id int64) error
+	// Rewrite puts another body in its place.
+	Rewrite(ctx context.Context, id int64, body []byte) error
 }
 
 // Retry puts rejected bodies into the log, for when the fault was on this side:
@@ -49,8 +52,8 @@ type Retry struct {
 }
 
 // Run tries one body again. What still cannot be used is a *Refusal; it stays
-// in the store. A body with calls of people who are suppressed does not, whatever
-// of it went into the log.
+// in the store, without the calls of people who are suppressed. A body of which
+// something went into the log, and that held such calls, does not stay.
 func (r *Retry) Run(ctx context.Context, id int64) (Receipt, error) {
 	entry, err := r.Store.Get(ctx, id)
 	if err != nil {
@@ -67,7 +70,7 @@ func (r *Retry) Run(ctx context.Context, id int64) (Receipt, error) {
 		RequestID: newID.String(), Source: entry.Source, Route: entry.Route,
 		PathKind: segment.KindOfRoute(entry.Route), ReceivedAt: entry.ReceivedAt, Body: entry.Body,
 	}
-	ingest := Ingest{Log: r.Log, Rejected: stays{}, Suppressed: r.Suppressed}
+	ingest := Ingest{Log: r.Log, Rejected: stays{r.Store, entry}, Suppressed: r.Suppressed}
 	receipt, err := ingest.Receive(ctx, new(segment.Parser), in)
 	if err != nil {
 		return receipt, err
@@ -97,7 +100,16 @@ func (r *Retry) Waiting(ctx context.Context, f RejectedFilter) (ids []int64, err
 	}
 }
 
-// stays is the rejected store of bodies that are in it already.
-type stays struct{}
+// stays is the rejected store of a body that is in it already.
+type stays struct {
+	store RejectedReader
+	entry RejectedEntry
+}
 
-func (stays) Keep(context.Context, RejectedBody) error { return nil }
+// Keep implements RejectedStore.
+func (s stays) Keep(ctx context.Context, b RejectedBody) error {
+	if bytes.Equal(b.Body, s.entry.Body) {
+		return nil
+	}
+	return s.store.Rewrite(ctx, s.entry.ID, b.Body)
+}

@@ -90,8 +90,11 @@ func translate(err error) error {
 	if isUnstorable(err) {
 		return fmt.Errorf("%w: %w", app.ErrUnstorable, err)
 	}
-	if errors.Is(err, sql.ErrNoRows) {
+	if err == sql.ErrNoRows {
 		return app.ErrNotFound // all that it says
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("%w: %w", app.ErrNotFound, err)
 	}
 	return err
 }

@@ -87,6 +87,14 @@ func (r Rejected) Discard(ctx context.Context, id int64) error {
 	return nil
 }
 
+// Rewrite implements app.RejectedReader.
+func (r Rejected) Rewrite(ctx context.Context, id int64, body []byte) error {
+	if _, err := r.DB.ExecContext(ctx, `UPDATE relay_store.rejected SET body = $2 WHERE id = $1`, id, body); err != nil {
+		return fmt.Errorf("rewrite rejected body %d: %w", id, err)
+	}
+	return nil
+}
+
 // DeleteBefore implements app.Expiring.
 func (r Rejected) DeleteBefore(ctx context.Context, t time.Time, limit int) (int, error) {
 	return deleteBefore(ctx, r.DB, "relay_store.rejected", "received_at", t, limit)

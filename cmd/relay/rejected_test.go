@@ -109,11 +109,11 @@ func TestRejectedBodiesOfTheSuppressed(t *testing.T) {
 	// one that was kept before the person was suppressed everywhere
 	if _, err := db.Exec(`INSERT INTO relay_store.rejected (request_id, received_at, source, route, code, message, body)
 		SELECT gen_random_uuid(), now(), 'web', '/connector/segment', 'bad_signature', 'none', convert_to(b, 'UTF8') FROM unnest($1::text[]) b`,
-		pq.Array([]string{call("milton"), "[" + call("milton") + "," + call("bob") + "]"})); err != nil {
+		pq.Array([]string{call("milton"), "[" + call("milton") + "," + call("bob") + "]", "[" + call("milton") + ",8]"})); err != nil {
 		t.Fatal(err)
 	}
 	out, errOut, _ := relay.run("rejected", "retry", "--all")
-	for _, want := range []string{"body 3 was dropped", "1 calls, 0 of them unusable; 1 more", "2 of 4 rejected bodies"} {
+	for _, want := range []string{"body 3 was dropped", "1 calls, 0 of them unusable; 1 more", "body 2 stays", "body 5 stays", "2 of 5 rejected bodies"} {
 		if !strings.Contains(out+errOut, want) {
 			t.Errorf("retry says no %q:\n%s%s", want, out, errOut)
 		}

@@ -132,7 +132,7 @@ func (s *server) run(firstKey string) error {
 	s.logger.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
 	defer cancel()
-	err = errors.Join(err, ingestServer.Shutdown(ctx), s.closeAppender(ctx), adminServer.Shutdown(ctx))
+	err = errors.Join(err, ingestServer.Shutdown(ctx), s.closeAppender(), adminServer.Shutdown(ctx))
 	stopBackground()
 	wg.Go(reprojections.runner.Wait)
 	s.waitFor(&wg)
@@ -142,7 +142,9 @@ func (s *server) run(firstKey string) error {
 
 // closeAppender waits for what is under way to the log, and not for a database
 // that hangs: whoever sent it was told to send again.
-func (s *server) closeAppender(ctx context.Context) error {
+func (s *server) closeAppender() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience) // a sender may have used up its own
+	defer cancel()
 	_, err := app.InTime(ctx, func() (struct{}, error) { return struct{}{}, s.appender.Close() })
 	if err != nil {
 		return fmt.Errorf("end what is under way to the log: %w", err)
