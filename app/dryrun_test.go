@@ -146,7 +146,7 @@ func (w *world) showsAsSeen(t tb, foretold app.Preview) {
 				view = "old_events"
 			}
 			shown := pq.QuoteLiteral(e.Served+e.Rebuilt) + "::jsonb"
-			rows := w.rows(t, `SELECT count(*)::text FROM `+view+` e WHERE message_id = `+pq.QuoteLiteral(e.Key)+` AND to_jsonb(e) @> `+shown+` AND `+shown+` ? 'message_id'`)
+			rows := w.rows(t, `SELECT count(*)::text FROM `+view+` e WHERE message_id = `+pq.QuoteLiteral(e.Key)+` AND to_jsonb(e) @> `+shown+` AND `+shown+` ?& '{message_id,distinct_id}' AND NOT `+shown+` ? 'message_key'`)
 			if seen[e.Key] || rows[0] != "1" {
 				t.Fatalf("%s (seen before: %t) is shown as %s%s", e.Key, seen[e.Key], e.Served, e.Rebuilt)
 			}

@@ -27,6 +27,7 @@ type pair struct {
 	fields          []field  // that are compared
 	except          []string // columns that are not, and are not shown
 	within          string   // SQL condition on those rows of t that can differ; empty: any row can
+	bothFirst       bool     // whether rows that are on both sides come before others
 }
 
 // field is a column of a table.
@@ -91,12 +92,12 @@ type differences struct {
 // looked up by key.
 func (p *pair) differences(ctx context.Context, tx app.Tx, limit int) (d differences, err error) {
 	rows, err := tx.QueryContext(ctx, fmt.Sprintf(`WITH different AS MATERIALIZED (
-    SELECT key, count(*) OVER () AS total, count(*) FILTER (WHERE added) OVER () AS added, count(*) FILTER (WHERE removed) OVER () AS removed
-    FROM (%[1]s) d ORDER BY key LIMIT $1
+    SELECT key, $3 AND (added OR removed) AS later, count(*) OVER () AS total, count(*) FILTER (WHERE added) OVER () AS added, count(*) FILTER (WHERE removed) OVER () AS removed
+    FROM (%[1]s) d ORDER BY later, key LIMIT $1
 )
 SELECT coalesce(a.%[5]s, b.%[5]s), d.total, d.added, d.removed, coalesce((to_jsonb(a) - coalesce($2::text[], '{}'))::text, ''), coalesce((to_jsonb(b) - coalesce($2::text[], '{}'))::text, '')
-FROM different d LEFT JOIN %[2]s a ON a.%[4]s = d.key LEFT JOIN %[3]s b ON b.%[4]s = d.key ORDER BY d.key`,
-		p.differing(""), p.served, p.rebuilt, p.key, p.id), max(limit, 1), pq.Array(p.except)) // one row at least, for the counts
+FROM different d LEFT JOIN %[2]s a ON a.%[4]s = d.key LEFT JOIN %[3]s b ON b.%[4]s = d.key ORDER BY d.later, d.key`,
+		p.differing(""), p.served, p.rebuilt, p.key, p.id), max(limit, 1), pq.Array(p.except), p.bothFirst) // one row at least, for the counts
 	if err != nil {
 		return d, fmt.Errorf("compare %s: %w", p.name, err)
 	}

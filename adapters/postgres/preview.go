@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, lim
 		return nil, nil, err
 	}
 	names, rest := p, p
-	names.fields = []field{{name: "event_name"}}
+	names.fields, rest.bothFirst = []field{{name: "event_name"}}, true
 	rest.fields = slices.DeleteFunc(slices.Clone(p.fields), func(f field) bool { return f.name == "event_name" })
 	renamed, err := names.differences(ctx, tx, limit)
 	if err != nil {
@@ -35,47 +34,16 @@ func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, lim
 		return nil, nil, err
 	}
 	moved, err := movedEvents(ctx, tx, rest, served, rebuilt, limit)
+	if err == nil {
+		err = showOwners(ctx, tx, renamed.rows, served, rebuilt)
+	}
 	return []app.Count{
 		{What: "events renamed", Count: renamed.changed()},
 		{What: "events added", Count: renamed.added},
 		{What: "events removed", Count: renamed.removed},
 		{What: "events of another person", Count: moved.changed()},
 		{What: "events changed in other ways", Count: changed.changed()},
-	}, alternate(limit, asShown(renamed.rows, moved.rows), both(moved.rows), both(changed.rows)), err
-}
-
-// asShown gives rows that are on one side only as people see them, with the owner
-// that the same row has among owned; one that is not there is left out of it.
-func asShown(rows, owned []app.Difference) []app.Difference {
-	owner := map[string]app.Difference{}
-	for _, row := range owned {
-		owner[row.Key] = row
-	}
-	shown := slices.Clone(rows)
-	for i, row := range shown {
-		if row.Served == "" || row.Rebuilt == "" {
-			shown[i].Served, shown[i].Rebuilt = withOwner(row.Served, owner[row.Key].Served), withOwner(row.Rebuilt, owner[row.Key].Rebuilt)
-		}
-	}
-	return shown
-}
-
-// withOwner replaces the owner in an event's row.
-func withOwner(row, owner string) string {
-	members := map[string]json.RawMessage{}
-	if json.Unmarshal([]byte(row), &members) != nil {
-		return row // there is none
-	}
-	delete(members, "distinct_id")
-	_ = json.Unmarshal([]byte(owner), &members) // adds nothing where there is none
-	delete(members, "message_key")              // nobody sees it
-	text, _ := json.Marshal(members)            // what was JSON is
-	return string(text)
-}
-
-// both returns the rows that are on both sides.
-func both(rows []app.Difference) []app.Difference {
-	return slices.DeleteFunc(slices.Clone(rows), func(d app.Difference) bool { return d.Served == "" || d.Rebuilt == "" })
+	}, alternate(limit, renamed.rows, both(moved.rows), both(changed.rows)), err
 }
 
 // Whom people see events belong to, where mappings join no ids and where they do.
@@ -87,27 +55,34 @@ const (
     LEFT JOIN relay_store.claims_g%[1]d c ON e.distinct_id IS NULL AND c.id = e.anonymous_id)`
 )
 
+// ownedEvents is a relation of a generation's events with whom people see them
+// belong to.
+func ownedEvents(ctx context.Context, tx app.Tx, generation int64) (relation string, joins bool, err error) {
+	if joins, err = joinsIDs(ctx, tx, generation); err != nil {
+		return "", false, err
+	}
+	if joins {
+		return fmt.Sprintf(eventsOfPeople, generation), true, nil
+	}
+	return fmt.Sprintf(eventsOfUsers, generation), false, nil
+}
+
 // movedEvents finds the events that belong to another person, or to one at all.
 // Where neither of the generations joins ids they are among the changed rows:
 // another call makes the row of a message id.
-func movedEvents(ctx context.Context, tx app.Tx, changed pair, served, rebuilt int64, limit int) (differences, error) {
-	p := pair{keyed: eventsTable, fields: []field{{name: "distinct_id"}}, except: []string{"message_key", "message_id"}}
-	either := false
-	for side, generation := range map[*string]int64{&p.served: served, &p.rebuilt: rebuilt} {
-		joins, err := joinsIDs(ctx, tx, generation)
-		if err != nil {
-			return differences{}, err
-		}
-		events := eventsOfUsers
-		if joins {
-			events, either = eventsOfPeople, true
-		}
-		*side = fmt.Sprintf(events, generation)
+func movedEvents(ctx context.Context, tx app.Tx, changed pair, served, rebuilt int64, limit int) (d differences, err error) {
+	p := pair{keyed: eventsTable, except: []string{"message_key", "message_id"}, bothFirst: true}
+	var joined, joins bool
+	if p.served, joined, err = ownedEvents(ctx, tx, served); err != nil {
+		return d, err
 	}
-	if !either {
+	if p.rebuilt, joins, err = ownedEvents(ctx, tx, rebuilt); err != nil {
+		return d, err
+	}
+	if !joined && !joins {
 		p = changed
-		p.fields = []field{{name: "distinct_id"}}
 	}
+	p.fields = []field{{name: "distinct_id"}}
 	return p.differences(ctx, tx, limit)
 }
 

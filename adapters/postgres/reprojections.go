@@ -27,8 +27,8 @@ var _ app.Reprojections = Reprojections{}
 const claimKey = "1919249779, 2"
 
 // interrupted is the condition that a re-projection runs by its status alone: its
-// process ended.
-var interrupted = `status = 'running' AND NOT EXISTS (SELECT FROM pg_locks l WHERE ` + held(claimKey) + `)`
+// process ended. A standby does not show who holds the claim.
+var interrupted = `status = 'running' AND NOT pg_is_in_recovery() AND NOT EXISTS (SELECT FROM pg_locks l WHERE ` + held(claimKey) + `)`
 
 // held is the condition that l, a row of pg_locks, is the advisory lock of that
 // key. Other databases of the server have the same keys.

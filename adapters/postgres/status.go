@@ -35,6 +35,11 @@ FROM relay_store.generations g WHERE g.status = 'serving' ORDER BY g.projection 
 // Read implements app.StatusReader.
 func (s Statuses) Read(ctx context.Context) (status app.Status, err error) {
 	err = Database(s).InSnapshot(ctx, func(tx app.Tx) error {
+		// Who holds its claim is told as of now, and its status as of the snapshot,
+		// which the first statement takes.
+		if status.Reprojection, err = readLastRun(ctx, tx); err != nil {
+			return err
+		}
 		if err := tx.QueryRowContext(ctx, readOnlySQL).Scan(&status.ReadOnly); err != nil {
 			return err
 		}
@@ -42,9 +47,6 @@ func (s Statuses) Read(ctx context.Context) (status app.Status, err error) {
 			return err
 		}
 		if status.Projections, err = readLag(ctx, tx); err != nil {
-			return err
-		}
-		if status.Reprojection, err = readLastRun(ctx, tx); err != nil {
 			return err
 		}
 		return tx.QueryRowContext(ctx, `SELECT coalesce((SELECT version FROM relay.mapping_timeline WHERE to_offset IS NULL ORDER BY from_offset DESC LIMIT 1), 1),

@@ -96,16 +96,12 @@ func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projecti
 	if c.Bool("plan") {
 		return printPlan(c, plan)
 	}
-	sayPlan(c, plan)
-	return runReprojection(c, s, func(r *app.Reprojector, ctx context.Context) (app.Reprojection, error) {
-		return r.Run(ctx, from, chosen)
-	})
-}
-
-func sayPlan(c *cli.Context, plan app.Plan) {
 	for _, step := range plan.Projections {
 		say(c, "%s", stepText(step))
 	}
+	return runReprojection(c, s, func(r *app.Reprojector, ctx context.Context) (app.Reprojection, error) {
+		return r.Run(ctx, from, chosen)
+	})
 }
 
 // reprojected is a re-projection that was done, as JSON.

@@ -22,9 +22,13 @@ type address struct {
 
 func addressFile(c *cli.Context) string { return filepath.Join(c.String("data-dir"), "relay.json") }
 
+func (s *server) here() address {
+	return address{PID: os.Getpid(), Listen: s.ingest.Addr().String(), AdminListen: s.admin.Addr().String()}
+}
+
 // announce tells people and programs where relay listens.
 func (s *server) announce(firstKey string) error {
-	here := address{PID: os.Getpid(), Listen: s.ingest.Addr().String(), AdminListen: s.admin.Addr().String()}
+	here := s.here()
 	printText(s.c, "relay listens for Segment on http://%s/connector/segment/", here.Listen)
 	printText(s.c, "relay listens for operators on http://%s/", here.AdminListen)
 	key := "$RELAY_API_KEY"
@@ -66,12 +70,12 @@ func (a address) answers() bool {
 // withdraw removes what announce wrote, unless another relay serve has written
 // its own there.
 func (s *server) withdraw() {
-	if there, ok := announced(s.c); ok && there.PID == os.Getpid() {
+	if there, ok := announced(s.c); ok && there == s.here() {
 		_ = os.Remove(addressFile(s.c)) // who finds it sees that nobody listens
 	}
 }
 
-// sameData is how a shell runs relay on the same data.
+// sameData is how a shell runs relay on the same data folder.
 func sameData(c *cli.Context) string {
 	if dir := c.String("data-dir"); dir != defaultDataDir {
 		return os.Args[0] + " --data-dir " + shellWord(dir)
