@@ -2,9 +2,12 @@ package app_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,5 +175,89 @@ func TestProgressIsOnRecord(t *testing.T) {
     expected_at - now() BETWEEN interval '1 second' AND interval '3 seconds', error LIKE 'will be tried again: %') FROM relay.reprojections`)
 	if want := "loading 10 30 20 12.5 3 1.5 7.25 t t"; len(got) != 1 || got[0] != want {
 		t.Errorf("on record: %v, want %s", got, want)
+	}
+}
+
+// TestCancelledAtTheLastMoment: who is told that a re-projection was cancelled
+// finds the rows as they were, however late that was.
+func TestCancelledAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	w := filled(t)
+	w.apply(t, prefixed("late: "))
+	w.drain(t)
+	before := w.rows(t, `SELECT event_name FROM relay.events ORDER BY message_id`)
+	asked := false
+	w.meanwhile = func(p app.Progress) {
+		if p.Phase == app.PhaseSwitching && !asked {
+			var err error
+			if asked, err = (postgres.Reprojections{DB: w.db}).RequestCancel(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	from, err := app.ParseFrom("beginning", eventlog.Reader{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.reprojector().Run(t.Context(), from, w.all); !errors.Is(err, app.ErrCancelled) || !asked {
+		t.Errorf("asked for: %t; the run ended with %v", asked, err)
+	}
+	if after := w.rows(t, `SELECT event_name FROM relay.events ORDER BY message_id`); !slices.Equal(before, after) {
+		t.Errorf("people see %v, and saw %v", after, before)
+	}
+	w.verify(t)
+}
+
+// TestReadersOfAnEarlierMoment: a transaction that began before the rows were
+// loaded, and asks the views only after that, sees all of them.
+func TestReadersOfAnEarlierMoment(t *testing.T) {
+	t.Parallel()
+	w := filled(t)
+	w.apply(t, prefixed("new: "))
+	w.drain(t)
+	want := w.rows(t, `SELECT count(*)::text FROM relay.events`)[0]
+	reader, err := w.db.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Rollback()
+	var version int
+	if err := reader.QueryRow(`SELECT max(version) FROM relay.mapping_versions`).Scan(&version); err != nil { // takes the snapshot
+		t.Fatal(err)
+	}
+	from, err := app.ParseFrom("beginning", eventlog.Reader{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, done := make(chan struct{}), make(chan error, 1)
+	tell := sync.OnceFunc(func() { close(loaded) })
+	w.meanwhile = func(p app.Progress) {
+		if p.Phase == app.PhaseCatchingUp || p.Phase == app.PhaseSwitching {
+			tell()
+		}
+	}
+	reprojector := w.reprojector()
+	go func() {
+		_, err := reprojector.Run(context.Background(), from, w.all)
+		done <- err
+	}()
+	<-loaded
+	var got string
+	for range 20 { // each look would find the new rows missing, were they served
+		if err := reader.QueryRow(`SELECT count(*)::text FROM relay.mapping_versions, pg_sleep(0.01)`).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := reader.QueryRow(`SELECT count(*)::text FROM relay.events`).Scan(&got); err != nil || got != want {
+		t.Errorf("the reader sees %s events of %s, %v", got, want, err)
+	}
+	if err := reader.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if names := w.rows(t, `SELECT DISTINCT split_part(event_name, ':', 1) FROM relay.events`); len(names) != 1 || names[0] != "new" {
+		t.Errorf("after it, names begin with %v", names)
 	}
 }

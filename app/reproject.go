@@ -60,7 +60,11 @@ type Reprojections interface {
 	CheckCancelRequested(ctx context.Context) (bool, error)
 	// Switched notes the control entry with which it took effect.
 	Switched(ctx context.Context, tx Tx, id int64, control eventlog.Offset) error
-	// End notes the outcome; a nil error is success, ErrCancelled is no failure.
+	// Snapshots tells of transactions that see the database as of some moment until
+	// now: all that there are, or those among the given ones that still do.
+	Snapshots(ctx context.Context, among []string) ([]string, error)
+	// End notes the outcome; a nil error is success, ErrCancelled is no failure. It
+	// returns ErrCancelled where it is success and somebody wanted the end before.
 	End(ctx context.Context, tx Tx, id int64, err error) error
 }
 

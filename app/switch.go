@@ -22,6 +22,9 @@ const maxLastStep = 2_000
 // catchUpAndSwitch follows the live projections until little is left, and then
 // does the last step and the switch in one transaction.
 func (r *run) catchUpAndSwitch(ctx context.Context) error {
+	if err := r.awaitSnapshots(ctx); err != nil {
+		return err
+	}
 	return retryLocked(ctx, func() error {
 		if err := r.catchUp(ctx); err != nil {
 			return err
@@ -33,6 +36,30 @@ func (r *run) catchUpAndSwitch(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+// snapshotPatience is how long transactions that began before the rows were
+// loaded may hold up the switch.
+const snapshotPatience = time.Minute
+
+// awaitSnapshots waits for transactions that see the database as it was before
+// the rows were loaded: through the views they would find too few of them, or
+// none. One that asked the views already holds up the switch by itself.
+func (r *run) awaitSnapshots(ctx context.Context) error {
+	if r.record.Undoes != 0 {
+		return nil // the rows were there all the time
+	}
+	old, err := r.Reprojections.Snapshots(ctx, nil)
+	for began := time.Now(); err == nil && len(old) > 0 && time.Since(began) < snapshotPatience; {
+		if rest(ctx, 50*time.Millisecond); ctx.Err() != nil {
+			return ctx.Err()
+		}
+		old, err = r.Reprojections.Snapshots(ctx, old)
+	}
+	if err == nil && len(old) > 0 {
+		r.Logger.Warn("transactions that began before the rows were loaded still run; what they ask from now on may miss rows", "transactions", len(old))
+	}
+	return err
 }
 
 // retryLocked tries again as long as readers are in the way, ever more rarely:

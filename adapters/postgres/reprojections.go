@@ -107,7 +107,8 @@ WHERE `+held(claimKey)).Scan(&name, &since)
 func (Reprojections) Abandoned(ctx context.Context, tx app.Tx) error {
 	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET finished_at = now(),
     status = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END,
-    error = 'the process that ran it (' || owner || ') ended while ' || phase || '; relay reproject --resume goes on from there, --cancel removes what was built' WHERE status = 'running'`)
+    error = 'the process that ran it (' || owner || ') ended while ' || phase || CASE WHEN cancel_requested THEN ''
+        ELSE '; relay reproject --resume goes on from there, unless another one took its place' END WHERE status = 'running'`)
 	return err
 }
 
@@ -233,7 +234,22 @@ func (r Reprojections) CheckCancelRequested(ctx context.Context) (requested bool
 	return requested, err
 }
 
-// End implements app.Reprojections.
+// Snapshots implements app.Reprojections. A transaction that takes a new snapshot
+// for each statement holds none between them, and a later one most often begins
+// later. Sessions of other users are seen by members of pg_read_all_stats alone.
+func (r Reprojections) Snapshots(ctx context.Context, among []string) (list []string, err error) {
+	err = r.DB.QueryRowContext(ctx, `SELECT coalesce(array_agg(s.key), '{}') FROM (
+    SELECT concat_ws(' ', pid, xact_start, backend_xmin) AS key FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()
+) s WHERE $1::text[] IS NULL OR s.key = ANY ($1)`, pq.Array(among)).Scan(pq.Array(&list))
+	if err != nil {
+		return nil, fmt.Errorf("look for transactions that began before: %w", translate(err))
+	}
+	return list, nil
+}
+
+// End implements app.Reprojections. Whoever asks for a cancellation waits for it,
+// and finds nothing that runs, or is waited for, and the end does not come.
 func (Reprojections) End(ctx context.Context, tx app.Tx, id int64, cause error) error {
 	status, text := "done", sql.NullString{}
 	switch {
@@ -242,10 +258,13 @@ func (Reprojections) End(ctx context.Context, tx app.Tx, id int64, cause error) 
 	case cause != nil:
 		status, text = "failed", sql.NullString{String: cause.Error(), Valid: true}
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET status = $2, error = $3, finished_at = clock_timestamp(),
-    phase = CASE WHEN $2 = 'done' THEN 'done' ELSE phase END WHERE id = $1`, id, status, text)
+	result, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET status = $2, error = $3, finished_at = clock_timestamp(),
+    phase = CASE WHEN $2 = 'done' THEN 'done' ELSE phase END WHERE id = $1 AND NOT ($2 = 'done' AND cancel_requested)`, id, status, text)
 	if err != nil {
 		return fmt.Errorf("record the end of re-projection %d: %w", id, err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(app.ErrCancelled, err)
 	}
 	return nil
 }

@@ -50,10 +50,7 @@ func TestKilledReprojectResumes(t *testing.T) {
 				t.Fatalf("after a kill people see %s\nwant %s", got, before)
 			}
 			if interrupted(t, db) {
-				waitFor(t, "status to tell of it", func() bool { return strings.Contains(relay.must("status"), "until it was interrupted") })
-				if _, page := server.ask("GET", "/reprojections", "", nil); !strings.Contains(page, "was interrupted") || !strings.Contains(page, "Resume it") {
-					t.Fatalf("the console says\n%s", page)
-				}
+				tellsOfInterruption(t, server)
 				args = []string{"reproject", "--resume"}
 			} else {
 				args = []string{"reproject", "--from", "beginning"}
@@ -71,6 +68,23 @@ func TestKilledReprojectResumes(t *testing.T) {
 	relay.must("verify")
 	if _, errOut, status := relay.run("reproject", "--resume"); status != 1 || !strings.Contains(errOut, "no re-projection to resume") {
 		t.Errorf("--resume with nothing to resume: status %d, %s", status, errOut)
+	}
+}
+
+// tellsOfInterruption: status says what can be done, also of a resumption that
+// was killed before it began, and so does the console of one that ran.
+func tellsOfInterruption(t *testing.T, server *serving) {
+	t.Helper()
+	var status string
+	waitFor(t, "status to tell of it", func() bool {
+		status = server.must("status")
+		return strings.Contains(status, "--resume goes on")
+	})
+	if !strings.Contains(status, "until it was interrupted") {
+		return
+	}
+	if _, page := server.ask("GET", "/reprojections", "", nil); !strings.Contains(page, "was interrupted") || !strings.Contains(page, "Resume it") {
+		t.Fatalf("the console says\n%s", page)
 	}
 }
 
