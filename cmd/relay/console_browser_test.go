@@ -52,9 +52,19 @@ func (b *tab) menu(name string) {
 	b.sees("h1", name)
 }
 
+// click clicks what is found. Where another page came in between, it looks anew.
 func (b *tab) click(xpath string) {
 	b.t.Helper()
-	b.do("click "+xpath, chromedp.Click(chromedp.Search(xpath)))
+	var err error
+	for range 20 {
+		err = chromedp.Do(b.ctx, chromedp.Click(chromedp.Search(xpath)))
+		if err == nil || !strings.Contains(err.Error(), "Could not find node") {
+			break
+		}
+	}
+	if err != nil {
+		b.t.Fatalf("click %s: %v", xpath, err)
+	}
 }
 
 func (b *tab) fill(id, text string) {
