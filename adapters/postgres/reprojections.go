@@ -248,8 +248,8 @@ func (r Reprojections) Snapshots(ctx context.Context, among []string) (list []st
 	return list, nil
 }
 
-// End implements app.Reprojections. Whoever asks for a cancellation waits for it,
-// and finds nothing that runs, or is waited for, and the end does not come.
+// End implements app.Reprojections. The row's lock decides between it and
+// RequestCancel: whichever comes second sees what the first one wrote.
 func (Reprojections) End(ctx context.Context, tx app.Tx, id int64, cause error) error {
 	status, text := "done", sql.NullString{}
 	switch {
