@@ -26,3 +26,9 @@ var (
 	// ErrNotFound: there is no such thing under the given name or number.
 	ErrNotFound = errors.New("not found")
 )
+
+// ErrDiskFull means that the database has no space left for what is to be written.
+var ErrDiskFull = errors.New("the database's disk is full")
+
+// ErrReplaced is returned where what is compared did not stay as it was.
+var ErrReplaced = errors.New("a re-projection, an erasure or a new mapping came between; try again")

@@ -8,13 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"relay/adapters/eventlog"
+	"relay/adapters/postgres/logstore"
 	"relay/app"
+	"relay/app/replay"
 )
 
 // runner runs what relay serve runs in the background.
-func (w *world) runner() *app.Runner {
-	return &app.Runner{New: func(report func(app.Progress), started func(app.Reprojection)) *app.Reprojector {
+func (w *world) runner() *replay.Runner {
+	return &replay.Runner{New: func(report func(replay.Progress), started func(replay.Reprojection)) *replay.Reprojector {
 		r := w.reprojector()
 		r.Report, r.Started = report, started
 		return r
@@ -22,17 +23,17 @@ func (w *world) runner() *app.Runner {
 }
 
 // checks returns a job for each kind of check.
-func checks(t *testing.T, chosen []app.Projection) map[string]app.CheckJob {
+func checks(t *testing.T, chosen []app.Projection) map[string]replay.CheckJob {
 	t.Helper()
 	from := parsed(t, "beginning")
-	return map[string]app.CheckJob{
-		app.Verification: func(ctx context.Context, r *app.Reprojector) (found app.Found, err error) {
-			found.Verified, err = (&app.Verifier{Reprojector: r}).Verify(ctx, chosen)
+	return map[string]replay.CheckJob{
+		replay.Verification: func(ctx context.Context, r *replay.Reprojector) (found replay.Found, err error) {
+			found.Verified, err = (&replay.Verifier{Reprojector: r}).Verify(ctx, chosen)
 			return found, err
 		},
-		app.DryRun: func(ctx context.Context, r *app.Reprojector) (app.Found, error) {
+		replay.DryRun: func(ctx context.Context, r *replay.Reprojector) (replay.Found, error) {
 			preview, err := r.DryRun(ctx, from, chosen)
-			return app.Found{Preview: &preview}, err
+			return replay.Found{Preview: &preview}, err
 		},
 	}
 }
@@ -47,7 +48,7 @@ func (w *world) building(t tb) []string {
 // stays until it is cancelled itself.
 func TestCancelledChecks(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{app.Verification, app.DryRun} {
+	for _, kind := range []string{replay.Verification, replay.DryRun} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			w := filled(t)
@@ -67,17 +68,17 @@ func TestCancelledChecks(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.comparing(t, runner)
-			if err := runner.StartCheck(t.Context(), kind, jobs[kind]); !errors.Is(err, app.ErrBusy) {
+			if err := runner.StartCheck(t.Context(), kind, jobs[kind]); !errors.Is(err, replay.ErrBusy) {
 				t.Errorf("a second one, in the same process: %v", err)
 			}
-			if _, err := jobs[kind](t.Context(), w.reprojector()); !errors.Is(err, app.ErrBusy) {
+			if _, err := jobs[kind](t.Context(), w.reprojector()); !errors.Is(err, replay.ErrBusy) {
 				t.Errorf("a second one, elsewhere: %v", err)
 			}
 			if found, err := w.reprojector().Cancel(t.Context()); !found || err != nil {
 				t.Errorf("cancel: %v, %v", found, err)
 			}
 			<-runner.Ended()
-			if last, ok := runner.Check(); !ok || last.Kind != kind || !errors.Is(last.Err, app.ErrCancelled) || last.EndedAt.IsZero() {
+			if last, ok := runner.Check(); !ok || last.Kind != kind || !errors.Is(last.Err, replay.ErrCancelled) || last.EndedAt.IsZero() {
 				t.Errorf("it ended as %+v", last)
 			}
 			if got := w.building(t); len(kept) == 0 || !slices.Equal(got, kept) {
@@ -103,8 +104,8 @@ func (w *world) leaveInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r := w.reprojector()
-	r.Report = func(p app.Progress) {
-		if p.Phase == app.PhaseCatchingUp {
+	r.Report = func(p replay.Progress) {
+		if p.Phase == replay.PhaseCatchingUp {
 			cancel()
 		}
 	}
@@ -114,12 +115,12 @@ func (w *world) leaveInterrupted(t *testing.T) {
 }
 
 // comparing waits until the check compares.
-func (w *world) comparing(t *testing.T, runner *app.Runner) {
+func (w *world) comparing(t *testing.T, runner *replay.Runner) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		last, ok := runner.Check()
-		if ok && last.Progress.Phase == app.PhaseComparing {
+		if ok && last.Progress.Phase == replay.PhaseComparing {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -129,9 +130,9 @@ func (w *world) comparing(t *testing.T, runner *app.Runner) {
 	}
 }
 
-func parsed(t *testing.T, text string) app.From {
+func parsed(t *testing.T, text string) replay.From {
 	t.Helper()
-	from, err := app.ParseFrom(text, eventlog.Reader{})
+	from, err := replay.ParseFrom(text, logstore.Reader{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func parsed(t *testing.T, text string) app.From {
 }
 
 // ended runs a check to its end and returns what is kept of it.
-func (w *world) ended(t *testing.T, runner *app.Runner, kind string, job app.CheckJob) app.Check {
+func (w *world) ended(t *testing.T, runner *replay.Runner, kind string, job replay.CheckJob) replay.Check {
 	t.Helper()
 	if err := runner.StartCheck(t.Context(), kind, job); err != nil {
 		t.Fatal(err)
@@ -158,21 +159,21 @@ func TestRunnerKeepsFindings(t *testing.T) {
 	t.Parallel()
 	w := filled(t)
 	runner, jobs := w.runner(), checks(t, w.all)
-	run := func(kind string, job app.CheckJob) app.Check { t.Helper(); return w.ended(t, runner, kind, job) }
+	run := func(kind string, job replay.CheckJob) replay.Check { t.Helper(); return w.ended(t, runner, kind, job) }
 	if _, ok := runner.Check(); ok {
 		t.Error("there is a check before the first one")
 	}
-	if last := run(app.Verification, jobs[app.Verification]); last.Err != nil || len(last.Verified) != 2 || last.Verified[0].Differences+last.Verified[1].Differences != 0 {
+	if last := run(replay.Verification, jobs[replay.Verification]); last.Err != nil || len(last.Verified) != 2 || last.Verified[0].Differences+last.Verified[1].Differences != 0 {
 		t.Errorf("verification: %+v", last)
 	}
-	last := run(app.DryRun, jobs[app.DryRun])
+	last := run(replay.DryRun, jobs[replay.DryRun])
 	if last.Err != nil || last.Preview == nil || len(last.Preview.Projections) != 2 || len(last.Preview.Projections[0].Examples) == 0 {
 		t.Errorf("dry run: %+v", last)
 	}
 	nowhere := parsed(t, "mapping:99")
-	err := runner.StartCheck(t.Context(), app.DryRun, func(ctx context.Context, r *app.Reprojector) (app.Found, error) {
+	err := runner.StartCheck(t.Context(), replay.DryRun, func(ctx context.Context, r *replay.Reprojector) (replay.Found, error) {
 		_, err := r.DryRun(ctx, nowhere, w.all)
-		return app.Found{}, err
+		return replay.Found{}, err
 	})
 	if !errors.Is(err, app.ErrNotFound) {
 		t.Errorf("from nowhere: %v", err)
@@ -185,11 +186,11 @@ func TestRunnerKeepsFindings(t *testing.T) {
 	for i, p := range faulty {
 		faulty[i].Tables = faultyTables{p.Tables, full}
 	}
-	if last := run(app.DryRun, checks(t, faulty)[app.DryRun]); !errors.Is(last.Err, app.ErrDiskFull) {
+	if last := run(replay.DryRun, checks(t, faulty)[replay.DryRun]); !errors.Is(last.Err, app.ErrDiskFull) {
 		t.Errorf("on a full disk: %+v", last)
 	}
 	from := parsed(t, "beginning")
-	if _, err := runner.Start(t.Context(), func(ctx context.Context, r *app.Reprojector) (app.Reprojection, error) {
+	if _, err := runner.Start(t.Context(), func(ctx context.Context, r *replay.Reprojector) (replay.Reprojection, error) {
 		return r.Run(ctx, from, w.all)
 	}); err != nil {
 		t.Fatal(err)
@@ -203,12 +204,12 @@ func TestRunnerKeepsFindings(t *testing.T) {
 // TestChecksEndWithTheirProcess: a check whose context ends drops what it built.
 func TestChecksEndWithTheirProcess(t *testing.T) {
 	t.Parallel()
-	for _, phase := range []string{app.PhaseLoading, app.PhaseIndexing, app.PhaseComparing} {
-		for _, kind := range []string{app.Verification, app.DryRun} {
+	for _, phase := range []string{replay.PhaseLoading, replay.PhaseIndexing, replay.PhaseComparing} {
+		for _, kind := range []string{replay.Verification, replay.DryRun} {
 			w := filled(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			r := w.reprojector()
-			r.Report = func(p app.Progress) {
+			r.Report = func(p replay.Progress) {
 				if p.Phase == phase {
 					cancel()
 				}

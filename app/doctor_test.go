@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/lookupstore"
 )
 
 // TestDoctorOnLeftovers: who finds what a dead process left is told how to get
@@ -13,7 +13,7 @@ func TestDoctorOnLeftovers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.exec(t, `INSERT INTO relay_store.generations (projection, status, rules_version, reprojection_id) VALUES ('events', 'building', 1, NULL), ('profiles', 'building', 1, 7)`)
-	findings, err := (postgres.Doctor{DB: w.db}).Examine(t.Context())
+	findings, err := (lookupstore.Doctor{DB: w.db}).Examine(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

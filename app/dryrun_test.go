@@ -13,8 +13,8 @@ import (
 	"github.com/lib/pq"
 	"pgregory.net/rapid"
 
-	"relay/adapters/eventlog"
-	"relay/app"
+	"relay/adapters/postgres/logstore"
+	"relay/app/replay"
 	"relay/domain/mapping"
 	"relay/projections"
 )
@@ -105,7 +105,7 @@ func TestDryRunsForetellTheEndOfJoining(t *testing.T) {
 }
 
 // foretells holds what a dry run says against what a re-projection then does.
-func (w *world) foretells(t tb, from string, foretold app.Preview) {
+func (w *world) foretells(t tb, from string, foretold replay.Preview) {
 	t.Helper()
 	w.exec(t, keepViews)
 	before := w.issuesByCode(t)
@@ -133,7 +133,7 @@ func (w *world) foretells(t tb, from string, foretold app.Preview) {
 
 // showsAsSeen: an example of an event that was added or removed is given once, as
 // people see it.
-func (w *world) showsAsSeen(t tb, foretold app.Preview) {
+func (w *world) showsAsSeen(t tb, foretold replay.Preview) {
 	t.Helper()
 	seen := map[string]bool{}
 	for _, p := range foretold.Projections {
@@ -157,9 +157,9 @@ func (w *world) showsAsSeen(t tb, foretold app.Preview) {
 
 // dryRun returns what a dry run says, which is what one on a sample of
 // everybody says.
-func (w *world) dryRun(t tb, text string) app.Preview {
+func (w *world) dryRun(t tb, text string) replay.Preview {
 	t.Helper()
-	from, err := app.ParseFrom(text, eventlog.Reader{})
+	from, err := replay.ParseFrom(text, logstore.Reader{})
 	if err != nil {
 		t.Fatalf("from: %v", err)
 	}
@@ -180,9 +180,9 @@ func (w *world) dryRun(t tb, text string) app.Preview {
 	return whole
 }
 
-func (w *world) dryRunOnAll(t tb, text string) app.Preview {
+func (w *world) dryRunOnAll(t tb, text string) replay.Preview {
 	t.Helper()
-	from, err := app.ParseFrom(text, eventlog.Reader{})
+	from, err := replay.ParseFrom(text, logstore.Reader{})
 	if err != nil {
 		t.Fatalf("from: %v", err)
 	}

@@ -11,10 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"relay/adapters/eventlog"
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/logstore"
+	"relay/adapters/postgres/tables"
 	"relay/app"
-	domain "relay/domain/eventlog"
+	"relay/app/replay"
+	"relay/domain/eventlog"
 	"relay/domain/mapping"
 	"relay/projections"
 )
@@ -66,7 +67,7 @@ func TestFaultsLeaveWhatIsServed(t *testing.T) {
 			t.Parallel()
 			w := filled(t)
 			before := w.served(t)
-			from, err := app.ParseFrom("beginning", eventlog.Reader{})
+			from, err := replay.ParseFrom("beginning", logstore.Reader{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +85,7 @@ func TestFaultsLeaveWhatIsServed(t *testing.T) {
 			}
 			w.verify(t)
 			_, err = w.reprojector().Resume(t.Context())
-			if resumed := err == nil; resumed != c.resumable || !resumed && !errors.Is(err, app.ErrNothingToResume) {
+			if resumed := err == nil; resumed != c.resumable || !resumed && !errors.Is(err, replay.ErrNothingToResume) {
 				t.Errorf("resumed: %v", err)
 			}
 			w.verify(t)
@@ -110,20 +111,20 @@ type faultyLoader struct {
 	fault error
 }
 
-func (f faultyLoader) Add(context.Context, projections.Fold, []domain.Range) error { return f.fault }
+func (f faultyLoader) Add(context.Context, projections.Fold, []eventlog.Range) error { return f.fault }
 
 // TestMappingAppliedMeanwhile: a version that is applied while a re-projection
 // runs holds from its own offset on, also for what the re-projection builds.
 func TestMappingAppliedMeanwhile(t *testing.T) {
 	t.Parallel()
-	for _, phase := range []string{app.PhaseLoading, app.PhaseIndexing, app.PhaseCatchingUp, app.PhaseSwitching} {
+	for _, phase := range []string{replay.PhaseLoading, replay.PhaseIndexing, replay.PhaseCatchingUp, replay.PhaseSwitching} {
 		w := filled(t)
-		from, err := app.ParseFrom("beginning", eventlog.Reader{})
+		from, err := replay.ParseFrom("beginning", logstore.Reader{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		r, applied := w.reprojector(), app.Applied{}
-		r.Report = func(p app.Progress) {
+		r.Report = func(p replay.Progress) {
 			if p.Phase == phase && !applied.Changed {
 				applied = w.apply(t, prefixed("two: "))
 				w.append(t, time.Now(), "web", "/connector/segment", `{"type":"track","messageId":"late","userId":"u1","event":"E"}`)
@@ -155,7 +156,7 @@ func TestMappingAppliedMeanwhile(t *testing.T) {
 func TestProgressIsOnRecord(t *testing.T) {
 	t.Parallel()
 	w := filled(t)
-	from, err := app.ParseFrom("beginning", eventlog.Reader{})
+	from, err := replay.ParseFrom("beginning", logstore.Reader{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,11 +165,11 @@ func TestProgressIsOnRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.exec(t, `UPDATE relay_store.reprojections SET status = 'running'`)
-	told := app.Progress{
-		ID: done.ID, Phase: app.PhaseLoading, Done: 10, Total: 30, Calls: 20, CallsPerSecond: 12.5, Issues: 3,
+	told := replay.Progress{
+		ID: done.ID, Phase: replay.PhaseLoading, Done: 10, Total: 30, Calls: 20, CallsPerSecond: 12.5, Issues: 3,
 		Live: app.Live{Lag: 1500 * time.Millisecond, RowsPerSecond: 7.25}, Left: 2500 * time.Millisecond, Waiting: app.ErrLocked,
 	}
-	if err := (postgres.Reprojections{DB: w.db}).Progress(t.Context(), told); err != nil {
+	if err := (tables.Reprojections{DB: w.db}).Progress(t.Context(), told); err != nil {
 		t.Fatal(err)
 	}
 	got := w.rows(t, `SELECT concat_ws(' ', phase, done, total, calls, calls_per_second, issues, live_lag_seconds, live_rows_per_second,
@@ -187,19 +188,19 @@ func TestCancelledAtTheLastMoment(t *testing.T) {
 	w.drain(t)
 	before := w.rows(t, `SELECT event_name FROM relay.events ORDER BY message_id`)
 	asked := false
-	w.meanwhile = func(p app.Progress) {
-		if p.Phase == app.PhaseSwitching && !asked {
+	w.meanwhile = func(p replay.Progress) {
+		if p.Phase == replay.PhaseSwitching && !asked {
 			var err error
-			if asked, err = (postgres.Reprojections{DB: w.db}).RequestCancel(t.Context()); err != nil {
+			if asked, err = (tables.Reprojections{DB: w.db}).RequestCancel(t.Context()); err != nil {
 				t.Error(err)
 			}
 		}
 	}
-	from, err := app.ParseFrom("beginning", eventlog.Reader{})
+	from, err := replay.ParseFrom("beginning", logstore.Reader{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.reprojector().Run(t.Context(), from, w.all); !errors.Is(err, app.ErrCancelled) || !asked {
+	if _, err := w.reprojector().Run(t.Context(), from, w.all); !errors.Is(err, replay.ErrCancelled) || !asked {
 		t.Errorf("asked for: %t; the run ended with %v", asked, err)
 	}
 	if after := w.rows(t, `SELECT event_name FROM relay.events ORDER BY message_id`); !slices.Equal(before, after) {
@@ -225,14 +226,14 @@ func TestReadersOfAnEarlierMoment(t *testing.T) {
 	if err := reader.QueryRow(`SELECT max(version) FROM relay.mapping_versions`).Scan(&version); err != nil { // takes the snapshot
 		t.Fatal(err)
 	}
-	from, err := app.ParseFrom("beginning", eventlog.Reader{})
+	from, err := replay.ParseFrom("beginning", logstore.Reader{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	loaded, done := make(chan struct{}), make(chan error, 1)
 	tell := sync.OnceFunc(func() { close(loaded) })
-	w.meanwhile = func(p app.Progress) {
-		if p.Phase == app.PhaseCatchingUp || p.Phase == app.PhaseSwitching {
+	w.meanwhile = func(p replay.Progress) {
+		if p.Phase == replay.PhaseCatchingUp || p.Phase == replay.PhaseSwitching {
 			tell()
 		}
 	}

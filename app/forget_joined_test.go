@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"relay/app"
+	"relay/app/erasure"
 	"relay/domain/mapping"
 )
 
@@ -29,7 +30,7 @@ func TestForgetWhatOneProjectionJoins(t *testing.T) {
 			w.drain(t)
 			w.reproject(t, "beginning", slices.DeleteFunc(slices.Clone(w.all), func(p app.Projection) bool { return p.Name != joined }))
 			w.drain(t)
-			done, err := w.forgetter().Forget(t.Context(), []app.Person{{ID: "o"}}, false, nil)
+			done, err := w.forgetter().Forget(t.Context(), []erasure.Person{{ID: "o"}}, false, nil)
 			if err != nil || done.Calls != 4 {
 				t.Errorf("%d calls were erased, %v", done.Calls, err)
 			}

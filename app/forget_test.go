@@ -16,24 +16,28 @@ import (
 
 	"pgregory.net/rapid"
 
-	"relay/adapters/eventlog"
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/ingeststore"
+	"relay/adapters/postgres/logstore"
+	"relay/adapters/postgres/tables"
 	"relay/app"
-	domain "relay/domain/eventlog"
+	"relay/app/erasure"
+	"relay/app/ingest"
+	"relay/app/replay"
+	"relay/domain/eventlog"
 	"relay/domain/segment"
 )
 
-func (w *world) forgetter() *app.Forgetter {
-	return &app.Forgetter{
-		DB: w.database, All: w.all, Log: eventlog.Reader{}, Eraser: eventlog.Eraser{}, Controls: eventlog.Controls{},
-		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: w.db}, Erasures: postgres.Erasures{}, Rejected: postgres.Rejected{DB: w.db}, Identities: &witness{postgres.Identities{}, map[string]app.Group{}},
+func (w *world) forgetter() *erasure.Forgetter {
+	return &erasure.Forgetter{
+		DB: w.database, All: w.all, Log: logstore.Reader{}, Eraser: logstore.Eraser{}, Controls: logstore.Controls{},
+		Generations: tables.Generations{}, Reprojections: tables.Reprojections{DB: w.db}, Erasures: tables.Erasures{}, Rejected: ingeststore.Rejected{DB: w.db}, Identities: &witness{tables.Identities{}, map[string]erasure.Group{}},
 	}
 }
 
 // honourDeletes honours all delete calls in the log.
-func (w *world) honourDeletes(t tb, f *app.Forgetter) {
+func (w *world) honourDeletes(t tb, f *erasure.Forgetter) {
 	t.Helper()
-	follower := app.DeleteFollower{Forgetter: f, Deletions: postgres.Deletions{}, Logger: slog.New(slog.DiscardHandler)}
+	follower := erasure.DeleteFollower{Forgetter: f, Deletions: tables.Deletions{}, Logger: slog.New(slog.DiscardHandler)}
 	for more := true; more; {
 		var err error
 		if more, err = follower.Step(context.Background()); err != nil {
@@ -45,7 +49,7 @@ func (w *world) honourDeletes(t tb, f *app.Forgetter) {
 // erase names whose calls go, up to where.
 type erase struct {
 	id   string
-	upTo domain.Position // of a delete call; zero: relay forget
+	upTo eventlog.Position // of a delete call; zero: relay forget
 }
 
 func drawPerson(t *rapid.T, of []string) erase {
@@ -60,24 +64,24 @@ func (w *world) sendDelete(t *rapid.T, at time.Time, e erase, callGen, bodyGen *
 	calls = append(calls, rapid.SliceOfN(callGen, 0, 2).Draw(t, "calls after the delete")...)
 	offsets := w.append(t, at, "web", "/connector/segment", "["+strings.Join(calls, ",")+"]")
 	w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodyGen, 0, 3).Draw(t, "payloads after the delete")...)
-	e.upTo = domain.Position{Offset: offsets[0], Index: int32(len(before))}
+	e.upTo = eventlog.Position{Offset: offsets[0], Index: int32(len(before))}
 	return e
 }
 
 // ledger knows every payload as it came, and what has to be gone.
 type ledger struct {
-	bodies map[domain.Offset][]byte
-	gone   map[domain.Offset]map[int]bool
+	bodies map[eventlog.Offset][]byte
+	gone   map[eventlog.Offset]map[int]bool
 	// honoured is up to where delete calls were.
-	honoured domain.Offset
+	honoured eventlog.Offset
 }
 
 func newLedger() *ledger {
-	return &ledger{bodies: map[domain.Offset][]byte{}, gone: map[domain.Offset]map[int]bool{}}
+	return &ledger{bodies: map[eventlog.Offset][]byte{}, gone: map[eventlog.Offset]map[int]bool{}}
 }
 
 type loggedPayload struct {
-	Offset  domain.Offset
+	Offset  eventlog.Offset
 	Payload string
 }
 
@@ -99,10 +103,10 @@ func (l *ledger) forget(t tb, w *world, e erase) {
 	l.note(t, w)
 	f := w.forgetter()
 	all := []erase{e}
-	if e.upTo != (domain.Position{}) {
+	if e.upTo != (eventlog.Position{}) {
 		all = l.deletes()
 		w.honourDeletes(t, f)
-	} else if _, err := f.Forget(context.Background(), []app.Person{{ID: e.id}}, false, nil); err != nil {
+	} else if _, err := f.Forget(context.Background(), []erasure.Person{{ID: e.id}}, false, nil); err != nil {
 		t.Fatalf("forget: %v", err)
 	}
 	for _, e := range all {
@@ -119,7 +123,7 @@ func (l *ledger) deletes() (all []erase) {
 				continue
 			}
 			if id := textOf(fields, "userId"); id != "" {
-				all = append(all, erase{id, domain.Position{Offset: offset, Index: int32(i)}})
+				all = append(all, erase{id, eventlog.Position{Offset: offset, Index: int32(i)}})
 			}
 		}
 	}
@@ -130,11 +134,11 @@ func (l *ledger) deletes() (all []erase) {
 }
 
 // erased notes that the calls of a group have to be gone.
-func (l *ledger) erased(e erase, group app.Group) {
+func (l *ledger) erased(e erase, group erasure.Group) {
 	for offset, body := range l.bodies {
 		for i, call := range elements(body) {
-			at := domain.Position{Offset: offset, Index: int32(i)}
-			if isOf(call, group) && (e.upTo == domain.Position{} || at.Compare(e.upTo) <= 0) {
+			at := eventlog.Position{Offset: offset, Index: int32(i)}
+			if isOf(call, group) && (e.upTo == eventlog.Position{} || at.Compare(e.upTo) <= 0) {
 				if l.gone[offset] == nil {
 					l.gone[offset] = map[int]bool{}
 				}
@@ -146,21 +150,21 @@ func (l *ledger) erased(e erase, group app.Group) {
 
 // witness remembers the groups as they were said to be last.
 type witness struct {
-	app.Identities
-	of map[string]app.Group
+	erasure.Identities
+	of map[string]erasure.Group
 }
 
-func (i *witness) Group(ctx context.Context, tx app.Tx, generations []int64, id string) (app.Group, error) {
+func (i *witness) Group(ctx context.Context, tx app.Tx, generations []int64, id string) (erasure.Group, error) {
 	g, err := i.Identities.Group(ctx, tx, generations, id)
 	i.of[id] = g
 	return g, err
 }
 
 // forgetLater erases somebody at one of the next reports of progress.
-func (l *ledger) forgetLater(t *rapid.T, w *world, of []string) func(app.Progress) {
+func (l *ledger) forgetLater(t *rapid.T, w *world, of []string) func(replay.Progress) {
 	at, person := rapid.Int64Range(1, 14).Draw(t, "reports until the erasure"), drawPerson(t, of)
 	var told atomic.Int64
-	return func(app.Progress) {
+	return func(replay.Progress) {
 		if told.Add(1) == at {
 			l.forget(t, w, person)
 		}
@@ -187,7 +191,7 @@ func elements(body []byte) []any {
 
 // isOf tells whether a call is of a group: by its userId, an alias by either id,
 // and without a userId by its anonymousId.
-func isOf(call any, g app.Group) bool {
+func isOf(call any, g erasure.Group) bool {
 	fields, _ := call.(map[string]any)
 	text := func(key string) string { return textOf(fields, key) }
 	return slices.Contains(g.Users, text("userId")) || fields["type"] == "alias" && slices.Contains(g.Users, text("previousId")) ||
@@ -238,7 +242,7 @@ func (l *ledger) check(t tb, w *world) {
 
 // hookedRejected calls hook in the middle of the erasing transaction.
 type hookedRejected struct {
-	app.RejectedEraser
+	erasure.RejectedEraser
 	hook func()
 }
 
@@ -252,7 +256,7 @@ func (h hookedRejected) Erase(ctx context.Context, tx app.Tx, id string, upTo se
 func TestReprojectionBegunWhileErasing(t *testing.T) {
 	t.Parallel()
 	w := filled(t)
-	from, err := app.ParseFrom("beginning", eventlog.Reader{})
+	from, err := replay.ParseFrom("beginning", logstore.Reader{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +277,7 @@ func TestReprojectionBegunWhileErasing(t *testing.T) {
 			}
 		}
 	}}
-	if _, err := f.Forget(t.Context(), []app.Person{{ID: "u1"}}, false, nil); err != nil {
+	if _, err := f.Forget(t.Context(), []erasure.Person{{ID: "u1"}}, false, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-reprojected; err != nil {
@@ -294,13 +298,13 @@ func TestForgetTellsWhatItDid(t *testing.T) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	w.append(t, at, "web", "/connector/segment", `[{"type":"track","userId":"u1","event":"E"},{"type":"track","userId":"u11","event":"E"}]`, `{"type":"identify","userId":"u1"}`)
 	for _, body := range []string{`{"userId":"u1"`, `{"userId":"u11"`, `userId=u1;`, `xu1`} {
-		if err := (postgres.Rejected{DB: w.db}).Keep(t.Context(), app.RejectedBody{RequestID: "0190b0a0-0000-7000-8000-000000000000", ReceivedAt: at, Body: []byte(body)}); err != nil {
+		if err := (ingeststore.Rejected{DB: w.db}).Keep(t.Context(), ingest.RejectedBody{RequestID: "0190b0a0-0000-7000-8000-000000000000", ReceivedAt: at, Body: []byte(body)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.drain(t)
-	done, err := w.forgetter().Forget(t.Context(), []app.Person{{ID: "u1"}}, false, nil)
-	want := app.Forgotten{Forgotten: domain.Forgotten{Persons: 1, Calls: 2, Payloads: 2, Rejected: 2}, Offset: 3}
+	done, err := w.forgetter().Forget(t.Context(), []erasure.Person{{ID: "u1"}}, false, nil)
+	want := erasure.Forgotten{Forgotten: eventlog.Forgotten{Persons: 1, Calls: 2, Payloads: 2, Rejected: 2}, Offset: 3}
 	if err != nil || done != want {
 		t.Errorf("got %+v, %v, want %+v", done, err, want)
 	}
@@ -312,7 +316,7 @@ func TestForgetTellsWhatItDid(t *testing.T) {
 	}
 	w.drain(t)
 	w.verify(t)
-	if done, err := w.forgetter().Forget(t.Context(), []app.Person{{ID: "u1"}}, false, nil); err != nil || done.Calls != 0 || done.Offset != 0 {
+	if done, err := w.forgetter().Forget(t.Context(), []erasure.Person{{ID: "u1"}}, false, nil); err != nil || done.Calls != 0 || done.Offset != 0 {
 		t.Errorf("a second time: %+v, %v", done, err)
 	}
 }

@@ -61,8 +61,8 @@ type Generations interface {
 	// LockUnserved is Unserved, and keeps the generations where they are until the
 	// transaction ends.
 	LockUnserved(ctx context.Context, tx Tx) ([]Generation, error)
-	// Forget removes what is noted of a generation, its issues too.
-	Forget(ctx context.Context, tx Tx, id int64) error
+	// Delete removes what is noted of a generation, its issues too.
+	Delete(ctx context.Context, tx Tx, id int64) error
 	// AddIssues adds to what a generation's fold ignored.
 	AddIssues(ctx context.Context, tx Tx, id int64, issues projections.Issues) error
 	// Issues returns what a generation's fold ignored, but for what the database

@@ -83,11 +83,11 @@ func (h History) Mappings(projection string, replay *Replay) projections.Mapping
 	for n, v := range h.Versions {
 		specs[n] = &v.Spec
 	}
-	return projections.Mappings{Timeline: h.timeline(projection, replay), Specs: specs}
+	return projections.Mappings{Timeline: h.Timeline(projection, replay), Specs: specs}
 }
 
-// only returns a version as if it had always held.
-func (h History) only(version int) projections.Mappings {
+// Only returns a version as if it had always held.
+func (h History) Only(version int) projections.Mappings {
 	spec := h.Versions[version].Spec
 	return projections.Mappings{
 		Timeline: mapping.NewTimeline().Activate(eventlog.FirstOffset, version),
@@ -96,7 +96,7 @@ func (h History) only(version int) projections.Mappings {
 	}
 }
 
-func (h History) timeline(projection string, replay *Replay) mapping.Timeline {
+func (h History) Timeline(projection string, replay *Replay) mapping.Timeline {
 	switch {
 	case replay == nil:
 		return h.Timelines[projection]
@@ -117,10 +117,15 @@ type Replay struct {
 	Undo    eventlog.Offset `json:"-"` // 0: nothing is undone
 }
 
-// control is what the log says of the change once it is made.
-func (r Replay) control(projections []string) eventlog.Control {
+// AsControl is what the log says of the change once it is made.
+func (r Replay) AsControl(projections []string) eventlog.Control {
 	if r.Undo != 0 {
 		return eventlog.Control{Undone: &eventlog.Undone{Entry: r.Undo}}
 	}
 	return eventlog.Control{Reprojected: &eventlog.Reprojected{Projections: projections, From: r.From, Version: r.Version, AsOf: r.AsOf}}
+}
+
+// Timelines keeps the folded timeline where SQL can read it.
+type Timelines interface {
+	Save(ctx context.Context, tx Tx, h History) error
 }

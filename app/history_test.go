@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"relay/app"
-	domain "relay/domain/eventlog"
+	"relay/domain/eventlog"
 	"relay/domain/mapping"
 	"relay/domain/profile"
 	"relay/domain/segment"
@@ -91,7 +91,7 @@ func randomHistories(t *testing.T) {
 // interruption.
 func (w *world) replay(t *rapid.T, shadow *shadow) {
 	chosen := rapid.SampledFrom([][]app.Projection{w.all, w.all[:1], w.all[1:]}).Draw(t, "projections")
-	from := domain.Offset(rapid.Int64Range(1, int64(w.head(t))+1).Draw(t, "from"))
+	from := eventlog.Offset(rapid.Int64Range(1, int64(w.head(t))+1).Draw(t, "from"))
 	if rapid.IntRange(0, 2).Draw(t, "interrupted") == 0 {
 		w.interrupt(t, fmt.Sprint(from), chosen, rapid.IntRange(1, 8).Draw(t, "reports until it is interrupted"))
 	} else {

@@ -1,10 +1,12 @@
 package app_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,6 +55,9 @@ func listPackages(t *testing.T) []goPackage {
 
 // forbidden says why a package may not import another; empty: it may.
 func forbidden(importer, imported string) string {
+	if strings.HasSuffix(importer, "test") {
+		return "" // it serves tests alone
+	}
 	from, to := layer(importer), layer(imported)
 	outside := to == "" && strings.Contains(strings.SplitN(imported, "/", 2)[0], ".")
 	switch {
@@ -66,6 +71,29 @@ func forbidden(importer, imported string) string {
 		return "an adapter knows no other adapter"
 	case from == "adapters" && to == "cmd":
 		return "imports go inward"
+	case from != "cmd" && imported == "relay/adapters/postgres/logstore":
+		return "only cmd chooses where the log is"
+	case strings.HasSuffix(imported, "test") && strings.HasPrefix(imported, "relay/"):
+		return "it serves tests alone"
+	}
+	return betweenUseCases(importer, imported)
+}
+
+// mayImport lists which other packages of use cases each of them may import,
+// beside app itself.
+var mayImport = map[string]string{
+	"relay/app": "", "relay/app/ingest": "", "relay/app/live": "", "relay/app/lookup": "",
+	"relay/app/replay": "live", "relay/app/erasure": "live", "relay/app/sample": "replay",
+}
+
+// betweenUseCases says why a package of use cases may not import another.
+func betweenUseCases(importer, imported string) string {
+	other, ok := strings.CutPrefix(imported, "relay/app/")
+	if allowed, known := mayImport[importer]; ok && layer(importer) == "app" && !(known && slices.Contains(strings.Fields(allowed), other)) {
+		return "it may import app and of its neighbours: " + cmp.Or(allowed, "none")
+	}
+	if importer == "relay/adapters/postgres/logstore" && strings.HasPrefix(imported, "relay/adapters/postgres/") && imported != "relay/adapters/postgres/wire" {
+		return "the log knows nothing of what is made of it"
 	}
 	return ""
 }

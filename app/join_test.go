@@ -11,9 +11,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/tables"
 	"relay/app"
-	domain "relay/domain/eventlog"
+	"relay/domain/eventlog"
 	"relay/domain/mapping"
 	"relay/domain/profile"
 )
@@ -236,7 +236,7 @@ func (w *world) followAside(t tb) {
 func (w *world) followOneAside(ctx context.Context, p app.Projection) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	generations := postgres.Generations{}
+	generations := tables.Generations{}
 	var served app.Generation
 	var aside int64
 	err := w.database.InTx(ctx, func(tx app.Tx) (err error) {
@@ -259,7 +259,7 @@ func (w *world) followOneAside(ctx context.Context, p app.Projection) error {
 	if served.Checkpoint == 0 {
 		stop()
 	}
-	err = w.projector().Follow(following, p, aside, nil, func(r domain.Range) {
+	err = w.projector().Follow(following, p, aside, nil, func(r eventlog.Range) {
 		if r.UpTo == served.Checkpoint {
 			stop()
 		}
@@ -284,7 +284,7 @@ func (w *world) followOneAside(ctx context.Context, p app.Projection) error {
 		if err := p.Tables.Drop(ctx, tx, aside); err != nil {
 			return err
 		}
-		return generations.Forget(ctx, tx, aside)
+		return generations.Delete(ctx, tx, aside)
 	})
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"database/sql"
+	"math"
 
 	"relay/domain/eventlog"
 	"relay/domain/segment"
@@ -62,3 +63,13 @@ type Consumer interface {
 	// way is finished when ctx ends.
 	Consume(ctx context.Context, c Consumption, handle func(context.Context, Batch) error) error
 }
+
+const (
+	// Chunk is how many offsets a worker reads in one transaction.
+	Chunk = 10_000
+	// DefaultMemory is Builder.Memory where it is not set.
+	DefaultMemory = 256 << 20
+)
+
+// Everything are all kinds that an entry may have: what the log's column holds.
+const Everything = segment.Kinds(math.MaxInt32)

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"relay/adapters/postgres"
-	"relay/app"
+	"relay/adapters/postgres/lookupstore"
+	"relay/adapters/postgres/tables"
+	"relay/app/lookup"
 	"relay/domain/mapping"
 	"relay/domain/profile"
 )
@@ -54,7 +55,7 @@ func TestSearchPeople(t *testing.T) {
 // index has the search index made if it is missing.
 func (w *world) index(t *testing.T, missing bool) {
 	t.Helper()
-	made, err := (postgres.SearchIndex{DB: w.db}).Ensure(context.Background())
+	made, err := (tables.SearchIndex{DB: w.db}).Ensure(context.Background())
 	if err != nil || made != missing {
 		t.Fatalf("the search index was made: %t, want %t; %v", made, missing, err)
 	}
@@ -71,7 +72,7 @@ func reaching(identity mapping.Identity) mapping.Spec {
 func (w *world) searches(t *testing.T, finds map[string]string) {
 	t.Helper()
 	for text, want := range finds {
-		found, err := (postgres.PeopleReader{DB: w.db}).Search(context.Background(), text, 10, true)
+		found, err := (lookupstore.PeopleReader{DB: w.db}).Search(context.Background(), text, 10, true)
 		if err != nil {
 			t.Fatalf("search %q: %v", text, err)
 		}
@@ -81,7 +82,7 @@ func (w *world) searches(t *testing.T, finds map[string]string) {
 	}
 }
 
-func idsOf(people []app.PersonHit) []string {
+func idsOf(people []lookup.PersonHit) []string {
 	ids := []string{}
 	for _, hit := range people {
 		ids = append(ids, hit.ID)

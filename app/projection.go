@@ -42,8 +42,8 @@ func (p Projection) Under(m projections.Mappings) Projection {
 	return p
 }
 
-// fold returns a new fold of the projection's parts.
-func (p Projection) fold() projections.Fold { return p.NewFold(p.Parts) }
+// Fold returns a new fold of the projection's parts.
+func (p Projection) Fold() projections.Fold { return p.NewFold(p.Parts) }
 
 // Tables keeps the rows of one projection, a set of tables for each generation.
 type Tables interface {
@@ -123,4 +123,23 @@ type Difference struct {
 	Key     string `json:"key"`
 	Served  string `json:"served,omitempty"`  // the row as JSON; empty: missing
 	Rebuilt string `json:"rebuilt,omitempty"` // the row as JSON; empty: missing
+}
+
+// Count is a number of something.
+type Count struct {
+	What  string `json:"what"`
+	Count int64  `json:"count"`
+}
+
+// MessageFinder finds rows by message id.
+type MessageFinder interface {
+	// MessageRows returns which rows stand under the message ids.
+	MessageRows(ctx context.Context, tx Tx, generation int64, ids []string) (map[string]MessageRow, error)
+}
+
+// MessageRow is where a row comes from and whose it is.
+type MessageRow struct {
+	eventlog.Position
+	DistinctID  string // empty: nobody's
+	AnonymousID string
 }

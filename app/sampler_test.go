@@ -12,9 +12,11 @@ import (
 
 	"pgregory.net/rapid"
 
-	"relay/adapters/eventlog"
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/logstore"
+	"relay/adapters/postgres/tables"
 	"relay/app"
+	"relay/app/replay"
+	"relay/app/sample"
 	"relay/domain/mapping"
 	"relay/domain/segment"
 )
@@ -29,16 +31,16 @@ var (
 	linkedPeople = []string{"u1", "u2", "u3", "u4", "x", "a1", "\ufffd", "nobody"}
 )
 
-func (w *world) sampler() *app.Sampler {
-	return &app.Sampler{
-		Reprojector: w.reprojector(), Scratch: w.database, Eraser: eventlog.Eraser{},
-		People: postgres.NewProfiles(w.db), Messages: postgres.Events{DB: w.db}, BatchSize: w.batch,
+func (w *world) sampler() *sample.Sampler {
+	return &sample.Sampler{
+		Reprojector: w.reprojector(), Scratch: w.database, Eraser: logstore.Eraser{},
+		People: tables.NewProfiles(w.db), Messages: tables.Events{DB: w.db}, BatchSize: w.batch,
 	}
 }
 
 // found returns the rows that a verification found to differ, issues aside, in
 // order.
-func found(t tb, results []app.Verified, err error) (rows []app.Difference) {
+func found(t tb, results []replay.Verified, err error) (rows []app.Difference) {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("verify: %v", err)
@@ -61,7 +63,7 @@ func found(t tb, results []app.Verified, err error) (rows []app.Difference) {
 func (w *world) checkParts(t tb, people []string) []app.Difference {
 	t.Helper()
 	ctx := context.Background()
-	results, err := (&app.Verifier{Reprojector: w.reprojector()}).Verify(ctx, w.all)
+	results, err := (&replay.Verifier{Reprojector: w.reprojector()}).Verify(ctx, w.all)
 	all := found(t, results, err)
 	results, err = w.sampler().VerifySample(ctx, everybody, w.all)
 	if sample := found(t, results, err); !slices.Equal(sample, all) {

@@ -25,7 +25,7 @@ func (s *Setup) Ensure(ctx context.Context, all []Projection, refresh bool) erro
 	if !missing && !refresh {
 		return nil
 	}
-	return retryLocked(ctx, func() error {
+	return RetryLocked(ctx, func() error {
 		return s.DB.InTx(ctx, func(tx Tx) error {
 			// The log's lock keeps other processes that set up waiting.
 			if err := s.Controls.Lock(ctx, tx); err != nil {

@@ -9,25 +9,26 @@ import (
 	"pgregory.net/rapid"
 
 	"relay/app"
-	domain "relay/domain/eventlog"
+	"relay/app/lookup"
+	"relay/domain/eventlog"
 	"relay/domain/segment"
 )
 
 // shelf is a log in memory, for use cases that only read.
-type shelf []domain.Entry
+type shelf []eventlog.Entry
 
 func (shelf) InTx(context.Context, func(app.Tx) error) error            { panic("reads only") }
 func (shelf) Try(context.Context, app.Tx, func() error) error           { panic("reads only") }
 func (shelf) InSnapshot(_ context.Context, do func(app.Tx) error) error { return do(nil) }
 
-func (s shelf) Head(context.Context, app.Tx) (domain.Offset, error) {
+func (s shelf) Head(context.Context, app.Tx) (eventlog.Offset, error) {
 	if len(s) == 0 {
 		return 0, nil
 	}
 	return s[len(s)-1].Offset, nil
 }
 
-func (s shelf) Read(_ context.Context, _ app.Tx, r domain.Range, kinds segment.Kinds, each func(*domain.Entry) error) error {
+func (s shelf) Read(_ context.Context, _ app.Tx, r eventlog.Range, kinds segment.Kinds, each func(*eventlog.Entry) error) error {
 	for _, e := range s {
 		if e.Offset > r.After && e.Offset <= r.UpTo && e.Kinds.Has(kinds) {
 			if err := each(&e); err != nil {
@@ -40,12 +41,12 @@ func (s shelf) Read(_ context.Context, _ app.Tx, r domain.Range, kinds segment.K
 
 // drawShelf makes a log with gaps, of three people and two sources.
 func drawShelf(t *rapid.T) (s shelf) {
-	var offset domain.Offset
+	var offset eventlog.Offset
 	for range rapid.IntRange(0, 40).Draw(t, "entries") {
-		offset += domain.Offset(rapid.SampledFrom([]int{1, 1, 1, 2, 700, 3000}).Draw(t, "gap"))
+		offset += eventlog.Offset(rapid.SampledFrom([]int{1, 1, 1, 2, 700, 3000}).Draw(t, "gap"))
 		kind := rapid.SampledFrom([]segment.Kinds{segment.Track, segment.Identify}).Draw(t, "kind")
 		person := rapid.SampledFrom([]string{"ann", "bob", "eve"}).Draw(t, "person")
-		s = append(s, domain.Entry{
+		s = append(s, eventlog.Entry{
 			Offset: offset, Kinds: kind, Source: rapid.SampledFrom([]string{"web", "app"}).Draw(t, "source"), Route: "/v1/batch",
 			Payload: fmt.Appendf(nil, `{"batch":[{"type":"%s","userId":"%s"}]}`, kind, person),
 		})
@@ -59,11 +60,11 @@ func TestTailShowsTheLast(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawShelf(t)
-		f := app.TailFilter{
+		f := lookup.TailFilter{
 			Source: rapid.SampledFrom([]string{"", "web"}).Draw(t, "of source"), Person: rapid.SampledFrom([]string{"", "bob"}).Draw(t, "of person"),
 			Kinds: rapid.SampledFrom([]segment.Kinds{0, segment.Track}).Draw(t, "of kind"),
 		}
-		var want []domain.Offset
+		var want []eventlog.Offset
 		for _, e := range s {
 			if (f.Source == "" || f.Source == e.Source) && (f.Kinds == 0 || f.Kinds == e.Kinds) && (f.Person == "" || slices.Contains([]string{
 				`{"batch":[{"type":"track","userId":"bob"}]}`, `{"batch":[{"type":"identify","userId":"bob"}]}`,
@@ -73,15 +74,15 @@ func TestTailShowsTheLast(t *testing.T) {
 		}
 		n := rapid.IntRange(0, 12).Draw(t, "n")
 		want = want[max(0, len(want)-n):]
-		tail := app.Tail{DB: s, Log: s}
+		tail := lookup.Tail{DB: s, Log: s}
 		after, err := tail.Find(t.Context(), n, f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got []domain.Offset
-		for former := domain.Offset(-1); after != former; {
+		var got []eventlog.Offset
+		for former := eventlog.Offset(-1); after != former; {
 			former = after
-			after, err = tail.Next(t.Context(), after, f, func(e app.TailEntry) error {
+			after, err = tail.Next(t.Context(), after, f, func(e lookup.TailEntry) error {
 				got = append(got, e.Offset)
 				return nil
 			})
@@ -101,13 +102,13 @@ func TestTailLooksBackSoFar(t *testing.T) {
 	t.Parallel()
 	var s shelf
 	for i := range 20 {
-		s = append(s, domain.Entry{
-			Offset: domain.Offset(i + 1), Kinds: segment.Track, Route: "/v1/track", Payload: fmt.Appendf(nil, `{"type":"track","userId":"u","event":"e%d"}`, i+1),
+		s = append(s, eventlog.Entry{
+			Offset: eventlog.Offset(i + 1), Kinds: segment.Track, Route: "/v1/track", Payload: fmt.Appendf(nil, `{"type":"track","userId":"u","event":"e%d"}`, i+1),
 		})
 	}
-	tail := app.Tail{DB: s, Log: s}
-	for most, want := range map[domain.Offset]domain.Offset{0: 20, 5: 15, 17: 3, 18: 2, 20: 2, 1000: 2} {
-		if after, err := tail.FindWithin(t.Context(), 1, most, app.TailFilter{Event: "e3"}); err != nil || after != want {
+	tail := lookup.Tail{DB: s, Log: s}
+	for most, want := range map[eventlog.Offset]eventlog.Offset{0: 20, 5: 15, 17: 3, 18: 2, 20: 2, 1000: 2} {
+		if after, err := tail.FindWithin(t.Context(), 1, most, lookup.TailFilter{Event: "e3"}); err != nil || after != want {
 			t.Errorf("within %d: after %d, %v; want %d", most, after, err, want)
 		}
 	}

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// inWorkers lets n workers do it at once, each told its number, until all are
+// InWorkers lets n workers do it at once, each told its number, until all are
 // done. The first failure ends the context of the others, and is returned.
-func inWorkers(ctx context.Context, n int, do func(ctx context.Context, number int) error) error {
+func InWorkers(ctx context.Context, n int, do func(ctx context.Context, number int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup

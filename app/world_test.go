@@ -15,10 +15,15 @@ import (
 	"github.com/google/uuid"
 
 	"relay/adapters/embeddedpg/pgtest"
-	"relay/adapters/eventlog"
 	"relay/adapters/postgres"
+	"relay/adapters/postgres/logstore"
+	"relay/adapters/postgres/lookupstore"
+	"relay/adapters/postgres/tables"
 	"relay/app"
-	domain "relay/domain/eventlog"
+	"relay/app/ingest"
+	"relay/app/live"
+	"relay/app/replay"
+	"relay/domain/eventlog"
 	"relay/domain/mapping"
 	"relay/domain/segment"
 	"relay/migrations"
@@ -42,7 +47,7 @@ type world struct {
 	failure  atomic.Value // the live projections' last
 	// meanwhile, if set, is told of the progress of re-projections and
 	// verifications.
-	meanwhile func(app.Progress)
+	meanwhile func(replay.Progress)
 	batch     int // bytes of events that a sample compares at a time; 0: the default
 }
 
@@ -64,8 +69,8 @@ func newWorld(t *testing.T) *world {
 
 func worldOf(db *sql.DB) *world {
 	return &world{db: db, database: postgres.Database{DB: db}, maxRows: 2000, all: []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
-		{Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: tables.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
+		{Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: tables.Events{DB: db}, Depends: projections.EventsDepend},
 	}}
 }
 
@@ -83,7 +88,7 @@ func prepare(url string) error {
 }
 
 func (w *world) setUp(ctx context.Context) error {
-	setup := app.Setup{DB: w.database, Controls: eventlog.Controls{}, Generations: postgres.Generations{}, Timelines: postgres.Timelines{}}
+	setup := app.Setup{DB: w.database, Controls: logstore.Controls{}, Generations: tables.Generations{}, Timelines: tables.Timelines{}}
 	return setup.Ensure(ctx, w.all, true)
 }
 
@@ -119,32 +124,32 @@ END $$`)
 
 // append puts payloads into the log in one commit, those that the door would
 // refuse left out. It returns the offsets of those that it took.
-func (w *world) append(t tb, at time.Time, source, route string, bodies ...string) []domain.Offset {
+func (w *world) append(t tb, at time.Time, source, route string, bodies ...string) []eventlog.Offset {
 	t.Helper()
-	var entries []app.NewEntry
+	var entries []ingest.NewEntry
 	var parser segment.Parser
 	for _, body := range bodies {
 		payload, err := parser.Parse([]byte(body), segment.KindOfRoute(route))
 		if err != nil || len(payload.Calls) == 0 {
 			continue
 		}
-		entries = append(entries, app.NewEntry{
-			Inbound: app.Inbound{RequestID: uuid.Must(uuid.NewV7()).String(), Source: source, Route: route, ReceivedAt: at, Body: []byte(body)},
+		entries = append(entries, ingest.NewEntry{
+			Inbound: ingest.Inbound{RequestID: uuid.Must(uuid.NewV7()).String(), Source: source, Route: route, ReceivedAt: at, Body: []byte(body)},
 			Kinds:   payload.Kinds, Calls: payload.Total,
 		})
 	}
-	if err := eventlog.AppendAll(context.Background(), w.db, entries); err != nil {
+	if err := logstore.AppendAll(context.Background(), w.db, entries); err != nil {
 		t.Fatalf("append: %v", err)
 	}
 	head := w.head(t)
-	var offsets []domain.Offset
+	var offsets []eventlog.Offset
 	for i := range entries {
-		offsets = append(offsets, head-domain.Offset(len(entries)-1-i))
+		offsets = append(offsets, head-eventlog.Offset(len(entries)-1-i))
 	}
 	return offsets
 }
 
-func (w *world) head(t tb) (head domain.Offset) {
+func (w *world) head(t tb) (head eventlog.Offset) {
 	t.Helper()
 	if err := w.db.QueryRow(`SELECT coalesce(max("offset"), 0) FROM relay.log`).Scan(&head); err != nil {
 		t.Fatalf("head: %v", err)
@@ -152,10 +157,10 @@ func (w *world) head(t tb) (head domain.Offset) {
 	return head
 }
 
-func (w *world) projector() *app.Projector {
-	return &app.Projector{
-		DB: w.database, Log: eventlog.Reader{}, Controls: eventlog.Controls{}, Generations: postgres.Generations{},
-		Consumer: eventlog.NewConsumers(w.db, eventlog.ConsumersConfig{MaxRows: w.maxRows, MaxIdle: 5 * time.Millisecond, OnError: func(_ string, err error) { w.failure.Store(err.Error()) }}),
+func (w *world) projector() *live.Projector {
+	return &live.Projector{
+		DB: w.database, Log: logstore.Reader{}, Controls: logstore.Controls{}, Generations: tables.Generations{},
+		Consumer: logstore.NewConsumers(w.db, logstore.ConsumersConfig{MaxRows: w.maxRows, MaxIdle: 5 * time.Millisecond, OnError: func(_ string, err error) { w.failure.Store(err.Error()) }}),
 	}
 }
 
@@ -197,7 +202,7 @@ func (w *world) settle(t tb) {
 }
 
 func (w *world) mappings() *app.Mappings {
-	return &app.Mappings{DB: w.database, Controls: eventlog.Controls{}, Timelines: postgres.Timelines{}, Now: time.Now}
+	return &app.Mappings{DB: w.database, Controls: logstore.Controls{}, Timelines: tables.Timelines{}, Now: time.Now}
 }
 
 func (w *world) apply(t tb, spec mapping.Spec) app.Applied {
@@ -209,18 +214,18 @@ func (w *world) apply(t tb, spec mapping.Spec) app.Applied {
 	return applied
 }
 
-func (w *world) reprojector() *app.Reprojector {
-	return &app.Reprojector{
-		DB: w.database, All: w.all, Log: eventlog.Reader{}, LogSize: eventlog.Reader{}, Live: postgres.Statuses{DB: w.db}, Controls: eventlog.Controls{},
-		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: w.db}, Timelines: postgres.Timelines{}, Erasures: postgres.Erasures{},
-		Builder: &app.Builder{DB: w.database, Log: eventlog.Reader{}, Workers: 2}, Projector: w.projector(), Logger: slog.New(slog.DiscardHandler),
+func (w *world) reprojector() *replay.Reprojector {
+	return &replay.Reprojector{
+		DB: w.database, All: w.all, Log: logstore.Reader{}, LogSize: logstore.Reader{}, Live: lookupstore.Statuses{DB: w.db}, Controls: logstore.Controls{},
+		Generations: tables.Generations{}, Reprojections: tables.Reprojections{DB: w.db}, Timelines: tables.Timelines{}, Erasures: tables.Erasures{},
+		Builder: &replay.Builder{DB: w.database, Log: logstore.Reader{}, Workers: 2}, Projector: w.projector(), Logger: slog.New(slog.DiscardHandler),
 		Report: w.meanwhile,
 	}
 }
 
 func (w *world) reproject(t tb, from string, chosen []app.Projection) {
 	t.Helper()
-	parsed, err := app.ParseFrom(from, eventlog.Reader{})
+	parsed, err := replay.ParseFrom(from, logstore.Reader{})
 	if err == nil {
 		_, err = w.reprojector().Run(context.Background(), parsed, chosen)
 	}
@@ -233,7 +238,7 @@ func (w *world) reproject(t tb, from string, chosen []app.Projection) {
 // and resumes it. One that was done before that many reports stays done.
 func (w *world) interrupt(t tb, from string, chosen []app.Projection, reports int) {
 	t.Helper()
-	parsed, err := app.ParseFrom(from, eventlog.Reader{})
+	parsed, err := replay.ParseFrom(from, logstore.Reader{})
 	if err != nil {
 		t.Fatalf("from: %v", err)
 	}
@@ -241,7 +246,7 @@ func (w *world) interrupt(t tb, from string, chosen []app.Projection, reports in
 	defer cancel()
 	r := w.reprojector()
 	var told atomic.Int64
-	r.Report = func(p app.Progress) {
+	r.Report = func(p replay.Progress) {
 		if w.meanwhile != nil {
 			w.meanwhile(p)
 		}
@@ -251,7 +256,7 @@ func (w *world) interrupt(t tb, from string, chosen []app.Projection, reports in
 	}
 	_, err = r.Run(ctx, parsed, chosen)
 	for errors.Is(err, context.Canceled) {
-		if _, err = w.reprojector().Resume(context.Background()); errors.Is(err, app.ErrNothingToResume) {
+		if _, err = w.reprojector().Resume(context.Background()); errors.Is(err, replay.ErrNothingToResume) {
 			_, err = w.reprojector().Run(context.Background(), parsed, chosen) // there was nothing to build
 		}
 	}
@@ -264,7 +269,7 @@ func (w *world) interrupt(t tb, from string, chosen []app.Projection, reports in
 func (w *world) undo(t tb) bool {
 	t.Helper()
 	_, err := w.reprojector().Undo(context.Background())
-	if err != nil && !errors.Is(err, app.ErrCannotUndo) {
+	if err != nil && !errors.Is(err, replay.ErrCannotUndo) {
 		t.Fatalf("undo: %v", err)
 	}
 	return err == nil
@@ -273,7 +278,7 @@ func (w *world) undo(t tb) bool {
 // verify fails the test unless what is served is what a replay gives.
 func (w *world) verify(t tb) {
 	t.Helper()
-	verifier := app.Verifier{Reprojector: w.reprojector()}
+	verifier := replay.Verifier{Reprojector: w.reprojector()}
 	results, err := verifier.Verify(context.Background(), w.all)
 	if err != nil {
 		t.Fatalf("verify: %v", err)

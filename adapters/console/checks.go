@@ -6,27 +6,28 @@ import (
 	"time"
 
 	"relay/app"
+	"relay/app/replay"
 )
 
 // check is a verification or a dry run of everything, as the page and programs
 // see it.
 type check struct {
-	Kind       string         `json:"kind"`   // verification, dry run
-	Status     string         `json:"status"` // running, done, cancelled, failed
-	Phase      string         `json:"phase"`
-	Projection string         `json:"projection,omitempty"` // at hand
-	StartedAt  time.Time      `json:"started_at"`
-	FinishedAt *time.Time     `json:"finished_at"`
-	Done       int64          `json:"done"` // log rows
-	Total      int64          `json:"total"`
-	Calls      int64          `json:"calls"`
-	PerSecond  float64        `json:"calls_per_second"`
-	Issues     int64          `json:"issues"`
-	ExpectedAt *time.Time     `json:"expected_at"` // when all will be read
-	Error      string         `json:"error,omitempty"`
-	Advice     string         `json:"advice,omitempty"`
-	Verified   []app.Verified `json:"verified,omitempty"`
-	Preview    *app.Preview   `json:"preview,omitempty"`
+	Kind       string            `json:"kind"`   // verification, dry run
+	Status     string            `json:"status"` // running, done, cancelled, failed
+	Phase      string            `json:"phase"`
+	Projection string            `json:"projection,omitempty"` // at hand
+	StartedAt  time.Time         `json:"started_at"`
+	FinishedAt *time.Time        `json:"finished_at"`
+	Done       int64             `json:"done"` // log rows
+	Total      int64             `json:"total"`
+	Calls      int64             `json:"calls"`
+	PerSecond  float64           `json:"calls_per_second"`
+	Issues     int64             `json:"issues"`
+	ExpectedAt *time.Time        `json:"expected_at"` // when all will be read
+	Error      string            `json:"error,omitempty"`
+	Advice     string            `json:"advice,omitempty"`
+	Verified   []replay.Verified `json:"verified,omitempty"`
+	Preview    *replay.Preview   `json:"preview,omitempty"`
 }
 
 // Rate is how many calls are read a second.
@@ -81,7 +82,7 @@ func (c Config) check() *check {
 	if last.Err != nil {
 		view.Status, view.Error, view.Advice, view.Preview = "failed", last.Err.Error(), advice(last.Err), nil
 	}
-	if errors.Is(last.Err, app.ErrCancelled) {
+	if errors.Is(last.Err, replay.ErrCancelled) {
 		view.Status, view.Error, view.Advice = "cancelled", "", "What people query is as it was."
 	}
 	return view

@@ -8,33 +8,34 @@ import (
 	"time"
 
 	"relay/app"
+	"relay/app/replay"
 )
 
 // checking has one check.
 type checking struct {
 	Reprojections
-	last app.Check
+	last replay.Check
 }
 
-func (c checking) Check() (app.Check, bool) { return c.last, c.last.Kind != "" }
+func (c checking) Check() (replay.Check, bool) { return c.last, c.last.Kind != "" }
 
 // TestChecksAreShown: a check's part of the page says how it stands, and what to
 // do where it failed; what went wrong is text.
 func TestChecksAreShown(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
-	running := app.Progress{Phase: app.PhaseLoading, Projection: "events", Done: 1000, Total: 4000, CallsPerSecond: 2500, Left: 90 * time.Second}
-	ended := func(err error) app.Check {
-		return app.Check{Kind: app.DryRun, StartedAt: at, EndedAt: at.Add(1500 * time.Millisecond), Progress: running, Found: app.Found{Preview: &app.Preview{}}, Err: err}
+	running := replay.Progress{Phase: replay.PhaseLoading, Projection: "events", Done: 1000, Total: 4000, CallsPerSecond: 2500, Left: 90 * time.Second}
+	ended := func(err error) replay.Check {
+		return replay.Check{Kind: replay.DryRun, StartedAt: at, EndedAt: at.Add(1500 * time.Millisecond), Progress: running, Found: replay.Found{Preview: &replay.Preview{}}, Err: err}
 	}
 	for name, c := range map[string]struct {
-		last app.Check
+		last replay.Check
 		says []string
 	}{
-		"none":          {app.Check{}, nil},
-		"running":       {app.Check{Kind: app.DryRun, StartedAt: at, Progress: running}, []string{"A dry run of everything is running", "loading events: 1,000 of 4,000 log rows, 2,500 calls/s", "2026-01-31 12:01:30", `value="25"`, `value="cancel"`}},
+		"none":          {replay.Check{}, nil},
+		"running":       {replay.Check{Kind: replay.DryRun, StartedAt: at, Progress: running}, []string{"A dry run of everything is running", "loading events: 1,000 of 4,000 log rows, 2,500 calls/s", "2026-01-31 12:01:30", `value="25"`, `value="cancel"`}},
 		"done":          {ended(nil), []string{"The dry run of everything", "2026-01-31 12:00:00", "done after 1.5 s"}},
-		"cancelled":     {ended(fmt.Errorf("verify: %w", app.ErrCancelled)), []string{"cancelled after 1.5 s", "What people query is as it was."}},
+		"cancelled":     {ended(fmt.Errorf("verify: %w", replay.ErrCancelled)), []string{"cancelled after 1.5 s", "What people query is as it was."}},
 		"disk full":     {ended(fmt.Errorf("write: %w", app.ErrDiskFull)), []string{"failed after 1.5 s", "write: ", "Make room"}},
 		"database away": {ended(app.ErrDatabase), []string{"the database does not answer", "relay status"}},
 		"a lock":        {ended(app.ErrLocked), []string{"Let long transactions in the database end"}},

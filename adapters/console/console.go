@@ -13,34 +13,37 @@ import (
 	"time"
 
 	"relay/app"
+	"relay/app/erasure"
+	"relay/app/ingest"
+	"relay/app/lookup"
 )
 
 // Config says what the console shows and what it changes things with.
 type Config struct {
-	Status        app.StatusReader
+	Status        lookup.StatusReader
 	Metrics       http.Handler
 	Reprojections Reprojections
 	Password      *app.AdminPassword
-	Requests      app.RequestReader
-	Rejected      app.RejectedReader
-	Retry         *app.Retry
-	Tail          *app.Tail
-	Explainer     *app.Explainer
-	Traffic       app.TrafficReader
+	Requests      lookup.RequestReader
+	Rejected      ingest.RejectedReader
+	Retry         *ingest.Retry
+	Tail          *lookup.Tail
+	Explainer     *lookup.Explainer
+	Traffic       lookup.TrafficReader
 	Lags          app.LagReader
-	Issues        app.IssueReader
-	People        app.PeopleReader
-	Exporter      *app.Exporter
-	Suppressor    *app.Suppressor // erases too
+	Issues        lookup.IssueReader
+	People        lookup.PeopleReader
+	Exporter      *erasure.Exporter
+	Suppressor    *erasure.Suppressor // erases too
 	Mappings      *app.Mappings
 	MappingFiles  MappingFiles
 	Previewer     MappingPreviewer
-	Traits        app.TraitReader
+	Traits        lookup.TraitReader
 	Samples       Samples
-	Events        app.EventReader
-	Keys          *app.Keys
-	Secrets       app.SigningSecretStore
-	Readers       *app.Readers
+	Events        lookup.EventReader
+	Keys          *ingest.Keys
+	Secrets       ingest.SigningSecretStore
+	Readers       *lookup.Readers
 
 	Ingest  string          // the URL that senders post to, as far as relay knows it
 	Setting []Setting       // what relay was started with
@@ -110,7 +113,7 @@ var errReadOnly = errors.New("the database takes no writes; relay doctor tells w
 func (c Config) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	status, err := app.InTime(ctx, func() (app.Status, error) { return c.Status.Read(ctx) })
+	status, err := app.InTime(ctx, func() (lookup.Status, error) { return c.Status.Read(ctx) })
 	if err == nil && status.ReadOnly {
 		err = errReadOnly
 	}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"relay/app"
+	"relay/app/lookup"
 	"relay/domain/eventlog"
 	"relay/domain/profile"
 	"relay/domain/segment"
@@ -13,7 +13,7 @@ import (
 )
 
 type entryData struct {
-	app.Explanation
+	lookup.Explanation
 	ReceivedAt time.Time
 	IsControl  bool
 	Calls      []entryCall
@@ -23,7 +23,7 @@ type entryData struct {
 
 // entryCall is a call beside what the projections made of it, for the template.
 type entryCall struct {
-	app.ExplainedCall
+	lookup.ExplainedCall
 	Type        string
 	Traits      []entryField
 	Preferences []entryField
@@ -64,7 +64,7 @@ func (c Config) entry(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func entryCallOf(call app.ExplainedCall) entryCall {
+func entryCallOf(call lookup.ExplainedCall) entryCall {
 	out := entryCall{ExplainedCall: call, Type: call.Kind.String(), NoProfile: call.Why[projections.Profiles], NoEvent: call.Why[projections.Events]}
 	if call.Event != nil {
 		out.Properties = pretty(call.Event.Properties)

@@ -3,14 +3,14 @@ package console
 import (
 	"net/http"
 
-	"relay/app"
+	"relay/app/lookup"
 )
 
 type eventsData struct {
-	app.EventNames
+	lookup.EventNames
 	Prefix     string // of the mapping that holds
 	Shown      string // the event whose properties are shown; empty: none
-	Properties []app.EventProperty
+	Properties []lookup.EventProperty
 	Looked     int64 // events of it that were looked at
 }
 

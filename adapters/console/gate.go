@@ -11,6 +11,10 @@ import (
 	"time"
 
 	"relay/app"
+	"relay/app/erasure"
+	"relay/app/ingest"
+	"relay/app/lookup"
+	"relay/app/replay"
 )
 
 // gate lets in who may see the console. Without a password it is open on a
@@ -177,14 +181,14 @@ func isLoopback(host string) bool {
 func statusOf(err error) int {
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.Is(err, ErrBadRequest), errors.Is(err, app.ErrBadFrom), errors.Is(err, app.ErrBadKeyName), errors.Is(err, app.ErrBadReaderName):
+	case errors.Is(err, ErrBadRequest), errors.Is(err, replay.ErrBadFrom), errors.Is(err, ingest.ErrBadKeyName), errors.Is(err, lookup.ErrBadReaderName):
 		return http.StatusBadRequest
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, app.ErrNotFound):
 		return http.StatusNotFound
-	case errors.Is(err, app.ErrBusy), errors.Is(err, app.ErrNothingToResume), errors.Is(err, app.ErrCannotUndo), errors.Is(err, app.ErrOtherVersion), errors.Is(err, app.ErrReplaced),
-		errors.Is(err, app.ErrExists), errors.Is(err, app.ErrBehind), errors.Is(err, app.ErrMayNotMakeUsers):
+	case errors.Is(err, replay.ErrBusy), errors.Is(err, replay.ErrNothingToResume), errors.Is(err, replay.ErrCannotUndo), errors.Is(err, app.ErrOtherVersion), errors.Is(err, app.ErrReplaced),
+		errors.Is(err, ingest.ErrExists), errors.Is(err, erasure.ErrBehind), errors.Is(err, lookup.ErrMayNotMakeUsers):
 		return http.StatusConflict
 	}
 	return http.StatusServiceUnavailable

@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"relay/app"
+	"relay/app/lookup"
 )
 
 // TestIsLocal: only who is on this machine, asks for it by a name of its own, and
@@ -95,7 +95,7 @@ func TestSessionsEnd(t *testing.T) {
 func TestChartsFit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		list := make([]app.Traffic, rapid.SampledFrom([]int{24, 60}).Draw(t, "n"))
+		list := make([]lookup.Traffic, rapid.SampledFrom([]int{24, 60}).Draw(t, "n"))
 		for i := range list {
 			list[i].Payloads = rapid.Int64Range(0, 1e12).Draw(t, "payloads")
 			list[i].Refused = rapid.SampledFrom([]int64{0, 0, 1, 1e9}).Draw(t, "refused")

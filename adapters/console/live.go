@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"relay/app"
+	"relay/app/lookup"
 	"relay/domain/eventlog"
 	"relay/domain/segment"
 )
@@ -59,7 +59,7 @@ func (c Config) live(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func liveFilter(r *http.Request) (f app.TailFilter, err error) {
+func liveFilter(r *http.Request) (f lookup.TailFilter, err error) {
 	f.Source, f.Person, f.Event = r.FormValue("source"), r.FormValue("person"), r.FormValue("event")
 	if name := r.FormValue("type"); name != "" {
 		if f.Kinds = segment.KindOfType(name); f.Kinds == 0 {
@@ -71,9 +71,9 @@ func liveFilter(r *http.Request) (f app.TailFilter, err error) {
 
 // callsAfter returns the last calls after the offset that pass the filter, the
 // newest first, how many others there were, and how far it looked.
-func (c Config) callsAfter(ctx context.Context, after eventlog.Offset, f app.TailFilter) (calls []liveCall, upTo eventlog.Offset, left int, err error) {
+func (c Config) callsAfter(ctx context.Context, after eventlog.Offset, f lookup.TailFilter) (calls []liveCall, upTo eventlog.Offset, left int, err error) {
 	for {
-		upTo, err = c.Tail.Next(ctx, after, f, func(e app.TailEntry) error {
+		upTo, err = c.Tail.Next(ctx, after, f, func(e lookup.TailEntry) error {
 			for i := range e.Calls {
 				calls = append(calls, liveCallOf(e.Entry, &e.Calls[i]))
 			}
@@ -91,11 +91,11 @@ func (c Config) callsAfter(ctx context.Context, after eventlog.Offset, f app.Tai
 }
 
 func liveCallOf(e *eventlog.Entry, call *segment.Call) liveCall {
-	what := app.WhatOf(call)
+	what := lookup.WhatOf(call)
 	if runes := []rune(what); len(runes) > 200 {
 		what = string(runes[:200]) + "…"
 	}
-	return liveCall{e.Offset, call.Index, e.ReceivedAt.Time(), e.Source, call.Kind.String(), app.PersonOf(call), what}
+	return liveCall{e.Offset, call.Index, e.ReceivedAt.Time(), e.Source, call.Kind.String(), lookup.PersonOf(call), what}
 }
 
 // How often a stream looks for what is new, and how often it says that it is

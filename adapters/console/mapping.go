@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"relay/app"
+	"relay/app/lookup"
+	"relay/app/replay"
 	"relay/domain/mapping"
 )
 
@@ -21,7 +23,7 @@ type MappingFiles interface {
 // MappingPreviewer tells what a mapping would change that is not saved yet.
 type MappingPreviewer interface {
 	// PreviewMapping looks at some people; from is as --from.
-	PreviewMapping(ctx context.Context, spec mapping.Spec, from string) (app.Preview, error)
+	PreviewMapping(ctx context.Context, spec mapping.Spec, from string) (replay.Preview, error)
 }
 
 type mappingData struct {
@@ -31,10 +33,10 @@ type mappingData struct {
 	YAML    string
 	AsYAML  bool // whether the text is edited, not the form
 	Form    mappingForm
-	Traits  app.Traits
+	Traits  lookup.Traits
 	Changes []mapping.Change
 	Wrong   string // why nothing was saved
-	Preview *app.Preview
+	Preview *replay.Preview
 	Looked  bool // whether a preview was asked for
 }
 
@@ -111,7 +113,7 @@ func (c Config) previewMapping(w http.ResponseWriter, r *http.Request, spec mapp
 	switch {
 	case err == nil:
 		data.Preview = &preview
-	case errors.Is(err, app.ErrBadFrom), errors.Is(err, app.ErrNotFound):
+	case errors.Is(err, replay.ErrBadFrom), errors.Is(err, app.ErrNotFound):
 		data.Wrong = err.Error()
 		return c.showMapping(w, r, http.StatusBadRequest, data)
 	default:

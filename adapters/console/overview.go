@@ -6,16 +6,16 @@ import (
 	"net/http"
 	"time"
 
-	"relay/app"
+	"relay/app/lookup"
 )
 
 type overviewData struct {
-	Status    app.Status
+	Status    lookup.Status
 	Ingest    string
 	Hour, Day chart
 	HourLag   chart
 	DayLag    chart
-	Issues    []app.IgnoredIssue
+	Issues    []lookup.IgnoredIssue
 	Empty     bool // whether nothing was ever sent
 }
 
@@ -106,7 +106,7 @@ const (
 )
 
 // newChart draws what went into the log, and above it what was refused.
-func newChart(list []app.Traffic, per string) chart {
+func newChart(list []lookup.Traffic, per string) chart {
 	c := chart{From: list[0].At, To: list[len(list)-1].At, Most: 1}
 	for _, t := range list {
 		c.Most = max(c.Most, t.Payloads+t.Refused)
@@ -118,7 +118,7 @@ func newChart(list []app.Traffic, per string) chart {
 		c.Bars = append(c.Bars, newBar(i, len(list), scaled(t.Payloads, c.Most), scaled(t.Refused, c.Most), says))
 	}
 	about := ""
-	if c.Sum > app.ExactTraffic {
+	if c.Sum > lookup.ExactTraffic {
 		about = "about "
 	}
 	c.Says = fmt.Sprintf("Payloads %s: %s%s in all, %s refused, %s at most.", per, about, number(c.Sum), number(c.Wrong), number(c.Most))

@@ -6,7 +6,8 @@ import (
 	"net/url"
 	"strings"
 
-	"relay/app"
+	"relay/app/erasure"
+	"relay/app/lookup"
 )
 
 // mostPeople is how many people a search shows.
@@ -16,7 +17,7 @@ type peopleData struct {
 	Text      string
 	Searched  bool
 	Everybody bool // whether all people were to be looked at, however long it takes
-	app.PersonSearch
+	lookup.PersonSearch
 }
 
 // people searches for persons.
@@ -31,7 +32,7 @@ func (c Config) people(w http.ResponseWriter, r *http.Request) (err error) {
 }
 
 type personData struct {
-	app.PersonDetail
+	lookup.PersonDetail
 	Wrong string // why nothing was erased
 }
 
@@ -71,7 +72,7 @@ func (c Config) exportPerson(w http.ResponseWriter, r *http.Request) error {
 
 type forgottenData struct {
 	ID string
-	app.Forgotten
+	erasure.Forgotten
 }
 
 // forgetPerson erases a person, whose id has to be typed to confirm it.
@@ -84,7 +85,7 @@ func (c Config) forgetPerson(w http.ResponseWriter, r *http.Request) (err error)
 	if r.PostFormValue("suppress") != "" {
 		data.Forgotten, err = c.Suppressor.Run(r.Context(), id)
 	} else {
-		data.Forgotten, err = c.Suppressor.Forgetter.Forget(r.Context(), []app.Person{{ID: id}}, false, nil)
+		data.Forgotten, err = c.Suppressor.Forgetter.Forget(r.Context(), []erasure.Person{{ID: id}}, false, nil)
 	}
 	if err != nil {
 		return err

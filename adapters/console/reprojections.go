@@ -6,25 +6,25 @@ import (
 	"errors"
 	"net/http"
 
-	"relay/app"
+	"relay/app/replay"
 )
 
 // Reprojections is what the console asks of re-projections. Texts are those of
 // the command line's flags.
 type Reprojections interface {
 	// Plan returns what Start would do.
-	Plan(ctx context.Context, request ReprojectionRequest) (app.Plan, error)
+	Plan(ctx context.Context, request ReprojectionRequest) (replay.Plan, error)
 	// Start, Resume and Undo return when the run is under way.
-	Start(ctx context.Context, request ReprojectionRequest) (app.Reprojection, error)
-	Resume(ctx context.Context) (app.Reprojection, error)
-	Undo(ctx context.Context) (app.Reprojection, error)
+	Start(ctx context.Context, request ReprojectionRequest) (replay.Reprojection, error)
+	Resume(ctx context.Context) (replay.Reprojection, error)
+	Undo(ctx context.Context) (replay.Reprojection, error)
 	// StartVerification and StartDryRun return when the check is under way, or has
 	// ended. Of the request a verification heeds all but where from.
 	StartVerification(ctx context.Context, request ReprojectionRequest) error
 	StartDryRun(ctx context.Context, request ReprojectionRequest) error
 	// Check returns the check that runs, or ran last if nothing was started since;
 	// false: there is none.
-	Check() (app.Check, bool)
+	Check() (replay.Check, bool)
 	// Cancel returns when nothing is left of the run or check, and tells whether
 	// there was one.
 	Cancel(ctx context.Context) (bool, error)

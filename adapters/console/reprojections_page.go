@@ -8,15 +8,15 @@ import (
 	"strconv"
 	"time"
 
-	"relay/app"
+	"relay/app/replay"
 )
 
 // Samples looks at some people: soon, and whatever runs.
 type Samples interface {
 	// DryRun returns what Reprojections.Start would change of them.
-	DryRun(ctx context.Context, request ReprojectionRequest) (app.Preview, error)
+	DryRun(ctx context.Context, request ReprojectionRequest) (replay.Preview, error)
 	// Verify compares what is served of them with what the log says.
-	Verify(ctx context.Context) ([]app.Verified, error)
+	Verify(ctx context.Context) ([]replay.Verified, error)
 }
 
 type reprojectionsData struct {
@@ -24,9 +24,9 @@ type reprojectionsData struct {
 	Check    *check // of everything
 	Request  ReprojectionRequest
 	Wrong    string
-	Plan     *app.Plan
-	Preview  *app.Preview
-	Verified []app.Verified
+	Plan     *replay.Plan
+	Preview  *replay.Preview
+	Verified []replay.Verified
 }
 
 // runs are the last re-projections, the newest first.

@@ -10,27 +10,29 @@ import (
 	"time"
 
 	"relay/app"
+	"relay/app/ingest"
+	"relay/app/lookup"
 )
 
 // pageSize is how many rows a list shows.
 const pageSize = 50
 
 type requestsData struct {
-	Filter app.RequestFilter
-	List   app.RequestList
+	Filter lookup.RequestFilter
+	List   lookup.RequestList
 	Older  bool // whether these are not the newest
 }
 
 // requests is the list of authenticated requests.
 func (c Config) requests(w http.ResponseWriter, r *http.Request) error {
-	data := requestsData{Filter: app.RequestFilter{
+	data := requestsData{Filter: lookup.RequestFilter{
 		Source: r.FormValue("source"), Outcome: r.FormValue("outcome"), ID: strings.TrimSpace(r.FormValue("id")),
 	}}
 	from, err := requestPlace(r)
 	if err != nil {
 		return err
 	}
-	data.Older = from != app.RequestPlace{}
+	data.Older = from != lookup.RequestPlace{}
 	if data.List, err = c.Requests.Requests(r.Context(), data.Filter, from, pageSize); err != nil {
 		return err
 	}
@@ -39,7 +41,7 @@ func (c Config) requests(w http.ResponseWriter, r *http.Request) error {
 }
 
 // requestPlace reads where a list goes on out of its address.
-func requestPlace(r *http.Request) (from app.RequestPlace, err error) {
+func requestPlace(r *http.Request) (from lookup.RequestPlace, err error) {
 	if text := r.FormValue("before"); text != "" {
 		if from.Offset, err = whole(text, "before"); err != nil {
 			return from, err
@@ -54,14 +56,14 @@ func requestPlace(r *http.Request) (from app.RequestPlace, err error) {
 }
 
 type rejectedListData struct {
-	Filter app.RejectedFilter
-	List   []app.RejectedEntry
+	Filter ingest.RejectedFilter
+	List   []ingest.RejectedEntry
 	Before int64 // where older ones are; 0: there are none
 }
 
 // rejectedBodies is the list of bodies that could not go into the log.
 func (c Config) rejectedBodies(w http.ResponseWriter, r *http.Request) error {
-	data := rejectedListData{Filter: app.RejectedFilter{Source: r.FormValue("source"), Code: r.FormValue("code"), Waiting: r.FormValue("waiting") != ""}}
+	data := rejectedListData{Filter: ingest.RejectedFilter{Source: r.FormValue("source"), Code: r.FormValue("code"), Waiting: r.FormValue("waiting") != ""}}
 	before, err := int64(math.MaxInt64), error(nil)
 	if text := r.FormValue("before"); text != "" {
 		if before, err = whole(text, "before"); err != nil {
@@ -79,7 +81,7 @@ func (c Config) rejectedBodies(w http.ResponseWriter, r *http.Request) error {
 }
 
 type rejectedData struct {
-	app.RejectedEntry
+	ingest.RejectedEntry
 	Stays string // why a retry could not put it into the log
 }
 

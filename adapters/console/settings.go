@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"relay/app"
+	"relay/app/ingest"
 )
 
 // Setting is something that was set when relay was started, for people to read.
@@ -15,7 +16,7 @@ type Setting struct {
 }
 
 type settingsData struct {
-	Keys     []app.KeyInfo
+	Keys     []ingest.KeyInfo
 	Secrets  []signedName
 	Names    []string // of keys that are not revoked
 	Settings []Setting
@@ -28,7 +29,7 @@ type settingsData struct {
 // signedName is a key's name with its signing secrets.
 type signedName struct {
 	Name    string
-	Secrets []app.SigningSecretInfo
+	Secrets []ingest.SigningSecretInfo
 }
 
 type madeKey struct {
@@ -48,7 +49,7 @@ func (c Config) showSettings(w http.ResponseWriter, r *http.Request, status int,
 	if data.Keys, err = c.Keys.Store.List(r.Context()); err != nil {
 		return err
 	}
-	seen := map[string]bool{app.EnvKeyName: true}
+	seen := map[string]bool{ingest.EnvKeyName: true}
 	for _, k := range data.Keys {
 		if k.RevokedAt != nil || seen[k.Name] {
 			continue
@@ -81,8 +82,8 @@ func (c Config) changeSettings(w http.ResponseWriter, r *http.Request) error {
 func (c Config) doSetting(r *http.Request, data *settingsData) (done string, err error) {
 	ctx, name := r.Context(), r.PostFormValue("name")
 	secret := []byte(strings.TrimSpace(r.PostFormValue("secret")))
-	if len(secret) > app.MaxSigningSecret {
-		return "", fmt.Errorf("%w: the signing secret has %d bytes; it may have %d", ErrBadRequest, len(secret), app.MaxSigningSecret)
+	if len(secret) > ingest.MaxSigningSecret {
+		return "", fmt.Errorf("%w: the signing secret has %d bytes; it may have %d", ErrBadRequest, len(secret), ingest.MaxSigningSecret)
 	}
 	switch what := r.PostFormValue("do"); what {
 	case "create", "rotate":

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"relay/app"
+	"relay/app/erasure"
 )
 
 // mostSuppressed is how many suppressed persons a page shows.
@@ -13,7 +13,7 @@ const mostSuppressed = 50
 
 type suppressedData struct {
 	ID    string // that was looked for
-	List  []app.SuppressedPerson
+	List  []erasure.SuppressedPerson
 	Total int
 	Wrong string
 }
@@ -24,7 +24,7 @@ func (c Config) suppressed(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c Config) showSuppressed(w http.ResponseWriter, r *http.Request, status int, data suppressedData) (err error) {
-	data.List, data.Total, err = app.ListSuppressed(r.Context(), c.Suppressor.Store, data.ID, mostSuppressed)
+	data.List, data.Total, err = erasure.ListSuppressed(r.Context(), c.Suppressor.Store, data.ID, mostSuppressed)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"relay/app"
+	"relay/app/live"
+	"relay/app/lookup"
 )
 
 // Metrics holds every counter. Its methods are safe for concurrent use.
@@ -33,7 +35,7 @@ type Metrics struct {
 }
 
 // New returns metrics that, when asked, also read lag from status.
-func New(status app.StatusReader) *Metrics {
+func New(status lookup.StatusReader) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	latency := prometheus.ExponentialBuckets(0.0005, 2, 14)
 	m.requests = m.counters("relay_ingest_requests_total", "Requests answered, by route and status.", "route", "status")
@@ -104,7 +106,7 @@ func (m *Metrics) Committed(rows, _ int, took time.Duration, err error) {
 }
 
 // Projected counts one projection batch.
-func (m *Metrics) Projected(projection string, batch app.BatchResult) {
+func (m *Metrics) Projected(projection string, batch live.BatchResult) {
 	m.projected.WithLabelValues(projection).Add(float64(batch.Calls))
 	m.batchTime.WithLabelValues(projection).Observe(batch.Took.Seconds())
 	for key, issue := range batch.Issues {
@@ -119,7 +121,7 @@ func (m *Metrics) ProjectionFailed(projection string, _ error) {
 
 // lag reads how far projections are behind at the time of the scrape.
 type lag struct {
-	status app.StatusReader
+	status lookup.StatusReader
 }
 
 var (
@@ -139,7 +141,7 @@ func (lag) Describe(out chan<- *prometheus.Desc) {
 func (l lag) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	status, err := app.InTime(ctx, func() (app.Status, error) { return l.status.Read(ctx) })
+	status, err := app.InTime(ctx, func() (lookup.Status, error) { return l.status.Read(ctx) })
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(headDesc, err)
 		return

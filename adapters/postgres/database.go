@@ -3,10 +3,15 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"relay/app"
+	"relay/app/sample"
 )
 
 // Database implements app.Database.
@@ -15,22 +20,22 @@ type Database struct {
 }
 
 var (
-	_ app.Database = Database{}
-	_ app.Scratch  = Database{}
+	_ app.Database   = Database{}
+	_ sample.Scratch = Database{}
 )
 
 // InTx implements app.Database.
 func (d Database) InTx(ctx context.Context, do func(tx app.Tx) error) error {
-	return translateIn(ctx, inTx(ctx, d.DB, do))
+	return translateIn(ctx, InTx(ctx, d.DB, do))
 }
 
 // Try implements app.Database.
 func (d Database) Try(ctx context.Context, tx app.Tx, do func() error) error {
-	return translateIn(ctx, try(ctx, tx, do))
+	return translateIn(ctx, Try(ctx, tx, do))
 }
 
-// try runs do behind a savepoint.
-func try(ctx context.Context, tx *sql.Tx, do func() error) error {
+// Try runs do behind a savepoint.
+func Try(ctx context.Context, tx *sql.Tx, do func() error) error {
 	if _, err := tx.ExecContext(ctx, `SAVEPOINT relay_try`); err != nil {
 		return err
 	}
@@ -50,7 +55,7 @@ func (d Database) InSnapshot(ctx context.Context, do func(tx app.Tx) error) erro
 	return d.undone(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, do)
 }
 
-// InScratch implements app.Scratch.
+// InScratch implements sample.Scratch.
 func (d Database) InScratch(ctx context.Context, do func(tx app.Tx) error) error {
 	return d.undone(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead}, do)
 }
@@ -72,22 +77,22 @@ func translateIn(ctx context.Context, err error) error {
 	if cause := ctx.Err(); err != nil && cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)
 	}
-	return translate(err)
+	return Translate(err)
 }
 
-// translate gives use cases the errors that they tell apart.
-func translate(err error) error {
+// Translate gives use cases the errors that they tell apart.
+func Translate(err error) error {
 	switch {
 	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
-	case hasCode(err, codeLockNotAvailable, codeDeadlock):
+	case HasCode(err, codeLockNotAvailable, codeDeadlock):
 		return fmt.Errorf("%w: %w", app.ErrLocked, err)
-	case hasCode(err, codeDiskFull):
+	case HasCode(err, codeDiskFull):
 		return fmt.Errorf("%w: %w", app.ErrDiskFull, err)
 	case isUnavailable(err):
 		return fmt.Errorf("%w: %w", app.ErrDatabase, err)
 	}
-	if isUnstorable(err) {
+	if IsUnstorable(err) {
 		return fmt.Errorf("%w: %w", app.ErrUnstorable, err)
 	}
 	if err == sql.ErrNoRows {
@@ -99,19 +104,69 @@ func translate(err error) error {
 	return err
 }
 
-// setLockTimeout bounds, for the rest of the transaction, how long it waits for
+// SetLockTimeout bounds, for the rest of the transaction, how long it waits for
 // a lock. Whoever asks for a lock after a waiting ALTER or DROP waits with it,
 // so where readers are concerned it must be short.
-func setLockTimeout(ctx context.Context, tx *sql.Tx, milliseconds int) error {
+func SetLockTimeout(ctx context.Context, tx *sql.Tx, milliseconds int) error {
 	_, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", milliseconds))
 	return err
 }
 
-// readersPatience is how long readers may have to wait for a switch or a drop
+// ReadersPatience is how long readers may have to wait for a switch or a drop
 // that waits itself, in milliseconds.
-const readersPatience = 20
+const ReadersPatience = 20
 
-// dropPatience is how long the drop of a generation that nobody queries waits,
+// DropPatience is how long the drop of a generation that nobody queries waits,
 // in milliseconds: longer than the server takes to stop its own vacuuming of a
 // table that somebody wants to drop. No new reader comes after it.
-const dropPatience = 3000
+const DropPatience = 3000
+
+func ReadJSON(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]json.RawMessage, error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	list := []json.RawMessage{}
+	for rows.Next() {
+		var row json.RawMessage
+		if err := rows.Scan(&row); err != nil {
+			return nil, err
+		}
+		list = append(list, row)
+	}
+	return list, rows.Err()
+}
+
+// Held is the condition that l, a row of pg_locks, is the advisory lock of that
+// key. Other databases of the server have the same keys.
+func Held(key string) string {
+	return `l.locktype = 'advisory' AND (l.classid, l.objid) = (` + key + `) AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+}
+
+// Unlock gives a connection back; if its lock cannot be given back before, the
+// connection ends.
+func Unlock(conn *sql.Conn, statement string) {
+	if _, err := conn.ExecContext(context.Background(), statement); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	conn.Close()
+}
+
+// DeleteBefore deletes rows of the table by the time in a column that has an
+// index. Rows that another process is deleting are left to it.
+func DeleteBefore(ctx context.Context, db *sql.DB, table, column string, t time.Time, limit int) (int, error) {
+	result, err := db.ExecContext(ctx, `DELETE FROM `+table+` WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM `+table+` WHERE `+column+` < $1 ORDER BY `+column+` LIMIT $2 FOR UPDATE SKIP LOCKED))`, t, limit)
+	if err != nil {
+		return 0, fmt.Errorf("delete from %s: %w", table, err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
+// Storable makes any text one that Postgres can keep.
+func Storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}

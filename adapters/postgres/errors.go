@@ -13,18 +13,18 @@ import (
 
 // SQLSTATE codes that decide what happens next.
 const (
-	codeUniqueViolation  = "23505"
+	CodeUniqueViolation  = "23505"
 	codeDuplicateSchema  = "42P06"
 	codeLockNotAvailable = "55P03"
 	codeDeadlock         = "40P01"
 	codeDiskFull         = "53100"
-	codeUndefinedTable   = "42P01"
-	codeQueryCanceled    = "57014"
+	CodeUndefinedTable   = "42P01"
+	CodeQueryCanceled    = "57014"
 
-	codeInsufficientPrivilege = "42501"
+	CodeInsufficientPrivilege = "42501"
 )
 
-func hasCode(err error, codes ...string) bool {
+func HasCode(err error, codes ...string) bool {
 	var e *pq.Error
 	if !errors.As(err, &e) {
 		return false
@@ -50,11 +50,11 @@ func isUnavailable(err error) bool {
 		errors.Is(err, io.EOF) || errors.As(err, &network)
 }
 
-// isUnstorable tells whether the server refused values for what they are:
+// IsUnstorable tells whether the server refused values for what they are:
 // SQLSTATE classes 22 (data) and 54 (limits), and the internal error of a value
 // too large for any memory (XX000, which also stands for faults of the server; its
 // text, which is never translated, tells them apart).
-func isUnstorable(err error) bool {
+func IsUnstorable(err error) bool {
 	var e *pq.Error
 	if !errors.As(err, &e) {
 		return false
@@ -64,4 +64,4 @@ func isUnstorable(err error) bool {
 }
 
 // isDuplicate: another process created the same thing at the same time.
-func isDuplicate(err error) bool { return hasCode(err, codeUniqueViolation, codeDuplicateSchema) }
+func isDuplicate(err error) bool { return HasCode(err, CodeUniqueViolation, codeDuplicateSchema) }

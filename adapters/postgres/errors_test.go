@@ -26,7 +26,7 @@ func TestUnstorable(t *testing.T) {
 		{"57P01", "terminating connection due to administrator command", false},
 	} {
 		err := fmt.Errorf("write events: %w", &pq.Error{Code: pqerror.Code(c.code), Message: c.message})
-		if got := isUnstorable(err); got != c.want {
+		if got := IsUnstorable(err); got != c.want {
 			t.Errorf("%s (%s): unstorable %t, want %t", c.message, c.code, got, c.want)
 		}
 	}

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// keep begins the text of a statement that each connection prepares once and
+// Keep begins the text of a statement that each connection prepares once and
 // keeps: one that runs again and again with values that do not change how it is
 // best run. To plan it would cost more than to run it on a few rows, and results
 // of kept statements come in binary form where lib/pq can read it. Packages that
 // do not import this one write the same comment; elsewhere it means nothing.
-const keep = "/* keep */ "
+const Keep = "/* keep */ "
 
 const (
 	// maxKept bounds the statements that one connection keeps.
@@ -74,7 +74,7 @@ type keptStatement struct {
 
 // ExecContext implements driver.ExecerContext.
 func (c *keepingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if !strings.HasPrefix(query, keep) {
+	if !strings.HasPrefix(query, Keep) {
 		return c.connection.ExecContext(ctx, query, args)
 	}
 	return runKept(ctx, c, query, func(s statement) (driver.Result, error) { return s.ExecContext(ctx, args) })
@@ -82,7 +82,7 @@ func (c *keepingConn) ExecContext(ctx context.Context, query string, args []driv
 
 // QueryContext implements driver.QueryerContext.
 func (c *keepingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if !strings.HasPrefix(query, keep) {
+	if !strings.HasPrefix(query, Keep) {
 		return c.connection.QueryContext(ctx, query, args)
 	}
 	return runKept(ctx, c, query, func(s statement) (driver.Rows, error) { return s.QueryContext(ctx, args) })

@@ -35,7 +35,7 @@ func TestStatementsAreKept(t *testing.T) {
 	t.Parallel()
 	db := oneConnection(t)
 	for i := range 10 {
-		if n := scanInt(t, db, keep+`SELECT $1::int + 1`, i); n != i+1 {
+		if n := scanInt(t, db, Keep+`SELECT $1::int + 1`, i); n != i+1 {
 			t.Fatalf("%d + 1 = %d", i, n)
 		}
 		scanInt(t, db, `SELECT $1::int + 2`, i)
@@ -50,7 +50,7 @@ func TestFewAreKept(t *testing.T) {
 	t.Parallel()
 	db := oneConnection(t)
 	for i := range 3 * maxKept {
-		scanInt(t, db, fmt.Sprintf(keep+`SELECT %d + $1::int`, i), 1)
+		scanInt(t, db, fmt.Sprintf(Keep+`SELECT %d + $1::int`, i), 1)
 		if n := keptOn(t, db); n > maxKept {
 			t.Fatalf("%d statements are kept", n)
 		}
@@ -67,7 +67,7 @@ func TestKeptStatementsFollowTheSchema(t *testing.T) {
 		}
 	}
 	run(`CREATE TABLE things (a int); INSERT INTO things VALUES (1)`)
-	const query = keep + `SELECT * FROM things WHERE a = $1`
+	const query = Keep + `SELECT * FROM things WHERE a = $1`
 	scanInt(t, db, query, 1)
 	run(`ALTER TABLE things ADD b int DEFAULT 2`)
 	if _, err := db.Exec(query, 1); err == nil {
@@ -84,7 +84,7 @@ func TestKeptStatementsFollowTheSchema(t *testing.T) {
 func TestAFailureInATransaction(t *testing.T) {
 	t.Parallel()
 	db := oneConnection(t)
-	const query = keep + `SELECT 10 / $1::int`
+	const query = Keep + `SELECT 10 / $1::int`
 	tx, err := db.Begin()
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestBytesOfKeptStatements(t *testing.T) {
 	db := oneConnection(t)
 	for _, want := range []string{"", "\x00\xff\\x41", "text"} {
 		var got []byte
-		if err := db.QueryRow(keep+`SELECT $1::bytea`, []byte(want)).Scan(&got); err != nil || string(got) != want {
+		if err := db.QueryRow(Keep+`SELECT $1::bytea`, []byte(want)).Scan(&got); err != nil || string(got) != want {
 			t.Errorf("%q became %q, %v", want, got, err)
 		}
 	}

@@ -41,8 +41,8 @@ func Open(ctx context.Context, url string, connections int) (*sql.DB, error) {
 	return db, nil
 }
 
-// inTx runs do in a transaction, which commits when do returns nil.
-func inTx(ctx context.Context, db *sql.DB, do func(tx *sql.Tx) error) error {
+// InTx runs do in a transaction, which commits when do returns nil.
+func InTx(ctx context.Context, db *sql.DB, do func(tx *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"relay/app"
+	"relay/app/ingest"
 	"relay/domain/segment"
 )
 
@@ -56,7 +57,7 @@ func (x *exchange) findNow(ctx context.Context) error {
 	return x.found(key, err)
 }
 
-func (x *exchange) found(key app.Key, err error) error {
+func (x *exchange) found(key ingest.Key, err error) error {
 	if errors.Is(err, app.ErrUnknownKey) {
 		return unauthorized("no API key is like this one; relay keys list shows the names of those there are")
 	}

@@ -10,12 +10,12 @@ import (
 	"strings"
 	"testing"
 
-	"relay/app"
+	"relay/app/ingest"
 )
 
 type nothing struct{}
 
-func (nothing) Append(context.Context, app.NewEntry) error { return nil }
+func (nothing) Append(context.Context, ingest.NewEntry) error { return nil }
 
 // silent is a ResponseWriter that costs nothing of its own.
 type silent struct{ header http.Header }
@@ -49,7 +49,7 @@ func BenchmarkRequest(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			m := newMemory()
 			handler := newHandler(b, m, func(c *Config) {
-				c.Ingest, c.MaxBody, c.Metrics = &app.Ingest{Log: nothing{}, Rejected: m}, 1<<20, nil
+				c.Ingest, c.MaxBody, c.Metrics = &ingest.Ingest{Log: nothing{}, Rejected: m}, 1<<20, nil
 			})
 			made := r.make(b, "http://relay")
 			text := body{strings.NewReader(r.body)}
@@ -72,7 +72,7 @@ func BenchmarkRequest(b *testing.B) {
 func BenchmarkOverTheNet(b *testing.B) {
 	m := newMemory()
 	server := httptest.NewServer(newHandler(b, m, func(c *Config) {
-		c.Ingest, c.Metrics = &app.Ingest{Log: nothing{}, Rejected: m}, nil
+		c.Ingest, c.Metrics = &ingest.Ingest{Log: nothing{}, Rejected: m}, nil
 	}))
 	defer server.Close()
 	b.ReportAllocs()

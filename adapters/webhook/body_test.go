@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"relay/app"
+	"relay/app/ingest"
 	"relay/domain/segment"
 )
 
@@ -26,7 +27,7 @@ func TestTheEntryIsTheRequest(t *testing.T) {
 	body := " \t" + call + "\n"
 	reply, _ := do(t, newDoor(t, m, func(c *Config) { c.Now = func() time.Time { return now } }), request{body: body})
 	got := m.entries[0]
-	want := app.Inbound{
+	want := ingest.Inbound{
 		RequestID: reply.Header.Get("X-Request-Id"), Source: "web", Route: "/connector/segment",
 		ContentType: "application/json", ReceivedAt: now, Body: got.Body,
 	}
@@ -71,7 +72,7 @@ func TestMemoryInUseIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
 	var given [][]byte
-	m.block = func(_ context.Context, e app.NewEntry) error {
+	m.block = func(_ context.Context, e ingest.NewEntry) error {
 		given = append(given, e.Body)
 		return app.ErrUnavailable
 	}
@@ -144,7 +145,7 @@ func TestASenderThatClosedItsDirection(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
 	gone := make(chan struct{})
-	m.block = func(ctx context.Context, _ app.NewEntry) error { <-gone; return ctx.Err() }
+	m.block = func(ctx context.Context, _ ingest.NewEntry) error { <-gone; return ctx.Err() }
 	handler := newHandler(t, m, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		context.AfterFunc(r.Context(), func() { close(gone) })

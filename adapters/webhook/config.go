@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"relay/app"
+	"relay/app/ingest"
 )
 
 // Observer is told of requests, for metrics. Its methods are called by many
@@ -24,9 +24,9 @@ type Observer interface {
 
 // Config says what the door works with. Ingest, Keys and Requests are required.
 type Config struct {
-	Ingest   *app.Ingest
-	Keys     app.KeyRing
-	Requests app.RequestLog
+	Ingest   *ingest.Ingest
+	Keys     ingest.KeyRing
+	Requests ingest.RequestLog
 
 	// MaxBody is the largest body in bytes, as it was sent and as decoded.
 	// Default 32 MiB.

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"relay/app"
+	"relay/app/ingest"
 	"relay/domain/segment"
 )
 
@@ -25,20 +26,20 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // memory stands for everything behind the door.
 type memory struct {
 	mu       sync.Mutex
-	entries  []app.NewEntry
-	rejected []app.RejectedBody
-	requests []app.RequestRecord
+	entries  []ingest.NewEntry
+	rejected []ingest.RejectedBody
+	requests []ingest.RequestRecord
 	answered []int   // statuses, as the observer was told
 	signed   []int64 // ids of the signing secrets that were used
 	inFlight int64
 	changed  *sync.Cond
 
-	fail     error                                           // of Append
-	failKeep error                                           // of Keep
-	stuck    chan struct{}                                   // Keep waits until it is closed, if set
-	find     func(ctx context.Context) error                 // in Find, if set
-	block    func(ctx context.Context, e app.NewEntry) error // in Append, if set
-	keys     map[string]app.Key
+	fail     error                                              // of Append
+	failKeep error                                              // of Keep
+	stuck    chan struct{}                                      // Keep waits until it is closed, if set
+	find     func(ctx context.Context) error                    // in Find, if set
+	block    func(ctx context.Context, e ingest.NewEntry) error // in Append, if set
+	keys     map[string]ingest.Key
 	// meanwhile is what happens to the keys before they are asked for again.
 	meanwhile func()
 }
@@ -46,15 +47,15 @@ type memory struct {
 const signingSecret = "shared"
 
 func newMemory() *memory {
-	m := &memory{keys: map[string]app.Key{
+	m := &memory{keys: map[string]ingest.Key{
 		"good":   {Name: "web"},
-		"signed": {Name: "signed", SigningSecrets: []app.SigningSecret{{ID: 1, Secret: []byte("older")}, {ID: 2, Secret: []byte(signingSecret)}}},
+		"signed": {Name: "signed", SigningSecrets: []ingest.SigningSecret{{ID: 1, Secret: []byte("older")}, {ID: 2, Secret: []byte(signingSecret)}}},
 	}}
 	m.changed = sync.NewCond(&m.mu)
 	return m
 }
 
-func (m *memory) Append(ctx context.Context, e app.NewEntry) error {
+func (m *memory) Append(ctx context.Context, e ingest.NewEntry) error {
 	if m.block != nil {
 		if err := m.block(ctx, e); err != nil {
 			return err
@@ -69,7 +70,7 @@ func (m *memory) Append(ctx context.Context, e app.NewEntry) error {
 	return m.fail
 }
 
-func (m *memory) Keep(ctx context.Context, b app.RejectedBody) error {
+func (m *memory) Keep(ctx context.Context, b ingest.RejectedBody) error {
 	if m.stuck != nil {
 		<-m.stuck
 		return ctx.Err()
@@ -85,16 +86,16 @@ func (m *memory) Keep(ctx context.Context, b app.RejectedBody) error {
 	return m.failKeep
 }
 
-func (m *memory) Note(r app.RequestRecord) {
+func (m *memory) Note(r ingest.RequestRecord) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.requests = append(m.requests, r)
 }
 
-func (m *memory) Find(ctx context.Context, secret string) (app.Key, error) {
+func (m *memory) Find(ctx context.Context, secret string) (ingest.Key, error) {
 	if m.find != nil {
 		if err := m.find(ctx); err != nil {
-			return app.Key{}, err
+			return ingest.Key{}, err
 		}
 	}
 	key, ok := m.keys[secret]
@@ -104,7 +105,7 @@ func (m *memory) Find(ctx context.Context, secret string) (app.Key, error) {
 	return key, nil
 }
 
-func (m *memory) FindNow(ctx context.Context, secret string) (app.Key, error) {
+func (m *memory) FindNow(ctx context.Context, secret string) (ingest.Key, error) {
 	if m.meanwhile != nil {
 		m.meanwhile()
 	}
@@ -142,7 +143,7 @@ func (m *memory) await(condition func() bool) {
 
 func newHandler(t testing.TB, m *memory, change func(*Config)) http.Handler {
 	t.Helper()
-	config := Config{Ingest: &app.Ingest{Log: m, Rejected: m}, Keys: m, Requests: m, MaxBody: 10_000, Metrics: m}
+	config := Config{Ingest: &ingest.Ingest{Log: m, Rejected: m}, Keys: m, Requests: m, MaxBody: 10_000, Metrics: m}
 	if change != nil {
 		change(&config)
 	}

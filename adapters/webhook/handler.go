@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"relay/app"
+	"relay/app/ingest"
 )
 
 // exchange is one request and what becomes known of it.
@@ -30,7 +31,7 @@ type exchange struct {
 	left    time.Duration // of WriteTimeout
 
 	secret  string // the key as it was shown
-	key     app.Key
+	key     ingest.Key
 	known   bool // whether the key was found
 	gzipped bool
 	desk    *desk
@@ -68,17 +69,17 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // handle takes the request through all checks, the cheap ones first.
-func (x *exchange) handle() (app.Receipt, error) {
+func (x *exchange) handle() (ingest.Receipt, error) {
 	if err := x.checkHead(); err != nil {
-		return app.Receipt{}, err
+		return ingest.Receipt{}, err
 	}
 	if err := x.readBody(); err != nil {
-		return app.Receipt{}, err
+		return ingest.Receipt{}, err
 	}
 	ctx, done := x.work()
 	defer done()
 	if err := x.checkBody(ctx); err != nil {
-		return app.Receipt{}, err
+		return ingest.Receipt{}, err
 	}
 	receipt, err := x.Ingest.Receive(ctx, &x.desk.parser, x.inbound())
 	x.calls = receipt.Calls
@@ -124,8 +125,8 @@ func (x *exchange) work() (ctx context.Context, done func()) {
 }
 
 // inbound is the request as the use case takes it.
-func (x *exchange) inbound() app.Inbound {
-	return app.Inbound{
+func (x *exchange) inbound() ingest.Inbound {
+	return ingest.Inbound{
 		RequestID: x.id, Source: x.key.Name, Route: x.route.name, PathKind: x.route.kind,
 		ContentType: x.r.Header.Get("Content-Type"), ReceivedAt: x.started, Body: x.body,
 	}

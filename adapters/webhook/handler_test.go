@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"relay/app"
+	"relay/app/ingest"
 )
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
-	good := Config{Ingest: &app.Ingest{Log: m, Rejected: m}, Keys: m, Requests: m}
+	good := Config{Ingest: &ingest.Ingest{Log: m, Rejected: m}, Keys: m, Requests: m}
 	for name, change := range map[string]func(*Config){
 		"Ingest":       func(c *Config) { c.Ingest = nil },
 		"Keys":         func(c *Config) { c.Keys = nil },
@@ -81,7 +82,7 @@ func TestPatience(t *testing.T) {
 					}
 				}
 				m.find = func(ctx context.Context) error { return takes(ctx, c.find) }
-				m.block = func(ctx context.Context, _ app.NewEntry) error { return takes(ctx, c.log) }
+				m.block = func(ctx context.Context, _ ingest.NewEntry) error { return takes(ctx, c.log) }
 				r := httptest.NewRequest("POST", "/connector/segment", &slowBody{c.body * time.Second, strings.NewReader(call)})
 				r.Header.Set("Authorization", "Bearer good")
 				w, started := httptest.NewRecorder(), time.Now()
@@ -144,4 +145,4 @@ func TestAPanicWhileAnsweringIsNoSuccess(t *testing.T) {
 
 type faulty struct{}
 
-func (faulty) Note(app.RequestRecord) { panic("?") }
+func (faulty) Note(ingest.RequestRecord) { panic("?") }

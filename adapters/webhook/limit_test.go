@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"relay/app"
+	"relay/app/ingest"
 )
 
 // TestFlight: what is held never goes beyond the limit but for a lone holder,
@@ -83,7 +83,7 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 	const several = 5
 	m := newMemory()
 	goOn := make(chan struct{})
-	m.block = func(context.Context, app.NewEntry) error { <-goOn; return nil }
+	m.block = func(context.Context, ingest.NewEntry) error { <-goOn; return nil }
 	server := newDoor(t, m, func(c *Config) { c.MaxInFlight = several * int64(len(call)) })
 	statuses := make(chan int, several)
 	for range several {
@@ -116,7 +116,7 @@ func TestDecodedBytesCount(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
 	goOn := make(chan struct{})
-	m.block = func(_ context.Context, e app.NewEntry) error {
+	m.block = func(_ context.Context, e ingest.NewEntry) error {
 		if len(e.Body) == len(call) {
 			<-goOn
 		}
@@ -148,7 +148,7 @@ func TestKnownKeysHaveRoomOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
 	goOn := make(chan struct{})
-	m.block = func(context.Context, app.NewEntry) error { <-goOn; return nil }
+	m.block = func(context.Context, ingest.NewEntry) error { <-goOn; return nil }
 	inBody := request{path: "/v1/track", auth: "none", body: `{"writeKey":"good","userId":"1","event":"E"}`}
 	server := newDoor(t, m, func(c *Config) { c.MaxInFlight = 2*int64(len(inBody.body)) + 1 })
 	statuses := make(chan int, 2)

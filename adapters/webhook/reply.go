@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"relay/app"
+	"relay/app/ingest"
 	"relay/domain/segment"
 )
 
@@ -68,7 +69,7 @@ func truncated() *reply {
 // replyFor puts any error into a status.
 func replyFor(err error) *reply {
 	var known *reply
-	var refusal *app.Refusal
+	var refusal *ingest.Refusal
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -91,7 +92,7 @@ type errorBody struct {
 // refuse answers with the error's status, and notes the request if its key is
 // known.
 func (x *exchange) refuse(err error) {
-	var refusal *app.Refusal
+	var refusal *ingest.Refusal
 	if errors.As(err, &refusal) {
 		x.calls = refusal.Calls
 	}
@@ -111,7 +112,7 @@ func (x *exchange) refuse(err error) {
 
 // note records how the request was answered, where the log does not.
 func (x *exchange) note(code string) {
-	x.Requests.Note(app.RequestRecord{
+	x.Requests.Note(ingest.RequestRecord{
 		RequestID: x.id, Source: x.key.Name, ReceivedAt: x.started, Status: x.status, Code: code, Bytes: len(x.body), Calls: x.calls,
 	})
 }
@@ -137,7 +138,7 @@ type acceptedBody struct {
 var success = []byte(`{"success":true}` + "\n")
 
 // accept answers 200.
-func (x *exchange) accept(receipt app.Receipt) {
+func (x *exchange) accept(receipt ingest.Receipt) {
 	x.status = http.StatusOK
 	if receipt.Suppressed {
 		x.note("suppressed")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"relay/app"
+	"relay/app/ingest"
 )
 
 // Signatures under the secret "shared", computed by another implementation.
@@ -67,8 +68,8 @@ func TestSignatures(t *testing.T) {
 // are asked for once more.
 func TestSecretsThatChangeMeanwhile(t *testing.T) {
 	t.Parallel()
-	older := app.SigningSecret{ID: 1, Secret: []byte("older")}
-	added := app.SigningSecret{ID: 7, Secret: []byte(signingSecret)}
+	older := ingest.SigningSecret{ID: 1, Secret: []byte("older")}
+	added := ingest.SigningSecret{ID: 7, Secret: []byte(signingSecret)}
 	for _, c := range []struct {
 		name    string
 		change  func(m *memory)
@@ -76,8 +77,8 @@ func TestSecretsThatChangeMeanwhile(t *testing.T) {
 		signed  string
 		rejects int
 	}{
-		{"the right one was added", func(m *memory) { m.keys["k"] = app.Key{SigningSecrets: []app.SigningSecret{older, added}} }, 200, "[7]", 0},
-		{"all were removed", func(m *memory) { m.keys["k"] = app.Key{} }, 200, "[]", 0},
+		{"the right one was added", func(m *memory) { m.keys["k"] = ingest.Key{SigningSecrets: []ingest.SigningSecret{older, added}} }, 200, "[7]", 0},
+		{"all were removed", func(m *memory) { m.keys["k"] = ingest.Key{} }, 200, "[]", 0},
 		{"nothing changed", func(*memory) {}, 403, "[]", 1},
 		{"the key was revoked", func(m *memory) { delete(m.keys, "k") }, 401, "[]", 0},
 		{"they cannot be asked for", func(m *memory) { m.find = func(context.Context) error { return app.ErrUnavailable } }, 503, "[]", 0},
@@ -85,7 +86,7 @@ func TestSecretsThatChangeMeanwhile(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			m := newMemory()
-			m.keys["k"] = app.Key{SigningSecrets: []app.SigningSecret{older}}
+			m.keys["k"] = ingest.Key{SigningSecrets: []ingest.SigningSecret{older}}
 			m.meanwhile = func() { c.change(m) }
 			reply, a := do(t, newDoor(t, m, nil), request{auth: "Bearer k", body: call, header: map[string]string{"X-Signature": callSigned}})
 			if reply.StatusCode != c.status || fmt.Sprint(m.signed) != c.signed || len(m.rejected) != c.rejects {

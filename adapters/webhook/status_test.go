@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"relay/app"
+	"relay/app/ingest"
 )
 
 // TestStatuses has every line of the contract's table of statuses that is the
@@ -140,7 +141,7 @@ func TestOurFaults(t *testing.T) {
 		{"the log is away", func(m *memory) { m.fail = app.ErrUnavailable }, request{body: call}, 503, "unavailable", 1},
 		{"an error nobody thought of", func(m *memory) { m.fail = errors.New("?") }, request{body: call}, 503, "unavailable", 1},
 		{"no room", func(m *memory) { m.fail = app.ErrOverloaded }, request{body: call}, 429, "overloaded", 1},
-		{"a panic", func(m *memory) { m.block = func(context.Context, app.NewEntry) error { panic("?") } }, request{body: call}, 503, "unavailable", 1},
+		{"a panic", func(m *memory) { m.block = func(context.Context, ingest.NewEntry) error { panic("?") } }, request{body: call}, 503, "unavailable", 1},
 		{"a panic before the key is known", func(m *memory) { m.find = func(context.Context) error { panic("?") } }, request{body: call}, 503, "unavailable", 0},
 		{"keys cannot be read", func(m *memory) { m.find = func(context.Context) error { return app.ErrUnavailable } }, request{body: call}, 503, "unavailable", 0},
 		{"keys cannot be read, and the key is in the body", func(m *memory) { m.find = func(context.Context) error { return app.ErrUnavailable } },
@@ -150,7 +151,7 @@ func TestOurFaults(t *testing.T) {
 		{"bad gzip cannot be kept", func(m *memory) { m.failKeep = errors.New("?") }, request{body: call, header: gzipHeader}, 503, "unavailable", 1},
 		{"a body with a bad signature cannot be kept", func(m *memory) { m.failKeep = errors.New("?") }, request{auth: "Bearer signed", body: call}, 503, "unavailable", 1},
 		{"a bad body is not kept in time, and whoever keeps it does not notice", func(m *memory) { m.stuck = make(chan struct{}) }, request{body: "nonsense"}, 503, "unavailable", 1},
-		{"the log takes too long", func(m *memory) { m.block = func(ctx context.Context, _ app.NewEntry) error { return waits(ctx) } }, request{body: call}, 503, "unavailable", 1},
+		{"the log takes too long", func(m *memory) { m.block = func(ctx context.Context, _ ingest.NewEntry) error { return waits(ctx) } }, request{body: call}, 503, "unavailable", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

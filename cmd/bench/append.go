@@ -8,8 +8,8 @@ import (
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"relay/adapters/eventlog"
-	"relay/app"
+	"relay/adapters/postgres/logstore"
+	"relay/app/ingest"
 )
 
 // commitRows is how many rows one commit holds in the comparison.
@@ -25,8 +25,8 @@ func (b *bench) appending(ctx context.Context) error {
 		return err
 	}
 	traffic := newTraffic(b.calls, 1)
-	err := b.measureAppend(what, "relay", b.calls, traffic, func(entries []app.NewEntry) error {
-		return eventlog.AppendAll(ctx, b.db, entries)
+	err := b.measureAppend(what, "relay", b.calls, traffic, func(entries []ingest.NewEntry) error {
+		return logstore.AppendAll(ctx, b.db, entries)
 	})
 	if err != nil {
 		return err
@@ -35,14 +35,14 @@ func (b *bench) appending(ctx context.Context) error {
 		return err
 	}
 	few := min(appendRows, b.calls)
-	if err := b.measureAppend(what, "lib/pq COPY", few, newTraffic(few, 2), func(entries []app.NewEntry) error { return b.copyIn(ctx, entries) }); err != nil {
+	if err := b.measureAppend(what, "lib/pq COPY", few, newTraffic(few, 2), func(entries []ingest.NewEntry) error { return b.copyIn(ctx, entries) }); err != nil {
 		return err
 	}
 	publisher, err := b.defaultPublisher(ctx)
 	if err != nil {
 		return err
 	}
-	return b.measureAppend(what, "Watermill's default", few, newTraffic(few, 3), func(entries []app.NewEntry) error {
+	return b.measureAppend(what, "Watermill's default", few, newTraffic(few, 3), func(entries []ingest.NewEntry) error {
 		messages := make([]*message.Message, len(entries))
 		for i, e := range entries {
 			messages[i] = message.NewMessage(e.RequestID, e.Body)
@@ -59,10 +59,10 @@ func (b *bench) isWritten(ctx context.Context) (written bool, err error) {
 }
 
 // measureAppend makes the entries outside of the time that is measured.
-func (b *bench) measureAppend(what, way string, n int, traffic *traffic, commit func([]app.NewEntry) error) error {
+func (b *bench) measureAppend(what, way string, n int, traffic *traffic, commit func([]ingest.NewEntry) error) error {
 	total := result{what: what, way: way, unit: "rows"}
 	for total.n < n {
-		entries := make([]app.NewEntry, min(20*commitRows, n-total.n))
+		entries := make([]ingest.NewEntry, min(20*commitRows, n-total.n))
 		for i := range entries {
 			entries[i] = traffic.next()
 		}
@@ -76,7 +76,7 @@ func (b *bench) measureAppend(what, way string, n int, traffic *traffic, commit 
 	return nil
 }
 
-func inCommits(entries []app.NewEntry, commit func([]app.NewEntry) error) error {
+func inCommits(entries []ingest.NewEntry, commit func([]ingest.NewEntry) error) error {
 	for len(entries) > 0 {
 		n := min(commitRows, len(entries))
 		if err := commit(entries[:n]); err != nil {
@@ -88,7 +88,7 @@ func inCommits(entries []app.NewEntry, commit func([]app.NewEntry) error) error 
 }
 
 // copyIn writes the same rows as relay does, by lib/pq's COPY.
-func (b *bench) copyIn(ctx context.Context, entries []app.NewEntry) error {
+func (b *bench) copyIn(ctx context.Context, entries []ingest.NewEntry) error {
 	tx, err := b.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -4,22 +4,24 @@ import (
 	"context"
 	"fmt"
 
-	"relay/adapters/eventlog"
 	"relay/adapters/postgres"
+	"relay/adapters/postgres/logstore"
+	"relay/adapters/postgres/tables"
 	"relay/app"
+	"relay/app/live"
 	"relay/projections"
 )
 
 func (b *bench) allProjections() []app.Projection {
 	return []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(b.db), Depends: projections.ProfilesDepend},
-		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: b.db}, Depends: projections.EventsDepend},
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: tables.NewProfiles(b.db), Depends: projections.ProfilesDepend},
+		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: tables.Events{DB: b.db}, Depends: projections.EventsDepend},
 	}
 }
 
 // setUp makes the first generations.
 func (b *bench) setUp(ctx context.Context) error {
-	setup := app.Setup{DB: postgres.Database{DB: b.db}, Controls: eventlog.Controls{}, Generations: postgres.Generations{}, Timelines: postgres.Timelines{}}
+	setup := app.Setup{DB: postgres.Database{DB: b.db}, Controls: logstore.Controls{}, Generations: tables.Generations{}, Timelines: tables.Timelines{}}
 	return setup.Ensure(ctx, b.allProjections(), false)
 }
 
@@ -34,9 +36,9 @@ func (b *bench) projecting(ctx context.Context) error {
 	if err != nil || n < b.calls {
 		return err // it was measured by an earlier run
 	}
-	projector := app.Projector{
-		DB: postgres.Database{DB: b.db}, Log: eventlog.Reader{}, Controls: eventlog.Controls{}, Generations: postgres.Generations{},
-		Consumer: eventlog.NewConsumers(b.db, eventlog.ConsumersConfig{OnError: func(p string, err error) { fmt.Println(p, err) }}),
+	projector := live.Projector{
+		DB: postgres.Database{DB: b.db}, Log: logstore.Reader{}, Controls: logstore.Controls{}, Generations: tables.Generations{},
+		Consumer: logstore.NewConsumers(b.db, logstore.ConsumersConfig{OnError: func(p string, err error) { fmt.Println(p, err) }}),
 	}
 	return b.measure("live projections in a backlog", "relay", "calls", n, func() error {
 		running, stop := context.WithCancel(ctx)

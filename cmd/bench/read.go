@@ -12,10 +12,10 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 
-	"relay/adapters/eventlog"
 	"relay/adapters/postgres"
+	"relay/adapters/postgres/logstore"
 	"relay/app"
-	domain "relay/domain/eventlog"
+	"relay/domain/eventlog"
 	"relay/domain/segment"
 )
 
@@ -35,7 +35,7 @@ func (b *bench) reading(ctx context.Context) error {
 	database := postgres.Database{DB: b.db}
 	err := b.measure(readWhat, "relay, one reader", "rows", b.calls, func() error {
 		return database.InSnapshot(ctx, func(tx app.Tx) error {
-			return eventlog.Reader{}.Read(ctx, tx, domain.Range{UpTo: 1 << 60}, allKinds, func(*domain.Entry) error { return nil })
+			return logstore.Reader{}.Read(ctx, tx, eventlog.Range{UpTo: 1 << 60}, allKinds, func(*eventlog.Entry) error { return nil })
 		})
 	})
 	if err != nil {

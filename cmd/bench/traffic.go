@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"relay/app"
+	"relay/app/ingest"
 	"relay/domain/segment"
 )
 
@@ -35,15 +35,15 @@ func (t *traffic) person() int {
 }
 
 // next returns the next payload as an entry for the log.
-func (t *traffic) next() app.NewEntry {
+func (t *traffic) next() ingest.NewEntry {
 	t.at = t.at.Add(time.Millisecond)
 	id, _ := uuid.NewV7() // fails only without randomness
 	body, kind := t.track(), segment.Track
 	if t.rand.IntN(100) < 15 {
 		body, kind = t.identify(), segment.Identify
 	}
-	return app.NewEntry{
-		Inbound: app.Inbound{RequestID: id.String(), Source: "bench", Route: "/connector/segment", ReceivedAt: t.at, Body: body},
+	return ingest.NewEntry{
+		Inbound: ingest.Inbound{RequestID: id.String(), Source: "bench", Route: "/connector/segment", ReceivedAt: t.at, Body: body},
 		Kinds:   kind, Calls: 1,
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/lookupstore"
 	"relay/app"
 )
 
@@ -33,7 +33,7 @@ func adminSetPassword(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
-	admin, err := app.NewAdminPassword(postgres.Password{DB: s.db}, "")
+	admin, err := app.NewAdminPassword(lookupstore.Password{DB: s.db}, "")
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func askPassword(c *cli.Context) (string, error) {
 }
 
 func adminRemovePassword(c *cli.Context, s *system) error {
-	admin, err := app.NewAdminPassword(postgres.Password{DB: s.db}, "")
+	admin, err := app.NewAdminPassword(lookupstore.Password{DB: s.db}, "")
 	if err != nil {
 		return err
 	}

@@ -8,9 +8,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"relay/app"
+	"relay/app/replay"
 )
 
-func dryRun(c *cli.Context, s *system, from app.From, chosen []app.Projection) error {
+func dryRun(c *cli.Context, s *system, from replay.From, chosen []app.Projection) error {
 	progress := newProgressView(c)
 	preview, err := dryRunner(c, s, progress)(c.Context, from, chosen)
 	progress.finish()
@@ -21,16 +22,16 @@ func dryRun(c *cli.Context, s *system, from app.From, chosen []app.Projection) e
 }
 
 // dryRunner is a dry run on all that there is, or on a sample.
-func dryRunner(c *cli.Context, s *system, progress *progressView) func(context.Context, app.From, []app.Projection) (app.Preview, error) {
+func dryRunner(c *cli.Context, s *system, progress *progressView) func(context.Context, replay.From, []app.Projection) (replay.Preview, error) {
 	if !c.IsSet("sample") {
 		return s.reprojector(progress.report).DryRun
 	}
-	return func(ctx context.Context, from app.From, chosen []app.Projection) (app.Preview, error) {
+	return func(ctx context.Context, from replay.From, chosen []app.Projection) (replay.Preview, error) {
 		return s.sampler(progress.report).DryRun(ctx, from, c.Int("sample"), chosen)
 	}
 }
 
-func printPreview(c *cli.Context, preview app.Preview) error {
+func printPreview(c *cli.Context, preview replay.Preview) error {
 	if c.Bool("json") {
 		return printJSON(c, preview)
 	}
@@ -41,7 +42,7 @@ func printPreview(c *cli.Context, preview app.Preview) error {
 	return nil
 }
 
-func printChanges(c *cli.Context, p app.PreviewChanges) {
+func printChanges(c *cli.Context, p replay.PreviewChanges) {
 	if !p.Rebuild {
 		printText(c, "\n%s: its rows stay as they are", p.Projection)
 		return
@@ -56,7 +57,7 @@ func printChanges(c *cli.Context, p app.PreviewChanges) {
 	printExamples(c, p.Examples)
 }
 
-func printIgnored(c *cli.Context, issues []app.IssueChange) {
+func printIgnored(c *cli.Context, issues []replay.IssueChange) {
 	if len(issues) == 0 {
 		return
 	}

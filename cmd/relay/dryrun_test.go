@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"relay/app"
+	"relay/app/replay"
 )
 
 // TestDryRun: what a re-projection would change is told, and nothing changes.
@@ -23,7 +23,7 @@ func TestDryRun(t *testing.T) {
 	settled(t, db)
 	const state = `SELECT (SELECT jsonb_agg(p ORDER BY distinct_id) FROM relay.profiles p)::text || (SELECT jsonb_agg(e) FROM relay.events e)::text || (SELECT jsonb_agg(g) FROM relay.mapping_timeline g)::text`
 	before := text(t, db, state)
-	var preview app.Preview
+	var preview replay.Preview
 	if err := json.Unmarshal([]byte(relay.must("reproject", "--from", "beginning", "--dry-run", "--json")), &preview); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/lookupstore"
 )
 
 func eventsCommand() *cli.Command {
@@ -20,7 +20,7 @@ func eventsCommand() *cli.Command {
 }
 
 func eventsList(c *cli.Context, s *system) error {
-	list, err := postgres.EventReader{DB: s.db}.Names(c.Context)
+	list, err := lookupstore.EventReader{DB: s.db}.Names(c.Context)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func eventsShow(c *cli.Context, s *system) error {
 	if err := wantArgs(c, 1, 1); err != nil {
 		return err
 	}
-	list, looked, err := postgres.EventReader{DB: s.db}.Properties(c.Context, c.Args().First())
+	list, looked, err := lookupstore.EventReader{DB: s.db}.Properties(c.Context, c.Args().First())
 	if err != nil {
 		return err
 	}

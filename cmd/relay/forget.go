@@ -6,9 +6,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"relay/adapters/eventlog"
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/ingeststore"
+	"relay/adapters/postgres/logstore"
+	"relay/adapters/postgres/lookupstore"
+	"relay/adapters/postgres/tables"
 	"relay/app"
+	"relay/app/erasure"
 )
 
 func forgetCommand() *cli.Command {
@@ -31,7 +34,7 @@ func forget(c *cli.Context, s *system) error {
 	if c.Bool("suppress") && c.Bool("unsuppress") {
 		return usageError{errors.New("--suppress and --unsuppress cannot stand together")}
 	}
-	suppressed, err := postgres.NewSuppressed(c.Context, s.db)
+	suppressed, err := ingeststore.NewSuppressed(c.Context, s.db)
 	if err != nil {
 		return err
 	}
@@ -41,12 +44,12 @@ func forget(c *cli.Context, s *system) error {
 		}
 		return printLifted(c)
 	}
-	var done app.Forgotten
+	var done erasure.Forgotten
 	if c.Bool("suppress") {
-		suppressor := app.Suppressor{Store: suppressed, Forgetter: s.forgetter()}
+		suppressor := erasure.Suppressor{Store: suppressed, Forgetter: s.forgetter()}
 		done, err = suppressor.Run(c.Context, id)
 	} else {
-		done, err = s.forgetter().Forget(c.Context, []app.Person{{ID: id}}, false, nil)
+		done, err = s.forgetter().Forget(c.Context, []erasure.Person{{ID: id}}, false, nil)
 	}
 	if err != nil {
 		return err
@@ -58,7 +61,7 @@ func forget(c *cli.Context, s *system) error {
 	return nil
 }
 
-func printForgotten(c *cli.Context, done app.Forgotten) {
+func printForgotten(c *cli.Context, done erasure.Forgotten) {
 	if done.Calls == 0 && done.Rejected == 0 {
 		printText(c, "there was nothing of the person to erase")
 	} else {
@@ -103,17 +106,17 @@ func export(c *cli.Context, s *system) error {
 	return err
 }
 
-func (s *system) exporter() *app.Exporter {
-	return &app.Exporter{DB: s.database, Log: s.reader, Eraser: eventlog.Eraser{}, Generations: postgres.Generations{}, Identities: postgres.Identities{}, Rows: postgres.People{DB: s.db}}
+func (s *system) exporter() *erasure.Exporter {
+	return &erasure.Exporter{DB: s.database, Log: s.reader, Eraser: logstore.Eraser{}, Generations: tables.Generations{}, Identities: tables.Identities{}, Rows: lookupstore.People{DB: s.db}}
 }
 
-func (s *system) forgetter() *app.Forgetter {
-	return &app.Forgetter{
-		DB: s.database, All: s.projections, Log: s.reader, Eraser: eventlog.Eraser{}, Controls: s.controls, Generations: postgres.Generations{},
-		Reprojections: postgres.Reprojections{DB: s.db}, Erasures: postgres.Erasures{}, Rejected: postgres.Rejected{DB: s.db}, Identities: postgres.Identities{},
+func (s *system) forgetter() *erasure.Forgetter {
+	return &erasure.Forgetter{
+		DB: s.database, All: s.projections, Log: s.reader, Eraser: logstore.Eraser{}, Controls: s.controls, Generations: tables.Generations{},
+		Reprojections: tables.Reprojections{DB: s.db}, Erasures: tables.Erasures{}, Rejected: ingeststore.Rejected{DB: s.db}, Identities: tables.Identities{},
 	}
 }
 
-func (s *system) deleteFollower() *app.DeleteFollower {
-	return &app.DeleteFollower{Forgetter: s.forgetter(), Deletions: postgres.Deletions{}, Logger: s.logger}
+func (s *system) deleteFollower() *erasure.DeleteFollower {
+	return &erasure.DeleteFollower{Forgetter: s.forgetter(), Deletions: tables.Deletions{}, Logger: s.logger}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
-	"relay/adapters/postgres"
-	"relay/app"
+	"relay/adapters/postgres/ingeststore"
+	"relay/app/ingest"
 )
 
 func secretsCommand() *cli.Command {
@@ -27,7 +27,9 @@ func secretsCommand() *cli.Command {
 	}
 }
 
-func (s *system) signingSecrets() postgres.SigningSecrets { return postgres.SigningSecrets{DB: s.db} }
+func (s *system) signingSecrets() ingeststore.SigningSecrets {
+	return ingeststore.SigningSecrets{DB: s.db}
+}
 
 func signingSecretFlag(usage string) cli.Flag {
 	return &cli.StringFlag{Name: "signing-secret-file", Usage: usage}
@@ -45,8 +47,8 @@ func readSigningSecret(c *cli.Context) ([]byte, error) {
 	if len(secret) == 0 {
 		return nil, fmt.Errorf("the signing secret file %s is empty", name)
 	}
-	if len(secret) > app.MaxSigningSecret {
-		return nil, fmt.Errorf("the signing secret in %s has %d bytes; it may have %d", name, len(secret), app.MaxSigningSecret)
+	if len(secret) > ingest.MaxSigningSecret {
+		return nil, fmt.Errorf("the signing secret in %s has %d bytes; it may have %d", name, len(secret), ingest.MaxSigningSecret)
 	}
 	return secret, nil
 }

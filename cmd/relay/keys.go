@@ -7,8 +7,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
-	"relay/adapters/postgres"
-	"relay/app"
+	"relay/adapters/postgres/ingeststore"
+	"relay/app/ingest"
 )
 
 func keysCommand() *cli.Command {
@@ -34,7 +34,7 @@ func keysCommand() *cli.Command {
 	}
 }
 
-func (s *system) keys() *app.Keys { return &app.Keys{Store: postgres.Keys{DB: s.db}} }
+func (s *system) keys() *ingest.Keys { return &ingest.Keys{Store: ingeststore.Keys{DB: s.db}} }
 
 func keysCreate(c *cli.Context, s *system) error {
 	if err := wantArgs(c, 1, 1); err != nil {
@@ -64,7 +64,7 @@ func keysRotate(c *cli.Context, s *system) error {
 		return err
 	}
 	name := c.Args().First()
-	if name == app.EnvKeyName {
+	if name == ingest.EnvKeyName {
 		return fmt.Errorf("the key %q is the one in RELAY_API_KEY: make a key with relay keys create NAME, and leave RELAY_API_KEY out when all senders have it", name)
 	}
 	secret, err := s.keys().Rotate(c.Context, name)

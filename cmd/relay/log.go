@@ -10,7 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"relay/app"
+	"relay/app/lookup"
 	"relay/domain/eventlog"
 	"relay/domain/segment"
 )
@@ -38,7 +38,7 @@ func logCommand() *cli.Command {
 	}
 }
 
-func (s *system) tail() *app.Tail { return &app.Tail{DB: s.database, Log: s.reader} }
+func (s *system) tail() *lookup.Tail { return &lookup.Tail{DB: s.database, Log: s.reader} }
 
 func logTail(c *cli.Context, s *system) error {
 	filter, err := tailFilter(c)
@@ -52,7 +52,7 @@ func logTail(c *cli.Context, s *system) error {
 	after, err := s.tail().Find(c.Context, c.Int("last"), filter)
 	for err == nil {
 		former := after
-		after, err = s.tail().Next(c.Context, after, filter, func(e app.TailEntry) error { return show(c, e) })
+		after, err = s.tail().Next(c.Context, after, filter, func(e lookup.TailEntry) error { return show(c, e) })
 		if err != nil || after > former {
 			continue
 		}
@@ -70,7 +70,7 @@ func logTail(c *cli.Context, s *system) error {
 	return err
 }
 
-func tailFilter(c *cli.Context) (f app.TailFilter, err error) {
+func tailFilter(c *cli.Context) (f lookup.TailFilter, err error) {
 	f.Source, f.Person, f.Event = c.String("source"), c.String("person"), c.String("event")
 	for _, name := range c.StringSlice("type") {
 		kind := segment.KindOfType(name)
@@ -93,7 +93,7 @@ func logShow(c *cli.Context, s *system) error {
 	if err != nil {
 		return usageError{fmt.Errorf("a log offset is a number, got %q", c.Args().First())}
 	}
-	return s.tail().Show(c.Context, eventlog.Offset(offset), func(e app.TailEntry) error { return showJSON(c, e) })
+	return s.tail().Show(c.Context, eventlog.Offset(offset), func(e lookup.TailEntry) error { return showJSON(c, e) })
 }
 
 // loggedEntry is an entry as JSON.
@@ -113,17 +113,17 @@ type loggedCall struct {
 	What   string `json:"what"`
 }
 
-func callsOf(e app.TailEntry) []loggedCall {
+func callsOf(e lookup.TailEntry) []loggedCall {
 	calls := make([]loggedCall, len(e.Calls))
 	for i := range e.Calls {
 		call := &e.Calls[i]
-		calls[i] = loggedCall{Index: call.Index, Type: call.Kind.String(), Person: app.PersonOf(call), What: app.WhatOf(call)}
+		calls[i] = loggedCall{Index: call.Index, Type: call.Kind.String(), Person: lookup.PersonOf(call), What: lookup.WhatOf(call)}
 	}
 	return calls
 }
 
 // showJSON prints an entry on a line of its own.
-func showJSON(c *cli.Context, e app.TailEntry) error {
+func showJSON(c *cli.Context, e lookup.TailEntry) error {
 	body := json.RawMessage(e.Payload)
 	if !json.Valid(body) { // too deep for this reader
 		body, _ = json.Marshal(string(e.Payload)) // text always marshals
@@ -134,7 +134,7 @@ func showJSON(c *cli.Context, e app.TailEntry) error {
 }
 
 // showCalls prints each call of an entry on a line of its own.
-func showCalls(c *cli.Context, e app.TailEntry) error {
+func showCalls(c *cli.Context, e lookup.TailEntry) error {
 	line := func(offset, kind, person, what string) {
 		printText(c, "%-10s %s  %-14s %-8s  %-24s  %s", offset, when(e.ReceivedAt.Time()), printable(e.Source), kind, printable(person), printable(what))
 	}

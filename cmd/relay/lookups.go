@@ -6,7 +6,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/lookupstore"
 )
 
 func profilesCommand() *cli.Command {
@@ -18,7 +18,7 @@ func profilesCommand() *cli.Command {
 				if err := wantArgs(c, 1, 1); err != nil {
 					return err
 				}
-				person, err := postgres.People{DB: s.db}.Show(c.Context, c.Args().First())
+				person, err := lookupstore.People{DB: s.db}.Show(c.Context, c.Args().First())
 				if err != nil {
 					return err
 				}
@@ -32,7 +32,7 @@ func profilesCommand() *cli.Command {
 }
 
 func profilesTraits(c *cli.Context, s *system) error {
-	traits, err := postgres.TraitReader{DB: s.db}.Traits(c.Context)
+	traits, err := lookupstore.TraitReader{DB: s.db}.Traits(c.Context)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func issuesCommand() *cli.Command {
 	return &cli.Command{
 		Name: "issues", Usage: "what the projections had to ignore and why", Flags: []cli.Flag{jsonFlag},
 		Action: with(func(c *cli.Context, s *system) error {
-			list, err := postgres.IssueList{DB: s.db}.Issues(c.Context)
+			list, err := lookupstore.IssueList{DB: s.db}.Issues(c.Context)
 			if err != nil {
 				return err
 			}

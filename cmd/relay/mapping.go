@@ -14,6 +14,7 @@ import (
 
 	"relay/adapters/mappingfile"
 	"relay/app"
+	"relay/app/replay"
 	"relay/domain/mapping"
 )
 
@@ -143,10 +144,10 @@ func reprojectApplied(c *cli.Context, s *system, applied app.Applied) error {
 		app.Applied
 		Reprojection *reprojected `json:"reprojection"` // null: it failed
 	}{Applied: applied}
-	from, err := app.ParseFrom("beginning", s.reader)
+	from, err := replay.ParseFrom("beginning", s.reader)
 	if err == nil {
 		var done reprojected
-		done, err = runToEnd(c, s, func(r *app.Reprojector, ctx context.Context) (app.Reprojection, error) {
+		done, err = runToEnd(c, s, func(r *replay.Reprojector, ctx context.Context) (replay.Reprojection, error) {
 			return r.Run(ctx, from, s.projections)
 		})
 		if err == nil {

@@ -5,7 +5,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"relay/app"
+	"relay/app/replay"
+	"relay/app/sample"
 )
 
 func previewCommand() *cli.Command {
@@ -23,14 +24,14 @@ func mappingPreview(c *cli.Context, s *system) error {
 	if err := wantArgs(c, 1, 1); err != nil {
 		return err
 	}
-	if n := c.Int("sample"); n < 1 || n > app.MaxSample {
-		return usageError{fmt.Errorf("--sample %d: from 1 to %d people are wanted", n, app.MaxSample)}
+	if n := c.Int("sample"); n < 1 || n > sample.MaxSample {
+		return usageError{fmt.Errorf("--sample %d: from 1 to %d people are wanted", n, sample.MaxSample)}
 	}
 	spec, err := readMapping(c)
 	if err != nil {
 		return err
 	}
-	from, err := app.ParseFrom(c.String("from"), s.reader)
+	from, err := replay.ParseFrom(c.String("from"), s.reader)
 	if err != nil {
 		return usageError{err}
 	}

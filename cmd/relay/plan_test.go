@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"relay/app"
+	"relay/app/replay"
 )
 
 // TestPlan: a re-projection rebuilds what the change alters, and says so before.
@@ -26,7 +26,7 @@ func TestPlan(t *testing.T) {
 		{"nothing but their order", "event_prefix: \"p:\"\nchannels: {email: email, sms: [phone], slack_email: [slack_email2, slack_email]}\npreferences: {language: language}", "", "", "p:User Registered6"},
 	} {
 		relay.must("mapping", "apply", relay.writeFile("mapping.yaml", c.mapping))
-		var plan app.Plan
+		var plan replay.Plan
 		if err := json.Unmarshal([]byte(relay.must("reproject", "--from", "beginning", "--plan", "--json")), &plan); err != nil {
 			t.Fatal(err)
 		}

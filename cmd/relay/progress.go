@@ -9,7 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 
-	"relay/app"
+	"relay/app/replay"
 )
 
 // progressView shows a re-projection's progress: a bar on a terminal, a line
@@ -20,7 +20,7 @@ type progressView struct {
 
 	mu   sync.Mutex
 	said time.Time
-	last app.Progress
+	last replay.Progress
 }
 
 // sayEvery is how often a line is written where there is no terminal.
@@ -36,7 +36,7 @@ func newProgressView(c *cli.Context) *progressView {
 	return v
 }
 
-func (v *progressView) report(p app.Progress) {
+func (v *progressView) report(p replay.Progress) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	newPhase := p.Phase != v.last.Phase || p.Projection != v.last.Projection
@@ -54,7 +54,7 @@ func (v *progressView) report(p app.Progress) {
 }
 
 // barText stands before the bar, which itself shows rows and the time left.
-func barText(p app.Progress) string {
+func barText(p replay.Progress) string {
 	text := fmt.Sprintf("%s, %.0f calls/s", phaseText(p), p.CallsPerSecond)
 	if p.Issues > 0 {
 		text += fmt.Sprintf(", %d issues", p.Issues)
@@ -66,7 +66,7 @@ func barText(p app.Progress) string {
 	return text
 }
 
-func phaseText(p app.Progress) string {
+func phaseText(p replay.Progress) string {
 	if p.Projection == "" {
 		return p.Phase
 	}
@@ -74,7 +74,7 @@ func phaseText(p app.Progress) string {
 }
 
 // line tells all there is to tell, errors and delays first.
-func (v *progressView) line(p app.Progress) string {
+func (v *progressView) line(p replay.Progress) string {
 	line := fmt.Sprintf("%s: %d of %d log rows, %.0f calls/s", phaseText(p), p.Done, p.Total, p.CallsPerSecond)
 	if p.Left > 0 {
 		line += fmt.Sprintf(", about %s of reading left", p.Left.Round(time.Second))

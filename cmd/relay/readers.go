@@ -5,8 +5,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"relay/adapters/postgres"
-	"relay/app"
+	"relay/adapters/postgres/lookupstore"
+	"relay/app/lookup"
 )
 
 func readersCommand() *cli.Command {
@@ -24,15 +24,15 @@ func readersCommand() *cli.Command {
 	}
 }
 
-func (s *system) readers() postgres.Readers { return postgres.Readers{DB: s.db, URL: s.url} }
+func (s *system) readers() lookupstore.Readers { return lookupstore.Readers{DB: s.db, URL: s.url} }
 
 func readersCreate(c *cli.Context, s *system) error {
 	if err := wantArgs(c, 1, 1); err != nil {
 		return err
 	}
-	name, readers := c.Args().First(), app.Readers{Store: s.readers()}
+	name, readers := c.Args().First(), lookup.Readers{Store: s.readers()}
 	url, err := readers.Set(c.Context, name)
-	if errors.Is(err, app.ErrBadReaderName) {
+	if errors.Is(err, lookup.ErrBadReaderName) {
 		return usageError{err}
 	}
 	if err != nil {

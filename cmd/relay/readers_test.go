@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"relay/adapters/postgres"
+	"relay/adapters/postgres/lookupstore"
 )
 
 // newRole returns a name that no role of the tests' server has, and drops the
@@ -98,7 +99,7 @@ func TestReaders(t *testing.T) {
 	if _, err := db.Exec(`REVOKE ALL ON relay.events FROM ` + name); err != nil { // as if a migration had made it anew
 		t.Fatal(err)
 	}
-	if err := (postgres.Readers{DB: db}).Regrant(t.Context()); err != nil {
+	if err := (lookupstore.Readers{DB: db}).Regrant(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	checkReads(t, db, reader)

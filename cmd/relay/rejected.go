@@ -10,9 +10,10 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
-	"relay/adapters/eventlog"
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/ingeststore"
+	"relay/adapters/postgres/logstore"
 	"relay/app"
+	"relay/app/ingest"
 	"relay/domain/segment"
 )
 
@@ -40,8 +41,8 @@ func rejectedFlags() []cli.Flag {
 	}
 }
 
-func rejectedFilter(c *cli.Context) app.RejectedFilter {
-	return app.RejectedFilter{Source: c.String("source"), Code: c.String("code")}
+func rejectedFilter(c *cli.Context) ingest.RejectedFilter {
+	return ingest.RejectedFilter{Source: c.String("source"), Code: c.String("code")}
 }
 
 // rejectedOutput is a rejected body as JSON.
@@ -58,12 +59,12 @@ type rejectedOutput struct {
 	Body       []byte     `json:"body,omitempty"` // base64; only where one is shown
 }
 
-func rejectedJSON(e app.RejectedEntry) rejectedOutput {
+func rejectedJSON(e ingest.RejectedEntry) rejectedOutput {
 	return rejectedOutput{e.ID, e.RequestID, e.ReceivedAt, e.Source, e.Route, e.Code, e.Message, e.Bytes, e.RetriedAt, e.Body}
 }
 
 func rejectedList(c *cli.Context, s *system) error {
-	list, err := postgres.Rejected{DB: s.db}.List(c.Context, rejectedFilter(c), math.MaxInt64, c.Int("limit"))
+	list, err := ingeststore.Rejected{DB: s.db}.List(c.Context, rejectedFilter(c), math.MaxInt64, c.Int("limit"))
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func rejectedShow(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
-	e, err := postgres.Rejected{DB: s.db}.Get(c.Context, id)
+	e, err := ingeststore.Rejected{DB: s.db}.Get(c.Context, id)
 	if err != nil {
 		return err
 	}
@@ -117,16 +118,16 @@ type retried struct {
 }
 
 func rejectedRetry(c *cli.Context, s *system) (err error) {
-	appender, err := eventlog.NewAppender(s.db, eventlog.AppenderConfig{})
+	appender, err := logstore.NewAppender(s.db, logstore.AppenderConfig{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, appender.Close()) }()
-	suppressed, err := postgres.NewSuppressed(c.Context, s.db)
+	suppressed, err := ingeststore.NewSuppressed(c.Context, s.db)
 	if err != nil {
 		return err
 	}
-	retry := &app.Retry{Suppressed: suppressed, Store: postgres.Rejected{DB: s.db}, Log: appender, Now: time.Now}
+	retry := &ingest.Retry{Suppressed: suppressed, Store: ingeststore.Rejected{DB: s.db}, Log: appender, Now: time.Now}
 	ids, err := rejectedIDs(c, retry)
 	if err != nil {
 		return err
@@ -166,7 +167,7 @@ func rejectedRetry(c *cli.Context, s *system) (err error) {
 }
 
 // outcomeOf tells what became of a body that did not stay.
-func outcomeOf(r app.Receipt) string {
+func outcomeOf(r ingest.Receipt) string {
 	if r.Suppressed {
 		return "was dropped: all its calls are of people who are suppressed"
 	}
@@ -178,7 +179,7 @@ func outcomeOf(r app.Receipt) string {
 }
 
 // rejectedIDs returns the bodies that are to be tried again.
-func rejectedIDs(c *cli.Context, retry *app.Retry) (ids []int64, err error) {
+func rejectedIDs(c *cli.Context, retry *ingest.Retry) (ids []int64, err error) {
 	if c.Bool("all") {
 		if err := wantArgs(c, 0, 0); err != nil {
 			return nil, err

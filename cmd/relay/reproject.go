@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"relay/app"
+	"relay/app/replay"
 )
 
 func reprojectCommand() *cli.Command {
@@ -43,9 +44,9 @@ func reprojectCommand() *cli.Command {
 			case c.Bool("drop-former"):
 				return dropFormer(c, s)
 			case c.Bool("resume"):
-				return runReprojection(c, s, (*app.Reprojector).Resume)
+				return runReprojection(c, s, (*replay.Reprojector).Resume)
 			case c.Bool("undo"):
-				return runReprojection(c, s, (*app.Reprojector).Undo)
+				return runReprojection(c, s, (*replay.Reprojector).Undo)
 			}
 			chosen, err := s.choose(c.String("projection"))
 			if err != nil {
@@ -82,7 +83,7 @@ func checkModes(c *cli.Context) error {
 }
 
 func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projection) error {
-	from, err := app.ParseFrom(fromText, s.reader)
+	from, err := replay.ParseFrom(fromText, s.reader)
 	if err != nil {
 		return usageError{err}
 	}
@@ -99,7 +100,7 @@ func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projecti
 	for _, step := range plan.Projections {
 		say(c, "%s", stepText(step))
 	}
-	return runReprojection(c, s, func(r *app.Reprojector, ctx context.Context) (app.Reprojection, error) {
+	return runReprojection(c, s, func(r *replay.Reprojector, ctx context.Context) (replay.Reprojection, error) {
 		return r.Run(ctx, from, chosen)
 	})
 }
@@ -117,7 +118,7 @@ type reprojected struct {
 }
 
 // runReprojection runs one and tells of it.
-func runReprojection(c *cli.Context, s *system, run func(*app.Reprojector, context.Context) (app.Reprojection, error)) error {
+func runReprojection(c *cli.Context, s *system, run func(*replay.Reprojector, context.Context) (replay.Reprojection, error)) error {
 	done, err := runToEnd(c, s, run)
 	switch {
 	case err != nil:
@@ -129,7 +130,7 @@ func runReprojection(c *cli.Context, s *system, run func(*app.Reprojector, conte
 	return nil
 }
 
-func runToEnd(c *cli.Context, s *system, run func(*app.Reprojector, context.Context) (app.Reprojection, error)) (out reprojected, err error) {
+func runToEnd(c *cli.Context, s *system, run func(*replay.Reprojector, context.Context) (replay.Reprojection, error)) (out reprojected, err error) {
 	progress := newProgressView(c)
 	started := time.Now()
 	done, err := run(s.reprojector(progress.report), c.Context)
@@ -163,7 +164,7 @@ func dropFormer(c *cli.Context, s *system) error {
 	return nil
 }
 
-func printPlan(c *cli.Context, plan app.Plan) error {
+func printPlan(c *cli.Context, plan replay.Plan) error {
 	if c.Bool("json") {
 		return printJSON(c, plan)
 	}
@@ -174,7 +175,7 @@ func printPlan(c *cli.Context, plan app.Plan) error {
 	return nil
 }
 
-func stepText(step app.PlanStep) string {
+func stepText(step replay.PlanStep) string {
 	why := strings.Join(step.Why, "; ")
 	if !step.Rebuild {
 		return fmt.Sprintf("  %s: its rows stay (%s)", step.Projection, why)

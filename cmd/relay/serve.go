@@ -14,11 +14,14 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"relay/adapters/console"
-	"relay/adapters/eventlog"
 	"relay/adapters/metrics"
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/ingeststore"
+	"relay/adapters/postgres/logstore"
+	"relay/adapters/postgres/lookupstore"
+	"relay/adapters/postgres/tables"
 	"relay/adapters/webhook"
 	"relay/app"
+	"relay/app/ingest"
 )
 
 func serveCommand() *cli.Command {
@@ -39,10 +42,10 @@ type server struct {
 	c          *cli.Context
 	limits     limits
 	metrics    *metrics.Metrics
-	appender   *eventlog.Appender
-	ring       *postgres.KeyRing
-	requests   *postgres.Requests
-	suppressed *postgres.Suppressed
+	appender   *logstore.Appender
+	ring       *ingeststore.KeyRing
+	requests   *ingeststore.Requests
+	suppressed *ingeststore.Suppressed
 	ingest     net.Listener
 	admin      net.Listener
 }
@@ -52,7 +55,7 @@ func serve(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
-	srv := &server{system: s, c: c, limits: limits, metrics: metrics.New(postgres.Statuses{DB: s.db})}
+	srv := &server{system: s, c: c, limits: limits, metrics: metrics.New(lookupstore.Statuses{DB: s.db})}
 	if err := srv.listen(); err != nil {
 		return err
 	}
@@ -86,13 +89,13 @@ func (s *server) listen() (err error) {
 }
 
 func (s *server) start() (err error) {
-	s.appender, err = eventlog.NewAppender(s.db, eventlog.AppenderConfig{OnCommitted: s.metrics.Committed})
-	s.ring = postgres.NewKeyRing(s.db, os.Getenv("RELAY_API_KEY"), s.logger)
-	s.requests = postgres.NewRequests(s.db, s.logger)
+	s.appender, err = logstore.NewAppender(s.db, logstore.AppenderConfig{OnCommitted: s.metrics.Committed})
+	s.ring = ingeststore.NewKeyRing(s.db, os.Getenv("RELAY_API_KEY"), s.logger)
+	s.requests = ingeststore.NewRequests(s.db, s.logger)
 	if err != nil {
 		return err
 	}
-	s.suppressed, err = postgres.NewSuppressed(s.c.Context, s.db)
+	s.suppressed, err = ingeststore.NewSuppressed(s.c.Context, s.db)
 	return err
 }
 
@@ -164,7 +167,7 @@ func (s *server) tend(ctx context.Context, wg *sync.WaitGroup, pages console.Con
 	wg.Go(func() { s.lags().Run(ctx) })
 	wg.Go(func() { pages.Warm(ctx) })
 	wg.Go(func() { shareProcessors(ctx) })
-	wg.Go(func() { app.KeepSearchable(ctx, postgres.SearchIndex{DB: s.db}, s.logger) })
+	wg.Go(func() { app.KeepSearchable(ctx, tables.SearchIndex{DB: s.db}, s.logger) })
 	if s.c.Bool("erase-on-delete") {
 		wg.Go(func() { s.deleteFollower().Run(ctx) })
 	}
@@ -186,9 +189,9 @@ func (s *server) waitFor(wg *sync.WaitGroup) {
 	}
 }
 
-func (s *server) handlers(pages console.Config) (ingest, admin *http.Server, err error) {
+func (s *server) handlers(pages console.Config) (in, admin *http.Server, err error) {
 	handler, err := webhook.New(webhook.Config{
-		Ingest: &app.Ingest{Log: s.appender, Rejected: postgres.Rejected{DB: s.db}, Suppressed: s.suppressed},
+		Ingest: &ingest.Ingest{Log: s.appender, Rejected: ingeststore.Rejected{DB: s.db}, Suppressed: s.suppressed},
 		Keys:   s.ring, Requests: s.requests, MaxBody: s.limits.maxBody, MaxInFlight: s.limits.maxInFlight, Metrics: s.metrics, Logger: s.logger,
 	})
 	if err != nil {
@@ -202,14 +205,14 @@ func (s *server) handlers(pages console.Config) (ingest, admin *http.Server, err
 func (s *server) retention() *app.Retention {
 	return &app.Retention{Now: time.Now, Logger: s.logger, Stores: []app.Kept{
 		{Name: "refused requests", Store: s.requests, For: s.limits.keepRequests},
-		{Name: "rejected bodies", Store: postgres.Rejected{DB: s.db}, For: s.limits.keepRejected},
-		{Name: "lags of minutes", Store: postgres.Lags{DB: s.db}, For: app.KeepLag},
+		{Name: "rejected bodies", Store: ingeststore.Rejected{DB: s.db}, For: s.limits.keepRejected},
+		{Name: "lags of minutes", Store: lookupstore.Lags{DB: s.db}, For: app.KeepLag},
 	}}
 }
 
 // lags records how far the live projections are behind.
 func (s *server) lags() *app.LagRecorder {
-	return &app.LagRecorder{Live: postgres.Statuses{DB: s.db}, Store: postgres.Lags{DB: s.db}, Now: time.Now, Logger: s.logger}
+	return &app.LagRecorder{Live: lookupstore.Statuses{DB: s.db}, Store: lookupstore.Lags{DB: s.db}, Now: time.Now, Logger: s.logger}
 }
 
 // ballast makes the garbage collector wait until that much garbage is there, in

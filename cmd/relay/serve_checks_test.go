@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"relay/app"
+	"relay/app/replay"
 )
 
 // checked is a verification or dry run of everything, as programs see it.
 type checked struct {
 	Kind, Status, Phase, Error, Advice string
-	Verified                           []app.Verified
-	Preview                            *app.Preview
+	Verified                           []replay.Verified
+	Preview                            *replay.Preview
 }
 
 // check asks for the check that runs, or ran last.
@@ -100,7 +100,7 @@ func TestServeChecks(t *testing.T) {
 	}
 	server.press("dryrun-all", "Started: ")
 	got := server.checkEnds("dry run", "done")
-	var want app.Preview
+	var want replay.Preview
 	if err := json.Unmarshal([]byte(server.must("reproject", "--from", "beginning", "--dry-run", "--json")), &want); err != nil {
 		t.Fatal(err)
 	}

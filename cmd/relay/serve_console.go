@@ -11,27 +11,33 @@ import (
 
 	"relay/adapters/console"
 	"relay/adapters/mappingfile"
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/ingeststore"
+	"relay/adapters/postgres/lookupstore"
+	"relay/adapters/postgres/tables"
 	"relay/app"
+	"relay/app/erasure"
+	"relay/app/ingest"
+	"relay/app/lookup"
+	"relay/app/replay"
 	"relay/domain/mapping"
 )
 
 // console is what the admin listener shows of the system.
 func (s *server) console(reprojections console.Reprojections) (console.Config, error) {
-	password, err := app.NewAdminPassword(postgres.Password{DB: s.db}, os.Getenv("RELAY_ADMIN_PASSWORD"))
+	password, err := app.NewAdminPassword(lookupstore.Password{DB: s.db}, os.Getenv("RELAY_ADMIN_PASSWORD"))
 	if err != nil {
 		return console.Config{}, usageError{errors.Join(errors.New("RELAY_ADMIN_PASSWORD cannot be used"), err)}
 	}
-	rejected := postgres.Rejected{DB: s.db}
+	rejected := ingeststore.Rejected{DB: s.db}
 	return console.Config{
-		Status: postgres.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: reprojections, Password: password,
-		Requests: postgres.RequestLists{DB: s.db}, Rejected: rejected, Traffic: postgres.Traffics{DB: s.db}, Lags: postgres.Lags{DB: s.db}, Issues: postgres.IssueList{DB: s.db},
-		Retry:     &app.Retry{Store: rejected, Log: s.appender, Now: time.Now, Suppressed: s.suppressed},
+		Status: lookupstore.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: reprojections, Password: password,
+		Requests: lookupstore.RequestLists{DB: s.db}, Rejected: rejected, Traffic: lookupstore.Traffics{DB: s.db}, Lags: lookupstore.Lags{DB: s.db}, Issues: lookupstore.IssueList{DB: s.db},
+		Retry:     &ingest.Retry{Store: rejected, Log: s.appender, Now: time.Now, Suppressed: s.suppressed},
 		Tail:      s.tail(),
-		Explainer: &app.Explainer{DB: s.database, Log: s.reader, Controls: s.controls, Generations: postgres.Generations{}, Messages: postgres.Events{DB: s.db}},
-		People:    postgres.PeopleReader{DB: s.db}, Exporter: s.exporter(), Suppressor: &app.Suppressor{Store: s.suppressed, Forgetter: s.forgetter()},
-		Mappings: s.mappings(), MappingFiles: mappingFiles{}, Previewer: s, Traits: postgres.TraitReader{DB: s.db}, Samples: s,
-		Events: postgres.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(), Readers: &app.Readers{Store: s.readers()},
+		Explainer: &lookup.Explainer{DB: s.database, Log: s.reader, Controls: s.controls, Generations: tables.Generations{}, Messages: tables.Events{DB: s.db}},
+		People:    lookupstore.PeopleReader{DB: s.db}, Exporter: s.exporter(), Suppressor: &erasure.Suppressor{Store: s.suppressed, Forgetter: s.forgetter()},
+		Mappings: s.mappings(), MappingFiles: mappingFiles{}, Previewer: s, Traits: lookupstore.TraitReader{DB: s.db}, Samples: s,
+		Events: lookupstore.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(), Readers: &lookup.Readers{Store: s.readers()},
 		Ingest:  "http://" + s.ingest.Addr().String() + "/connector/segment/",
 		Closing: s.c.Context.Done(), Logger: s.logger, Now: time.Now,
 	}, nil
@@ -50,25 +56,25 @@ func (mappingFiles) Format(spec mapping.Spec) []byte { return mappingfile.Format
 const sampled = 500
 
 // PreviewMapping implements console.MappingPreviewer.
-func (s *server) PreviewMapping(ctx context.Context, spec mapping.Spec, fromText string) (app.Preview, error) {
-	from, err := app.ParseFrom(fromText, s.reader)
+func (s *server) PreviewMapping(ctx context.Context, spec mapping.Spec, fromText string) (replay.Preview, error) {
+	from, err := replay.ParseFrom(fromText, s.reader)
 	if err != nil {
-		return app.Preview{}, err
+		return replay.Preview{}, err
 	}
 	return s.sampler(nil).PreviewDraft(ctx, spec, from, sampled, s.projections)
 }
 
 // DryRun implements console.Samples.
-func (s *server) DryRun(ctx context.Context, request console.ReprojectionRequest) (app.Preview, error) {
+func (s *server) DryRun(ctx context.Context, request console.ReprojectionRequest) (replay.Preview, error) {
 	from, chosen, err := served{system: s.system}.read(request)
 	if err != nil {
-		return app.Preview{}, err
+		return replay.Preview{}, err
 	}
 	return s.sampler(nil).DryRun(ctx, from, sampled, chosen)
 }
 
 // Verify implements console.Samples.
-func (s *server) Verify(ctx context.Context) ([]app.Verified, error) {
+func (s *server) Verify(ctx context.Context) ([]replay.Verified, error) {
 	return s.sampler(nil).VerifySample(ctx, sampled, s.projections)
 }
 

@@ -7,21 +7,22 @@ import (
 	"time"
 
 	"relay/adapters/console"
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/tables"
 	"relay/app"
+	"relay/app/replay"
 )
 
 // served runs re-projections and checks inside relay serve.
 type served struct {
 	*system
 	ctx    context.Context // ends when relay serve stops
-	runner *app.Runner
+	runner *replay.Runner
 }
 
 var _ console.Reprojections = served{}
 
 func (s *system) served(ctx context.Context) served {
-	return served{system: s, ctx: ctx, runner: &app.Runner{New: func(report func(app.Progress), started func(app.Reprojection)) *app.Reprojector {
+	return served{system: s, ctx: ctx, runner: &replay.Runner{New: func(report func(replay.Progress), started func(replay.Reprojection)) *replay.Reprojector {
 		r := s.reprojector(report)
 		r.Started = started
 		return r
@@ -29,34 +30,34 @@ func (s *system) served(ctx context.Context) served {
 }
 
 // Plan implements console.Reprojections.
-func (s served) Plan(ctx context.Context, request console.ReprojectionRequest) (app.Plan, error) {
+func (s served) Plan(ctx context.Context, request console.ReprojectionRequest) (replay.Plan, error) {
 	from, chosen, err := s.read(request)
 	if err != nil {
-		return app.Plan{}, err
+		return replay.Plan{}, err
 	}
 	return s.reprojector(nil).Plan(ctx, from, chosen)
 }
 
 // Start implements console.Reprojections.
-func (s served) Start(_ context.Context, request console.ReprojectionRequest) (app.Reprojection, error) {
+func (s served) Start(_ context.Context, request console.ReprojectionRequest) (replay.Reprojection, error) {
 	from, chosen, err := s.read(request)
 	if err != nil {
-		return app.Reprojection{}, err
+		return replay.Reprojection{}, err
 	}
-	return s.runner.Start(s.ctx, func(ctx context.Context, r *app.Reprojector) (app.Reprojection, error) {
+	return s.runner.Start(s.ctx, func(ctx context.Context, r *replay.Reprojector) (replay.Reprojection, error) {
 		r.MaxLoad = request.MaxLoad
 		return r.Run(ctx, from, chosen)
 	})
 }
 
 // Resume implements console.Reprojections.
-func (s served) Resume(context.Context) (app.Reprojection, error) {
-	return s.runner.Start(s.ctx, func(ctx context.Context, r *app.Reprojector) (app.Reprojection, error) { return r.Resume(ctx) })
+func (s served) Resume(context.Context) (replay.Reprojection, error) {
+	return s.runner.Start(s.ctx, func(ctx context.Context, r *replay.Reprojector) (replay.Reprojection, error) { return r.Resume(ctx) })
 }
 
 // Undo implements console.Reprojections.
-func (s served) Undo(context.Context) (app.Reprojection, error) {
-	return s.runner.Start(s.ctx, func(ctx context.Context, r *app.Reprojector) (app.Reprojection, error) { return r.Undo(ctx) })
+func (s served) Undo(context.Context) (replay.Reprojection, error) {
+	return s.runner.Start(s.ctx, func(ctx context.Context, r *replay.Reprojector) (replay.Reprojection, error) { return r.Undo(ctx) })
 }
 
 // StartVerification implements console.Reprojections.
@@ -65,9 +66,9 @@ func (s served) StartVerification(_ context.Context, request console.Reprojectio
 	if err != nil {
 		return err
 	}
-	return s.runner.StartCheck(s.ctx, app.Verification, func(ctx context.Context, r *app.Reprojector) (found app.Found, err error) {
+	return s.runner.StartCheck(s.ctx, replay.Verification, func(ctx context.Context, r *replay.Reprojector) (found replay.Found, err error) {
 		r.MaxLoad = request.MaxLoad
-		found.Verified, err = (&app.Verifier{Reprojector: r}).Verify(ctx, chosen)
+		found.Verified, err = (&replay.Verifier{Reprojector: r}).Verify(ctx, chosen)
 		return found, err
 	})
 }
@@ -78,15 +79,15 @@ func (s served) StartDryRun(_ context.Context, request console.ReprojectionReque
 	if err != nil {
 		return err
 	}
-	return s.runner.StartCheck(s.ctx, app.DryRun, func(ctx context.Context, r *app.Reprojector) (app.Found, error) {
+	return s.runner.StartCheck(s.ctx, replay.DryRun, func(ctx context.Context, r *replay.Reprojector) (replay.Found, error) {
 		r.MaxLoad = request.MaxLoad
 		preview, err := r.DryRun(ctx, from, chosen)
-		return app.Found{Preview: &preview}, err
+		return replay.Found{Preview: &preview}, err
 	})
 }
 
 // Check implements console.Reprojections.
-func (s served) Check() (app.Check, bool) { return s.runner.Check() }
+func (s served) Check() (replay.Check, bool) { return s.runner.Check() }
 
 // Cancel implements console.Reprojections. Who asked for it may be gone before
 // it is done.
@@ -112,12 +113,12 @@ func (s served) DropFormer(ctx context.Context) (int, error) {
 
 // List implements console.Reprojections.
 func (s served) List(ctx context.Context) ([]json.RawMessage, error) {
-	return postgres.Reprojections{DB: s.db}.List(ctx, 20)
+	return tables.Reprojections{DB: s.db}.List(ctx, 20)
 }
 
 // read reads a request as the command line reads its flags.
-func (s served) read(request console.ReprojectionRequest) (app.From, []app.Projection, error) {
-	from, err := app.ParseFrom(request.From, s.reader)
+func (s served) read(request console.ReprojectionRequest) (replay.From, []app.Projection, error) {
+	from, err := replay.ParseFrom(request.From, s.reader)
 	if err != nil {
 		return from, nil, err
 	}

@@ -8,15 +8,15 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
-	"relay/adapters/postgres"
-	"relay/app"
+	"relay/adapters/postgres/lookupstore"
+	"relay/app/lookup"
 )
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "state and lag of everything", Flags: []cli.Flag{jsonFlag},
 		Action: with(func(c *cli.Context, s *system) error {
-			status, err := postgres.Statuses{DB: s.db}.Read(c.Context)
+			status, err := lookupstore.Statuses{DB: s.db}.Read(c.Context)
 			if err != nil {
 				return err
 			}
@@ -34,7 +34,7 @@ func statusCommand() *cli.Command {
 	}
 }
 
-func printStatus(c *cli.Context, status app.Status) {
+func printStatus(c *cli.Context, status lookup.Status) {
 	printText(c, "log: ends at offset %d", status.Log.Head)
 	printText(c, "mapping: version %d", status.Mapping.Version)
 	var rows []table.Row
@@ -48,7 +48,7 @@ func printStatus(c *cli.Context, status app.Status) {
 	printText(c, "ignored by projections: %d (relay issues); rejected bodies: %d (relay rejected list)", status.IssuesIgnored, status.Rejected)
 }
 
-func phaseOf(r *app.RunStatus) string {
+func phaseOf(r *lookup.RunStatus) string {
 	switch {
 	case r.Interrupted:
 		return fmt.Sprintf(" until it was interrupted (%s, %d of %d log rows; relay reproject --resume goes on with it, --cancel removes it)", r.Phase, r.Done, r.Total)
@@ -75,12 +75,12 @@ func doctorCommand() *cli.Command {
 }
 
 func doctor(c *cli.Context, s *system) error {
-	findings, err := postgres.Doctor{DB: s.db}.Examine(c.Context)
+	findings, err := lookupstore.Doctor{DB: s.db}.Examine(c.Context)
 	if err != nil {
 		return err
 	}
 	if there, ok := announced(c); ok && !there.answers() {
-		findings = append(findings, app.Finding{
+		findings = append(findings, lookup.Finding{
 			Severity: "warning", What: fmt.Sprintf("relay serve ended without being stopped: nobody listens on %s any more", there.Listen), Do: "start relay serve again",
 		})
 	}
@@ -97,7 +97,7 @@ func doctor(c *cli.Context, s *system) error {
 	return err
 }
 
-func printFindings(c *cli.Context, findings []app.Finding) {
+func printFindings(c *cli.Context, findings []lookup.Finding) {
 	if len(findings) == 0 {
 		printText(c, "all is well")
 	}

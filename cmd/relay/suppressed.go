@@ -6,8 +6,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
-	"relay/adapters/postgres"
-	"relay/app"
+	"relay/adapters/postgres/ingeststore"
+	"relay/app/erasure"
 )
 
 func suppressedCommand() *cli.Command {
@@ -36,11 +36,11 @@ func suppressedList(c *cli.Context, s *system) error {
 	if c.Int("limit") < 1 {
 		return usageError{errors.New("--limit is a number from 1")}
 	}
-	store, err := postgres.NewSuppressed(c.Context, s.db)
+	store, err := ingeststore.NewSuppressed(c.Context, s.db)
 	if err != nil {
 		return err
 	}
-	list, total, err := app.ListSuppressed(c.Context, store, c.Args().First(), c.Int("limit"))
+	list, total, err := erasure.ListSuppressed(c.Context, store, c.Args().First(), c.Int("limit"))
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func suppressedLift(c *cli.Context, s *system) error {
 	if (id == "") == (mark == "") {
 		return usageError{errors.New("relay suppressed lift takes an ID, or --mark")}
 	}
-	store, err := postgres.NewSuppressed(c.Context, s.db)
+	store, err := ingeststore.NewSuppressed(c.Context, s.db)
 	if err != nil {
 		return err
 	}
@@ -86,6 +86,6 @@ func printLifted(c *cli.Context) error {
 	if c.Bool("json") {
 		return printJSON(c, map[string]bool{"suppressed": false})
 	}
-	printText(c, "what is sent of the person is taken in again within %v", app.SuppressedWithin)
+	printText(c, "what is sent of the person is taken in again within %v", erasure.SuppressedWithin)
 	return nil
 }

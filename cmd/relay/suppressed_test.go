@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"relay/app"
+	"relay/app/erasure"
 )
 
 // TestSuppressedAreListed: the command and the console tell who is suppressed
@@ -20,7 +20,7 @@ func TestSuppressedAreListed(t *testing.T) {
 	}
 	server.send(`{"type":"identify","userId":"milton-77"}`)
 	waitFor(t, "the dropped call to be counted", func() bool { return text(t, db, `SELECT sum(hits) FROM relay_store.suppressed`) == "1" })
-	list := func(args ...string) (list []app.SuppressedPerson) {
+	list := func(args ...string) (list []erasure.SuppressedPerson) {
 		t.Helper()
 		relay.json(&list, append([]string{"suppressed", "list", "--json"}, args...)...)
 		return list
@@ -65,7 +65,7 @@ func TestSuppressedDevices(t *testing.T) {
 	server.send(`{"type":"identify","userId":"milton-77","anonymousId":"device-1"}`)
 	settled(t, relay.open())
 	relay.must("forget", "milton-77", "--suppress")
-	var list []app.SuppressedPerson
+	var list []erasure.SuppressedPerson
 	if relay.json(&list, "suppressed", "list", "device-1", "--json"); len(list) != 1 || list[0].IDs != 2 {
 		t.Fatalf("the device's person: %v", list)
 	}

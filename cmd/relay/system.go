@@ -12,9 +12,13 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"relay/adapters/embeddedpg"
-	"relay/adapters/eventlog"
 	"relay/adapters/postgres"
+	"relay/adapters/postgres/logstore"
+	"relay/adapters/postgres/lookupstore"
+	"relay/adapters/postgres/tables"
 	"relay/app"
+	"relay/app/live"
+	"relay/app/replay"
 	"relay/migrations"
 	"relay/projections"
 )
@@ -38,8 +42,8 @@ type system struct {
 	logger      *slog.Logger
 	database    postgres.Database
 	projections []app.Projection
-	reader      eventlog.Reader
-	controls    eventlog.Controls
+	reader      logstore.Reader
+	controls    logstore.Controls
 	migrated    int   // how many migrations ran just now
 	memory      int64 // budget of a rebuild in bytes; 0: the default
 	maxLoad     int   // of a rebuild; 0: 100
@@ -80,8 +84,8 @@ func connect(c *cli.Context) (*system, error) {
 	s.db = db
 	s.database = postgres.Database{DB: db}
 	s.projections = []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: postgres.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
-		{Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: postgres.Events{DB: db}, Depends: projections.EventsDepend},
+		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: tables.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
+		{Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: tables.Events{DB: db}, Depends: projections.EventsDepend},
 	}
 	return s, nil
 }
@@ -91,7 +95,7 @@ func (s *system) prepare(ctx context.Context) (err error) {
 	if s.migrated, err = postgres.Migrate(ctx, s.db, migrations.FS); err != nil {
 		return err
 	}
-	setup := app.Setup{DB: s.database, Controls: s.controls, Generations: postgres.Generations{}, Timelines: postgres.Timelines{}}
+	setup := app.Setup{DB: s.database, Controls: s.controls, Generations: tables.Generations{}, Timelines: tables.Timelines{}}
 	if err := setup.Ensure(ctx, s.projections, s.migrated > 0); err != nil || s.migrated == 0 {
 		return err
 	}
@@ -132,21 +136,21 @@ func with(do func(c *cli.Context, s *system) error) cli.ActionFunc {
 }
 
 func (s *system) mappings() *app.Mappings {
-	return &app.Mappings{DB: s.database, Controls: s.controls, Timelines: postgres.Timelines{}, Now: time.Now}
+	return &app.Mappings{DB: s.database, Controls: s.controls, Timelines: tables.Timelines{}, Now: time.Now}
 }
 
-func (s *system) projector(observe func(string, app.BatchResult), onError func(string, error)) *app.Projector {
-	return &app.Projector{
-		DB: s.database, Log: s.reader, Controls: s.controls, Generations: postgres.Generations{}, Observe: observe,
-		Consumer: eventlog.NewConsumers(s.db, eventlog.ConsumersConfig{OnError: onError, Logger: s.logger}),
+func (s *system) projector(observe func(string, live.BatchResult), onError func(string, error)) *live.Projector {
+	return &live.Projector{
+		DB: s.database, Log: s.reader, Controls: s.controls, Generations: tables.Generations{}, Observe: observe,
+		Consumer: logstore.NewConsumers(s.db, logstore.ConsumersConfig{OnError: onError, Logger: s.logger}),
 	}
 }
 
-func (s *system) reprojector(report func(app.Progress)) *app.Reprojector {
-	return &app.Reprojector{
-		DB: s.database, All: s.projections, Log: s.reader, LogSize: s.reader, Live: postgres.Statuses{DB: s.db}, Controls: s.controls,
-		Generations: postgres.Generations{}, Reprojections: postgres.Reprojections{DB: s.db}, Timelines: postgres.Timelines{}, Erasures: postgres.Erasures{},
-		Builder:   &app.Builder{DB: s.database, Log: s.reader, Workers: 3, Memory: s.memory},
+func (s *system) reprojector(report func(replay.Progress)) *replay.Reprojector {
+	return &replay.Reprojector{
+		DB: s.database, All: s.projections, Log: s.reader, LogSize: s.reader, Live: lookupstore.Statuses{DB: s.db}, Controls: s.controls,
+		Generations: tables.Generations{}, Reprojections: tables.Reprojections{DB: s.db}, Timelines: tables.Timelines{}, Erasures: tables.Erasures{},
+		Builder:   &replay.Builder{DB: s.database, Log: s.reader, Workers: 3, Memory: s.memory},
 		Projector: s.projector(nil, nil), Logger: s.logger, MaxLoad: s.maxLoad, Report: report,
 	}
 }

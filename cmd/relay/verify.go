@@ -7,9 +7,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"relay/adapters/eventlog"
-	"relay/adapters/postgres"
+	"relay/adapters/postgres/logstore"
+	"relay/adapters/postgres/tables"
 	"relay/app"
+	"relay/app/replay"
+	"relay/app/sample"
 )
 
 func verifyCommand() *cli.Command {
@@ -60,36 +62,36 @@ func verify(c *cli.Context, s *system) error {
 }
 
 // verifier verifies all that there is, one person, or a sample.
-func verifier(c *cli.Context, s *system, progress *progressView) func(context.Context, []app.Projection) ([]app.Verified, error) {
+func verifier(c *cli.Context, s *system, progress *progressView) func(context.Context, []app.Projection) ([]replay.Verified, error) {
 	switch {
 	case c.IsSet("person"):
-		return func(ctx context.Context, chosen []app.Projection) ([]app.Verified, error) {
+		return func(ctx context.Context, chosen []app.Projection) ([]replay.Verified, error) {
 			return s.sampler(progress.report).VerifyPerson(ctx, c.String("person"), chosen)
 		}
 	case c.IsSet("sample"):
-		return func(ctx context.Context, chosen []app.Projection) ([]app.Verified, error) {
+		return func(ctx context.Context, chosen []app.Projection) ([]replay.Verified, error) {
 			return s.sampler(progress.report).VerifySample(ctx, c.Int("sample"), chosen)
 		}
 	}
-	return (&app.Verifier{Reprojector: s.reprojector(progress.report)}).Verify
+	return (&replay.Verifier{Reprojector: s.reprojector(progress.report)}).Verify
 }
 
-func (s *system) sampler(report func(app.Progress)) *app.Sampler {
-	return &app.Sampler{
-		Reprojector: s.reprojector(report), Scratch: s.database, Eraser: eventlog.Eraser{},
-		People: postgres.NewProfiles(s.db), Messages: postgres.Events{DB: s.db},
+func (s *system) sampler(report func(replay.Progress)) *sample.Sampler {
+	return &sample.Sampler{
+		Reprojector: s.reprojector(report), Scratch: s.database, Eraser: logstore.Eraser{},
+		People: tables.NewProfiles(s.db), Messages: tables.Events{DB: s.db},
 	}
 }
 
 // checkSample refuses samples of no size, and of one that memory may not hold.
 func checkSample(c *cli.Context) error {
-	if n := c.Int("sample"); c.IsSet("sample") && (n < 1 || n > app.MaxSample) {
-		return usageError{fmt.Errorf("--sample %d: a number of people from 1 to %d is wanted; leave it out to look at everybody", n, app.MaxSample)}
+	if n := c.Int("sample"); c.IsSet("sample") && (n < 1 || n > sample.MaxSample) {
+		return usageError{fmt.Errorf("--sample %d: a number of people from 1 to %d is wanted; leave it out to look at everybody", n, sample.MaxSample)}
 	}
 	return nil
 }
 
-func printVerified(c *cli.Context, results []app.Verified) {
+func printVerified(c *cli.Context, results []replay.Verified) {
 	for _, r := range results {
 		if r.Differences == 0 && r.BasedOn != nil && r.BasedOn.Calls == 0 {
 			printText(c, "%s, nothing to compare: no calls up to log offset %d, and no rows", r.Projection, r.UpTo)
@@ -107,7 +109,7 @@ func printVerified(c *cli.Context, results []app.Verified) {
 }
 
 // basisText says what a look at a part was based on.
-func basisText(b *app.Basis) string {
+func basisText(b *replay.Basis) string {
 	if b == nil {
 		return ""
 	}

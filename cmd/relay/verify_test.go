@@ -6,16 +6,16 @@ import (
 	"strings"
 	"testing"
 
-	"relay/app"
+	"relay/app/replay"
 )
 
-func verified(t *testing.T, out string) map[string]app.Verified {
+func verified(t *testing.T, out string) map[string]replay.Verified {
 	t.Helper()
-	var results []app.Verified
+	var results []replay.Verified
 	if err := json.Unmarshal([]byte(out), &results); err != nil {
 		t.Fatalf("%s: %v", out, err)
 	}
-	byName := map[string]app.Verified{}
+	byName := map[string]replay.Verified{}
 	for _, r := range results {
 		byName[r.Projection] = r
 	}
@@ -84,10 +84,10 @@ func TestLookAtASample(t *testing.T) {
 		return text(t, db, `SELECT phase FROM relay.reprojections`) == "switching"
 	})
 	r := verified(t, relay.must("verify", "--sample", "1000", "--json"))
-	if p, e := r["profiles"].BasedOn, r["events"].BasedOn; p == nil || *p != (app.Basis{People: 2, Calls: 2}) || e == nil || *e != (app.Basis{People: 1, Calls: 1}) {
+	if p, e := r["profiles"].BasedOn, r["events"].BasedOn; p == nil || *p != (replay.Basis{People: 2, Calls: 2}) || e == nil || *e != (replay.Basis{People: 1, Calls: 1}) {
 		t.Errorf("the sample is based on %+v and %+v", p, e)
 	}
-	var preview app.Preview
+	var preview replay.Preview
 	if err := json.Unmarshal([]byte(relay.must("reproject", "--from", "beginning", "--dry-run", "--sample", "1000", "--json")), &preview); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"relay/adapters/postgres"
-	"relay/app"
+	"relay/app/ingest"
 )
 
 // TestSegmentLosesNothing sends as Segment's webhook does through everything
@@ -143,7 +143,7 @@ func TestRotateWithoutLoss(t *testing.T) {
 	as.key = strings.TrimSpace(relay.must("keys", "rotate", "segment"))
 	sender.await(50) // with the former one
 	sender.use(as)
-	var keys []app.KeyInfo
+	var keys []ingest.KeyInfo
 	waitFor(t, "the list to show that the key in its place is used", func() bool {
 		relay.json(&keys, "keys", "list", "--json")
 		return len(keys) == 2 && keys[0].ReplacedAt != nil && keys[1].LastUsedAt != nil && keys[0].LastUsedAt.Before(*keys[1].LastUsedAt)
@@ -157,7 +157,7 @@ func TestRotateWithoutLoss(t *testing.T) {
 	as.secret = "second secret"
 	sender.use(as)
 	sender.await(50)
-	var secrets []app.SigningSecretInfo
+	var secrets []ingest.SigningSecretInfo
 	waitFor(t, "the list to show that the second secret is used", func() bool {
 		relay.json(&secrets, "keys", "secrets", "list", "segment", "--json")
 		return len(secrets) == 2 && secrets[1].LastUsedAt != nil && secrets[0].LastUsedAt.Before(*secrets[1].LastUsedAt)

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/lib/pq" // the driver
+	_ "github.com/lib/pq"
 
 	"relay/adapters/embeddedpg"
 )

@@ -1,0 +1,106 @@
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/lib/pq"
+
+	"relay/adapters/postgres/wire"
+	"relay/app"
+	"relay/domain/profile"
+)
+
+// Erase implements app.Tables. Where mappings join ids, the joined rows of all to
+// whom what goes contributed, or what moves now contributes, are merged anew.
+func (p Profiles) Erase(ctx context.Context, tx app.Tx, generation int64, e app.Erased) error {
+	joins, err := JoinsIDs(ctx, tx, generation)
+	if err != nil {
+		return err
+	}
+	if !joins {
+		return p.eraseStates(ctx, tx, generation, e.Users)
+	}
+	j := p.newJoining(tx, generation, map[string]profile.State{})
+	if err := j.erase(ctx, e); err != nil {
+		return err
+	}
+	if err := j.regather(ctx); err != nil {
+		return fmt.Errorf("merge people anew: %w", err)
+	}
+	return j.write(ctx)
+}
+
+// eraseStates deletes the states of ids.
+func (p Profiles) eraseStates(ctx context.Context, tx *sql.Tx, generation int64, ids []string) error {
+	for _, part := range profileParts {
+		if !p.has(part.part) {
+			continue
+		}
+		query := fmt.Sprintf(`DELETE FROM relay_store.%s%s_g%d WHERE distinct_id = ANY ($1)`, p.set, part.table, generation)
+		if _, err := tx.ExecContext(ctx, query, pq.Array(ids)); err != nil {
+			return fmt.Errorf("erase %s%s: %w", p.set, part.table, err)
+		}
+	}
+	return nil
+}
+
+// erase deletes links and states, and notes who loses by that or gains.
+func (j *joining) erase(ctx context.Context, e app.Erased) error {
+	if err := j.loseStates(ctx, e); err != nil {
+		return fmt.Errorf("read whom ids stand for: %w", err)
+	}
+	links := linkTables{tx: j.tx, generation: j.generation, contributes: j.contributes(j.generation, "c")}
+	if err := links.remove(ctx, e.Claims, e.Aliases); err != nil {
+		return err
+	}
+	for _, moved := range []map[string]move{links.moves.users, links.moves.anonymous} {
+		for _, by := range moved {
+			j.lost[by.from] = true
+			if by.to != "" {
+				j.lost[by.to] = true
+			}
+		}
+	}
+	if err := j.eraseStates(ctx, j.tx, j.generation, e.Users); err != nil {
+		return err
+	}
+	return j.Of(anonymousStates).eraseStates(ctx, j.tx, j.generation, e.Anonymous)
+}
+
+// loseStates notes to whom the states contribute that go.
+func (j *joining) loseStates(ctx context.Context, e app.Erased) error {
+	for _, id := range e.Users {
+		j.lost[id] = true
+	}
+	users, err := j.links(ctx, distinctIDsSQL, aliasesTable, wire.Texts(e.Users), "true")
+	if err != nil {
+		return err
+	}
+	owners, err := j.links(ctx, distinctIDsSQL, claimsTable, wire.Texts(e.Anonymous), "true")
+	for _, of := range []map[string]string{users, owners} {
+		for _, id := range of {
+			j.lost[id] = true
+		}
+	}
+	return err
+}
+
+// Erase implements app.Tables.
+func (Events) Erase(ctx context.Context, tx app.Tx, generation int64, e app.Erased) error {
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM relay_store.events_g%d WHERE distinct_id = ANY ($1)`, generation), pq.Array(e.Users)); err != nil {
+		return fmt.Errorf("erase events: %w", err)
+	}
+	if len(e.Anonymous) > 0 {
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM relay_store.events_g%d WHERE distinct_id IS NULL AND anonymous_id = ANY ($1)`, generation), pq.Array(e.Anonymous)); err != nil {
+			return fmt.Errorf("erase events of anonymous ids: %w", err)
+		}
+	}
+	joins, err := JoinsIDs(ctx, tx, generation)
+	if err != nil || !joins {
+		return err
+	}
+	links := linkTables{tx: tx, generation: generation, contributes: "false"}
+	return links.remove(ctx, e.Claims, e.Aliases)
+}

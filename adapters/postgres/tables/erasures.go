@@ -1,0 +1,107 @@
+package tables
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lib/pq"
+
+	"relay/adapters/postgres/ingeststore"
+	"relay/app"
+	"relay/app/erasure"
+	"relay/domain/eventlog"
+)
+
+// Erasures implements app.Erasures.
+type Erasures struct{}
+
+var _ app.Erasures = Erasures{}
+
+// Lock implements app.Erasures.
+func (Erasures) Lock(ctx context.Context, tx app.Tx) error {
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(1919249779, 3)`); err != nil {
+		return fmt.Errorf("lock erasures: %w", err)
+	}
+	return nil
+}
+
+// Pend implements app.Erasures.
+func (Erasures) Pend(ctx context.Context, tx app.Tx, generation int64, e app.PendingErasure) error {
+	entries := make([]int64, len(e.Entries))
+	for i, o := range e.Entries {
+		entries[i] = int64(o)
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO relay_store.pending_erasures (generation, ids, anonymous, claims, aliases, entries, recount) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		generation, notNull(e.Users), notNull(e.Anonymous), notNull(e.Claims), notNull(e.Aliases), pq.Array(entries), e.Recount)
+	if err != nil {
+		return fmt.Errorf("note the erasure for generation %d: %w", generation, err)
+	}
+	return nil
+}
+
+// notNull is a list that may be empty, but is not NULL.
+func notNull(list []string) pq.StringArray { return append(pq.StringArray{}, list...) }
+
+// Pending implements app.Erasures.
+func (Erasures) Pending(ctx context.Context, tx app.Tx, generation int64) ([]app.PendingErasure, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT ids, anonymous, claims, aliases, entries, recount FROM relay_store.pending_erasures WHERE generation = $1`, generation)
+	if err != nil {
+		return nil, fmt.Errorf("read the erasures noted for generation %d: %w", generation, err)
+	}
+	defer rows.Close()
+	var list []app.PendingErasure
+	for rows.Next() {
+		var e app.PendingErasure
+		var entries []int64
+		if err := rows.Scan(pq.Array(&e.Users), pq.Array(&e.Anonymous), pq.Array(&e.Claims), pq.Array(&e.Aliases), pq.Array(&entries), &e.Recount); err != nil {
+			return nil, err
+		}
+		for _, o := range entries {
+			e.Entries = append(e.Entries, eventlog.Offset(o))
+		}
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
+
+// Settle implements app.Erasures.
+func (Erasures) Settle(ctx context.Context, tx app.Tx, generation int64) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM relay_store.pending_erasures WHERE generation = $1`, generation)
+	return err
+}
+
+var _ erasure.RejectedEraser = ingeststore.Rejected{}
+
+// Deletions implements erasure.Deletions.
+type Deletions struct{}
+
+var _ erasure.Deletions = Deletions{}
+
+// Next implements erasure.Deletions. A partial index finds delete calls.
+func (Deletions) Next(ctx context.Context, tx app.Tx, limit int) (checkpoint eventlog.Offset, found []eventlog.Offset, err error) {
+	if err := tx.QueryRowContext(ctx, `SELECT checkpoint FROM relay_store.deletions`).Scan(&checkpoint); err != nil {
+		return 0, nil, fmt.Errorf("read how far delete calls were honoured: %w", err)
+	}
+	var offsets []int64
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(array_agg("offset" ORDER BY "offset"), '{}') FROM (
+SELECT "offset" FROM relay.log_identity WHERE (kinds & 64) <> 0 AND "offset" > $1 ORDER BY "offset" LIMIT $2) l`, int64(checkpoint), limit).Scan(pq.Array(&offsets))
+	for _, o := range offsets {
+		found = append(found, eventlog.Offset(o))
+	}
+	if err != nil {
+		err = fmt.Errorf("look for delete calls: %w", err)
+	}
+	return checkpoint, found, err
+}
+
+// Move implements erasure.Deletions.
+func (Deletions) Move(ctx context.Context, tx app.Tx, from, to eventlog.Offset) error {
+	result, err := tx.ExecContext(ctx, `UPDATE relay_store.deletions SET checkpoint = $2 WHERE checkpoint = $1`, int64(from), int64(to))
+	if err != nil {
+		return fmt.Errorf("note how far delete calls were honoured: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return erasure.ErrMoved
+	}
+	return nil
+}

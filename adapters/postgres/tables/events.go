@@ -1,0 +1,169 @@
+package tables
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"fmt"
+
+	"relay/adapters/postgres"
+	"relay/adapters/postgres/wire"
+	"relay/app"
+	"relay/projections"
+)
+
+// Events keeps the table of the events projection, events_gN.
+//
+// message_key stands for message_id where rows must be unique: the first half
+// of its SHA-256. A message_id may be longer than an index can hold, and the key
+// makes the index a third of the size.
+type Events struct {
+	DB *sql.DB // for loading
+}
+
+var _ app.Tables = Events{}
+
+// eventsColumns is how many columns eventsDDL has; addEvent fills them.
+const eventsColumns = 12
+
+const eventsDDL = `
+CREATE TABLE relay_store.events_g%[1]d (
+    log_offset      bigint           NOT NULL,
+    log_index       integer          NOT NULL,
+    message_key     uuid             NOT NULL,
+    occurred_at     timestamptz      NOT NULL,
+    received_at     timestamptz      NOT NULL,
+    message_id      text COLLATE "C" NOT NULL,
+    type            text COLLATE "C" NOT NULL,
+    event_name      text COLLATE "C" NOT NULL,
+    distinct_id     text COLLATE "C",
+    anonymous_id    text COLLATE "C",
+    source          text COLLATE "C" NOT NULL,
+    properties      jsonb            NOT NULL
+)`
+
+// eventsIndexes: one message makes one row; a person's events in order; and,
+// since rows come about in order of receipt, ranges of time and of the log.
+const (
+	eventsMessageIndex = `
+CREATE UNIQUE INDEX IF NOT EXISTS events_g%[1]d_message ON relay_store.events_g%[1]d (message_key)`
+	eventsPersonIndex = `
+CREATE INDEX IF NOT EXISTS events_g%[1]d_person ON relay_store.events_g%[1]d (distinct_id, occurred_at) WHERE distinct_id IS NOT NULL`
+	eventsLogIndex = `
+CREATE INDEX IF NOT EXISTS events_g%[1]d_log ON relay_store.events_g%[1]d USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on)`
+	eventsAnalyze = `ANALYZE relay_store.events_g%[1]d`
+)
+
+const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d; ` + loadedDrop + `; ` + linksDrop
+
+const eventsComments = `
+COMMENT ON VIEW relay.events IS 'A row for each call that the mapping makes an event';
+COMMENT ON COLUMN relay.events.log_offset IS 'where the payload stands in the log';
+COMMENT ON COLUMN relay.events.log_index IS 'the call''s place in its payload, from 0';
+COMMENT ON COLUMN relay.events.message_id IS 'the call''s messageId, or log:OFFSET:INDEX where it has none; unique';
+COMMENT ON COLUMN relay.events.type IS 'track, page or screen';
+COMMENT ON COLUMN relay.events.event_name IS 'the mapping''s prefix and the event''s name';
+COMMENT ON COLUMN relay.events.distinct_id IS 'the userId, null without one; where the mapping joins ids, the id of the person that it stands for, or of the one who owns the anonymous_id';
+COMMENT ON COLUMN relay.events.anonymous_id IS 'the anonymousId; null without one';
+COMMENT ON COLUMN relay.events.properties IS 'the call''s properties as they came';
+COMMENT ON COLUMN relay.events.occurred_at IS 'when it happened: the call''s time, corrected for clock skew, never later than received_at';
+COMMENT ON COLUMN relay.events.received_at IS 'when relay received the request';
+COMMENT ON COLUMN relay.events.source IS 'name of the API key';
+COMMENT ON COLUMN relay.events.mapping_version IS 'the mapping version under which the row was made'`
+
+// Only implements app.Tables: there is one part.
+func (e Events) Only([]string) app.Tables { return e }
+
+// Adopt implements app.Tables: there is nothing that a generation was not built
+// with.
+func (Events) Adopt(context.Context, app.Tx, int64, int64) error { return nil }
+
+// Create implements app.Tables.
+func (Events) Create(ctx context.Context, tx app.Tx, generation int64, joined bool) error {
+	tables := eventsDDL + ";" + fmt.Sprintf(noAutovacuum, "events") + ";" + loadedDDL
+	if joined {
+		tables += ";" + linksDDL + ";" + loadedLinksDDL
+	}
+	return execFor(ctx, tx, tables, generation)
+}
+
+// Index implements app.Tables.
+func (Events) Index(ctx context.Context, tx app.Tx, generation int64) error {
+	return execFor(ctx, tx, eventsMessageIndex+";"+eventsPersonIndex+";"+eventsLogIndex+";"+eventsAnalyze, generation)
+}
+
+// Describe implements app.Tables.
+func (Events) Describe(ctx context.Context, tx app.Tx) error {
+	_, err := tx.ExecContext(ctx, eventsComments)
+	return err
+}
+
+// Drop implements app.Tables.
+func (Events) Drop(ctx context.Context, tx app.Tx, generation int64) error {
+	if err := postgres.SetLockTimeout(ctx, tx, postgres.DropPatience); err != nil {
+		return err
+	}
+	return execFor(ctx, tx, eventsDrop, generation)
+}
+
+// Merge implements app.Tables. The fold's events stand in order of position, so
+// of several with one message id the lowest comes first and stays.
+func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
+	f := fold.(*projections.EventsFold)
+	if err := writeEvents(ctx, tx, generation, f.Events, messageKeys(f.Events), "ON CONFLICT (message_key) DO NOTHING"); err != nil {
+		return err
+	}
+	links := linkTables{tx: tx, generation: generation, contributes: "false"}
+	return links.merge(ctx, f.Links)
+}
+
+// writeEvents inserts the events under their keys, in as many statements as it
+// takes.
+func writeEvents(ctx context.Context, tx *sql.Tx, generation int64, events []projections.Event, keys []messageKey, conflict string) error {
+	rows := wire.NewRowWriter(tx, fmt.Sprintf("events_g%d", generation), eventsColumns, conflict)
+	defer rows.Close()
+	for i := range events {
+		addEvent(rows, &events[i], keys[i])
+		if !rows.Full() && i+1 < len(events) {
+			continue
+		}
+		if err := rows.Insert(ctx); err != nil {
+			return fmt.Errorf("write events up to log offset %d: %w", events[i].Offset, err)
+		}
+	}
+	return nil
+}
+
+func addEvent(r *wire.RowWriter, e *projections.Event, key messageKey) {
+	r.Begin()
+	r.Int8(int64(e.Offset))
+	r.Int4(e.Index)
+	r.UUID(key)
+	r.Instant(e.OccurredAt)
+	r.Instant(e.ReceivedAt)
+	r.Text(e.MessageID)
+	r.Text(e.Type)
+	r.Text(e.Name)
+	r.OrNull(e.DistinctID)
+	r.OrNull(e.AnonymousID)
+	r.Text(e.Source)
+	r.JSON(e.Properties)
+	r.End()
+}
+
+// messageKey stands for a message id where rows must be unique.
+type messageKey [16]byte
+
+func keyOf(messageID string) (key messageKey) {
+	sum := sha256.Sum256([]byte(messageID))
+	copy(key[:], sum[:])
+	return key
+}
+
+func messageKeys(events []projections.Event) []messageKey {
+	keys := make([]messageKey, len(events))
+	for i := range events {
+		keys[i] = keyOf(events[i].MessageID)
+	}
+	return keys
+}

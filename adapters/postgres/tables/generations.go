@@ -1,0 +1,183 @@
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/lib/pq"
+
+	"relay/adapters/postgres"
+	"relay/adapters/postgres/wire"
+	"relay/app"
+	"relay/domain/eventlog"
+	"relay/projections"
+)
+
+// Generations implements app.Generations.
+type Generations struct{}
+
+var _ app.Generations = Generations{}
+
+// Create implements app.Generations.
+func (Generations) Create(ctx context.Context, tx app.Tx, g app.Generation) (id int64, err error) {
+	var replay app.Replay
+	if g.Replay != nil {
+		replay = *g.Replay
+	}
+	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.generations (projection, status, rules_version, parts, reprojection_id, load_up_to, replay_from, replay_version, replay_as_of)
+VALUES ($1, 'building', $2, $3, nullif($4, 0), $5, nullif($6, 0), nullif($7, 0), $8) RETURNING id`,
+		g.Projection, projections.RulesVersion, pq.Array(g.Parts), g.Reprojection, int64(g.LoadUpTo),
+		int64(replay.From), replay.Version, int64(replay.AsOf)).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("note a new generation of %s: %w", g.Projection, err)
+	}
+	return id, nil
+}
+
+// Get implements app.Generations.
+func (Generations) Get(ctx context.Context, tx app.Tx, id int64) (app.Generation, error) {
+	return oneGeneration(ctx, tx, `WHERE id = $1`, id)
+}
+
+// Serving implements app.Generations.
+func (Generations) Serving(ctx context.Context, tx app.Tx, projection string) (app.Generation, error) {
+	return oneGeneration(ctx, tx, `WHERE projection = $1 AND status = 'serving'`, projection)
+}
+
+// LockServing implements app.Generations. It waits for the batch under way.
+func (Generations) LockServing(ctx context.Context, tx app.Tx, projection string) (app.Generation, error) {
+	return oneGeneration(ctx, tx, `WHERE projection = $1 AND status = 'serving' FOR UPDATE`, projection)
+}
+
+const selectGeneration = `SELECT id, projection, status, parts, checkpoint, rules_version, coalesce(reprojection_id, 0), load_up_to, loaded, coalesce(retired_by, 0), coalesce(replay_from, 0), coalesce(replay_version, 0), coalesce(replay_as_of, 0)
+FROM relay_store.generations `
+
+func scanGeneration(row interface{ Scan(...any) error }) (g app.Generation, err error) {
+	var replay app.Replay
+	err = row.Scan(&g.ID, &g.Projection, &g.Status, pq.Array(&g.Parts), &g.Checkpoint, &g.Rules, &g.Reprojection, &g.LoadUpTo, &g.Loaded, &g.RetiredBy,
+		&replay.From, &replay.Version, &replay.AsOf)
+	if replay.Version != 0 && g.Status == app.Building {
+		g.Replay = &replay
+	}
+	return g, err
+}
+
+func oneGeneration(ctx context.Context, tx *sql.Tx, where string, arg any) (app.Generation, error) {
+	g, err := scanGeneration(tx.QueryRowContext(ctx, selectGeneration+where, arg))
+	if err != nil {
+		return g, fmt.Errorf("look up generation %v: %w", arg, postgres.Translate(err))
+	}
+	return g, nil
+}
+
+// Move implements app.Generations.
+func (Generations) Move(ctx context.Context, tx app.Tx, id int64, checkpoint eventlog.Offset) error {
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET checkpoint = $2, checkpoint_at = now() WHERE id = $1`, id, int64(checkpoint))
+	if err != nil {
+		return fmt.Errorf("move the checkpoint of generation %d: %w", id, err)
+	}
+	return nil
+}
+
+// SetLoaded implements app.Generations.
+func (Generations) SetLoaded(ctx context.Context, tx app.Tx, id int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET loaded = true, checkpoint = load_up_to, checkpoint_at = now() WHERE id = $1`, id)
+	if err != nil {
+		return fmt.Errorf("note that generation %d is loaded: %w", id, err)
+	}
+	return nil
+}
+
+// SetParts implements app.Generations.
+func (Generations) SetParts(ctx context.Context, tx app.Tx, id int64, parts []string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET parts = $2 WHERE id = $1`, id, pq.Array(parts))
+	if err != nil {
+		return fmt.Errorf("note what generation %d holds: %w", id, err)
+	}
+	return nil
+}
+
+// Promote implements app.Generations.
+func (Generations) Promote(ctx context.Context, tx app.Tx, id, reprojection int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET status = 'former', retired_by = nullif($2, 0)
+WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = $1)`, id, reprojection)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `UPDATE relay_store.generations SET status = 'serving', retired_by = NULL WHERE id = $1`, id)
+	}
+	if err != nil {
+		return fmt.Errorf("promote generation %d: %w", id, err)
+	}
+	return nil
+}
+
+// Unserved implements app.Generations.
+func (Generations) Unserved(ctx context.Context, tx app.Tx) ([]app.Generation, error) {
+	return listGenerations(ctx, tx, `WHERE status <> 'serving' ORDER BY id`)
+}
+
+// LockUnserved implements app.Generations.
+func (Generations) LockUnserved(ctx context.Context, tx app.Tx) ([]app.Generation, error) {
+	return listGenerations(ctx, tx, `WHERE status <> 'serving' ORDER BY id FOR UPDATE`)
+}
+
+func listGenerations(ctx context.Context, tx *sql.Tx, where string) ([]app.Generation, error) {
+	rows, err := tx.QueryContext(ctx, selectGeneration+where)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []app.Generation
+	for rows.Next() {
+		g, err := scanGeneration(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, g)
+	}
+	return list, rows.Err()
+}
+
+// Delete implements app.Generations.
+func (g Generations) Delete(ctx context.Context, tx app.Tx, id int64) error {
+	if err := g.ForgetIssues(ctx, tx, id); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM relay_store.generations WHERE id = $1 AND status <> 'serving'`, id); err != nil {
+		return fmt.Errorf("forget generation %d: %w", id, err)
+	}
+	return nil
+}
+
+// ForgetIssues implements app.Generations.
+func (Generations) ForgetIssues(ctx context.Context, tx app.Tx, id int64) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM relay_store.issues WHERE generation = $1`, id); err != nil {
+		return fmt.Errorf("forget the issues of generation %d: %w", id, err)
+	}
+	return nil
+}
+
+const addIssuesSQL = `INSERT INTO relay_store.issues AS i (generation, code, source, detail, count, first_seen_at, last_seen_at, example_offset)
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::bigint[])
+ON CONFLICT (generation, code, source, detail) DO UPDATE SET count = i.count + excluded.count,
+    first_seen_at = least(i.first_seen_at, excluded.first_seen_at), last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at),
+    example_offset = least(i.example_offset, excluded.example_offset)`
+
+// AddIssues implements app.Generations.
+func (Generations) AddIssues(ctx context.Context, tx app.Tx, id int64, issues projections.Issues) error {
+	if len(issues) == 0 {
+		return nil
+	}
+	c := wire.NewColumns(wire.OIDText, wire.OIDText, wire.OIDText, wire.OIDInt8, wire.OIDTimestamptz, wire.OIDTimestamptz, wire.OIDInt8)
+	for key, issue := range issues {
+		c[0].Text(key.Code)
+		c[1].Text(key.Source)
+		c[2].Text(key.Detail)
+		c[3].Int8(issue.Count)
+		c[4].Instant(issue.First)
+		c[5].Instant(issue.Last)
+		c[6].Int8(int64(issue.Example))
+	}
+	_, err := tx.ExecContext(ctx, addIssuesSQL, append([]any{id}, wire.Arguments(c)...)...)
+	return err
+}

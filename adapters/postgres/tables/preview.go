@@ -1,0 +1,211 @@
+package tables
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lib/pq"
+
+	"relay/app"
+	"relay/projections"
+)
+
+// Preview implements app.Tables. Of all rows only the names are joined; of the
+// rest, the rows that the checksums do not rule out.
+func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Count, []app.Difference, error) {
+	p, err := pairOf(ctx, tx, eventsTable, served, rebuilt)
+	if err != nil {
+		return nil, nil, err
+	}
+	names, rest := p, p
+	names.fields, rest.bothFirst = []field{{name: "event_name"}}, true
+	rest.fields = slices.DeleteFunc(slices.Clone(p.fields), func(f field) bool { return f.name == "event_name" })
+	renamed, err := names.differences(ctx, tx, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := rest.prune(ctx, tx); err != nil {
+		return nil, nil, err
+	}
+	changed, err := rest.differences(ctx, tx, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	moved, err := movedEvents(ctx, tx, rest, served, rebuilt, limit)
+	if err == nil {
+		err = showOwners(ctx, tx, renamed.rows, served, rebuilt)
+	}
+	return []app.Count{
+		{What: "events renamed", Count: renamed.changed()},
+		{What: "events added", Count: renamed.added},
+		{What: "events removed", Count: renamed.removed},
+		{What: "events of another person", Count: moved.changed()},
+		{What: "events changed in other ways", Count: changed.changed()},
+	}, alternate(limit, renamed.rows, both(moved.rows), both(changed.rows)), err
+}
+
+// Whom people see events belong to, where mappings join no ids and where they do.
+const (
+	eventsOfUsers  = `(SELECT message_key, message_id, distinct_id FROM relay_store.events_g%[1]d)`
+	eventsOfPeople = `(
+    SELECT e.message_key, e.message_id, CASE WHEN e.distinct_id IS NULL THEN c.distinct_id ELSE coalesce(a.distinct_id, e.distinct_id) END AS distinct_id
+    FROM relay_store.events_g%[1]d e LEFT JOIN relay_store.aliases_g%[1]d a ON a.id = e.distinct_id
+    LEFT JOIN relay_store.claims_g%[1]d c ON e.distinct_id IS NULL AND c.id = e.anonymous_id)`
+)
+
+// ownedEvents is a relation of a generation's events with whom people see them
+// belong to.
+func ownedEvents(ctx context.Context, tx app.Tx, generation int64) (relation string, joins bool, err error) {
+	if joins, err = JoinsIDs(ctx, tx, generation); err != nil {
+		return "", false, err
+	}
+	if joins {
+		return fmt.Sprintf(eventsOfPeople, generation), true, nil
+	}
+	return fmt.Sprintf(eventsOfUsers, generation), false, nil
+}
+
+// movedEvents finds the events that belong to another person, or to one at all.
+// Where neither of the generations joins ids they are among the changed rows:
+// another call makes the row of a message id.
+func movedEvents(ctx context.Context, tx app.Tx, changed pair, served, rebuilt int64, limit int) (d differences, err error) {
+	p := pair{keyed: eventsTable, except: []string{"message_key", "message_id"}, bothFirst: true}
+	var joined, joins bool
+	if p.served, joined, err = ownedEvents(ctx, tx, served); err != nil {
+		return d, err
+	}
+	if p.rebuilt, joins, err = ownedEvents(ctx, tx, rebuilt); err != nil {
+		return d, err
+	}
+	if !joined && !joins {
+		p = changed
+	}
+	p.fields = []field{{name: "distinct_id"}}
+	return p.differences(ctx, tx, limit)
+}
+
+// changed is how many rows are on both sides and not the same.
+func (d differences) changed() int64 { return d.total - d.added - d.removed }
+
+// alternate returns up to limit of the rows, of each list in turn, none twice.
+func alternate(limit int, lists ...[]app.Difference) (out []app.Difference) {
+	for i := range limit {
+		for _, list := range lists {
+			if i < len(list) && len(out) < limit && !slices.Contains(out, list[i]) {
+				out = append(out, list[i])
+			}
+		}
+	}
+	return out
+}
+
+// Preview implements app.Tables.
+func (p Profiles) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Count, []app.Difference, error) {
+	var counted []app.Count
+	var examples []app.Difference
+	var people []string // queries for those of whom a part changes
+	for _, part := range profileParts {
+		if !p.has(part.part) {
+			continue
+		}
+		rows, err := shownPair(ctx, tx, part, served, rebuilt, "stamps", "distinct_id") // nobody sees the one, the other is the key
+		if err == nil {
+			err = rows.prune(ctx, tx)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		found, err := rows.differences(ctx, tx, limit)
+		if err != nil {
+			return nil, nil, err
+		}
+		changes, err := countChanges(ctx, tx, part.part, rows)
+		if err != nil {
+			return nil, nil, err
+		}
+		counted, examples = append(counted, changes...), append(examples, found.rows...)
+		people = append(people, rows.differing(""))
+	}
+	changed, err := counts(ctx, tx, `SELECT 'people changed', count(DISTINCT key) FROM (`+strings.Join(people, "\nUNION ALL ")+`) people`)
+	return append(changed, counted...), joinPeople(examples, limit), err
+}
+
+// joinPeople makes of the rows of several tables one a person, and returns the
+// first of them. They are complete where each table's first rows are given.
+func joinPeople(rows []app.Difference, limit int) (people []app.Difference) {
+	slices.SortStableFunc(rows, func(a, b app.Difference) int { return strings.Compare(a.Key, b.Key) })
+	for _, row := range rows {
+		last := len(people) - 1
+		if last >= 0 && people[last].Key == row.Key {
+			people[last].Served, people[last].Rebuilt = joinJSON(people[last].Served, row.Served), joinJSON(people[last].Rebuilt, row.Rebuilt)
+		} else if len(people) < limit {
+			row.Table = projections.Profiles
+			people = append(people, row)
+		}
+	}
+	return people
+}
+
+// joinJSON makes one object of two with other members, either of which may be
+// missing.
+func joinJSON(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return strings.TrimSuffix(a, "}") + "," + strings.TrimPrefix(b, "{")
+}
+
+// countChanges counts what changes of one part of the profiles.
+func countChanges(ctx context.Context, tx app.Tx, part string, rows pair) ([]app.Count, error) {
+	var more string
+	var what []string
+	switch part {
+	case projections.PartProperties:
+		what = []string{
+			`SELECT 'people added', count(*) FILTER (WHERE added) FROM d`,
+			`SELECT 'people removed', count(*) FILTER (WHERE removed) FROM d`,
+		}
+	case projections.PartPreferences:
+		for _, setting := range [][2]string{{"preferred_language", "languages"}, {"locale", "locales"}, {"timezone", "time zones"}} {
+			more += fmt.Sprintf(`, a.%[1]s AS %[1]s_before, b.%[1]s AS %[1]s_after`, setting[0])
+			what = append(what,
+				fmt.Sprintf(`SELECT '%[2]s set', count(*) FROM d WHERE %[1]s_after <> coalesce(%[1]s_before, '')`, setting[0], setting[1]),
+				fmt.Sprintf(`SELECT '%[2]s removed', count(*) FROM d WHERE %[1]s_after IS NULL AND %[1]s_before IS NOT NULL`, setting[0], setting[1]))
+		}
+	case projections.PartChannels:
+		more = `, a.channels AS before, b.channels AS after`
+		what = []string{fmt.Sprintf(channelsSQL, "added", "after", "before"), fmt.Sprintf(channelsSQL, "removed", "before", "after")}
+	}
+	return counts(ctx, tx, "WITH d AS MATERIALIZED ("+rows.differing(more)+")\n"+strings.Join(what, "\nUNION ALL "))
+}
+
+// channelsSQL counts, by channel, the values that one side has and the other
+// has not.
+const channelsSQL = `(SELECT 'channel ' || e.channel || ': values %[1]s', count(*)
+FROM d, jsonb_each(d.%[2]s) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
+WHERE NOT coalesce(d.%[3]s -> e.channel ? v.value, false) GROUP BY e.channel ORDER BY 1)`
+
+// IssuesByCode implements app.Generations.
+func (Generations) IssuesByCode(ctx context.Context, tx app.Tx, id int64, codes []string) ([]app.Count, error) {
+	return counts(ctx, tx, `SELECT code, sum(count)::bigint FROM relay_store.issues
+WHERE generation = $1 AND ($2::text[] IS NULL OR code = ANY ($2)) GROUP BY code ORDER BY 2 DESC, 1`, id, pq.Array(codes))
+}
+
+func counts(ctx context.Context, tx app.Tx, query string, args ...any) ([]app.Count, error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("count what would change: %w", err)
+	}
+	defer rows.Close()
+	var list []app.Count
+	for rows.Next() {
+		var c app.Count
+		if err := rows.Scan(&c.What, &c.Count); err != nil {
+			return nil, fmt.Errorf("count what would change: %w", err)
+		}
+		list = append(list, c)
+	}
+	return list, rows.Err()
+}

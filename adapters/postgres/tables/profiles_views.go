@@ -1,0 +1,98 @@
+package tables
+
+import (
+	"context"
+	"strings"
+
+	"relay/adapters/postgres"
+	"relay/app"
+)
+
+// profilesViews must keep names, types and order of the columns: a view can
+// only be replaced by one that has the same, and more after them.
+const profilesViews = `
+CREATE OR REPLACE VIEW relay.profiles AS
+SELECT p.distinct_id, p.properties, f.preferred_language, f.locale, f.timezone,
+       coalesce(c.channels, '{}'::jsonb) AS channels, p.first_identified_at, p.last_identified_at
+FROM <profiles> p
+LEFT JOIN <preferences> f ON f.distinct_id = p.distinct_id
+LEFT JOIN <channels> c ON c.distinct_id = p.distinct_id;
+CREATE OR REPLACE VIEW relay.profile_channels AS
+SELECT c.distinct_id, e.channel, v.value,
+       relay_store.instant((c.seen -> e.channel -> (v.place - 1)::integer ->> 0)::bigint) AS first_seen_at,
+       relay_store.instant((c.seen -> e.channel -> (v.place - 1)::integer ->> 1)::bigint) AS last_seen_at
+FROM <channels> c,
+     jsonb_each(c.channels) AS e(channel, list),
+     jsonb_array_elements_text(e.list) WITH ORDINALITY AS v(value, place);
+CREATE OR REPLACE VIEW relay.identities AS `
+
+const (
+	noIdentities = `SELECT NULL::text COLLATE "C" AS id, NULL::text AS kind, NULL::text COLLATE "C" AS distinct_id, NULL::timestamptz AS since WHERE false`
+	identities   = `SELECT id, 'anonymous'::text AS kind, distinct_id, since FROM relay_store.claims_g%[1]d
+UNION ALL SELECT id, 'user'::text, distinct_id, since FROM relay_store.aliases_g%[1]d`
+)
+
+// shown is what of a part's table people query where mappings join ids: the
+// joined rows, and what user ids contribute themselves that stand for themselves
+// and have no joined row.
+const shown = `(
+    SELECT o.* FROM relay_store.<table>_g%[1]d o
+    WHERE NOT EXISTS (SELECT FROM relay_store.joined_<table>_g%[1]d j WHERE j.distinct_id = o.distinct_id)
+      AND NOT EXISTS (SELECT FROM relay_store.aliases_g%[1]d a WHERE a.id = o.distinct_id AND a.distinct_id <> a.id)
+    UNION ALL SELECT j.* FROM relay_store.joined_<table>_g%[1]d j)`
+
+const profilesComments = `
+COMMENT ON VIEW relay.profiles IS 'A row for each person who was identified: a userId that was in at least one identify call';
+COMMENT ON COLUMN relay.profiles.distinct_id IS 'the userId; where the mapping joins ids, the one that stands for all of the person''s';
+COMMENT ON COLUMN relay.profiles.properties IS 'all traits; of each the value that was observed last';
+COMMENT ON COLUMN relay.profiles.preferred_language IS 'the last valid language, ISO 639-1, where the mapping names a trait for it';
+COMMENT ON COLUMN relay.profiles.locale IS 'the last valid locale, such as en_GB, where the mapping names a trait for it';
+COMMENT ON COLUMN relay.profiles.timezone IS 'the last valid IANA time zone name, where the mapping names a trait for it';
+COMMENT ON COLUMN relay.profiles.channels IS 'all valid values of each channel, oldest first; channels without a value are absent';
+COMMENT ON COLUMN relay.profiles.first_identified_at IS 'the least observed-at of the identify calls';
+COMMENT ON COLUMN relay.profiles.last_identified_at IS 'the greatest observed-at of the identify calls';
+COMMENT ON VIEW relay.profile_channels IS 'A row for each value of each channel of a person';
+COMMENT ON COLUMN relay.profile_channels.distinct_id IS 'as in relay.profiles';
+COMMENT ON COLUMN relay.profile_channels.channel IS 'email, sms, whatsapp, slack_email, slack_user_id, androidpush_fcm, androidpush_xiaomi or iospush_apns';
+COMMENT ON COLUMN relay.profile_channels.value IS 'the address, number, token or id';
+COMMENT ON COLUMN relay.profile_channels.first_seen_at IS 'the least observed-at of the calls that held the value';
+COMMENT ON COLUMN relay.profile_channels.last_seen_at IS 'the greatest observed-at of the calls that held the value';
+COMMENT ON VIEW relay.identities IS 'Whom other ids belong to; empty unless the mapping says identity: join';
+COMMENT ON COLUMN relay.identities.id IS 'an anonymous id, or an aliased user id';
+COMMENT ON COLUMN relay.identities.kind IS 'anonymous or user';
+COMMENT ON COLUMN relay.identities.distinct_id IS 'the user id that stands for the person';
+COMMENT ON COLUMN relay.identities.since IS 'observed-at of the claim or alias that counts'`
+
+// Serve implements app.Tables.
+func (Profiles) Serve(ctx context.Context, tx app.Tx, generation int64) error {
+	if err := postgres.SetLockTimeout(ctx, tx, postgres.ReadersPatience); err != nil {
+		return err
+	}
+	joins, err := JoinsIDs(ctx, tx, generation)
+	if err != nil {
+		return err
+	}
+	views := profilesViews + noIdentities
+	if joins {
+		views = profilesViews + identities
+	}
+	for _, part := range profileParts {
+		views = strings.ReplaceAll(views, "<"+part.table+">", shownStates(part.table, joins))
+	}
+	return execFor(ctx, tx, views, generation)
+}
+
+// shownStates is what of a part's table people query, for a FROM with the
+// generation filled in.
+func shownStates(table string, joins bool) string {
+	if joins {
+		return strings.ReplaceAll(shown, "<table>", table)
+	}
+	return "relay_store." + table + "_g%[1]d"
+}
+
+// Describe implements app.Tables.
+func (Profiles) Describe(ctx context.Context, tx app.Tx) error {
+	_, err := tx.ExecContext(ctx, profilesComments)
+	return err
+}
