@@ -7,31 +7,32 @@ import (
 	"relay/domain/segment"
 )
 
-// LogEraser finds and rewrites payloads. The log is append-only but for it.
-type LogEraser interface {
-	// Search returns, in order, the offsets of the range's payloads with any of the
-	// kinds that may name any of the ids, of persons or messages. It may return
-	// others too, and leaves out none.
+// LogSearcher finds the payloads in the log that hold certain ids.
+type LogSearcher interface {
+	// Search returns, in order, the offsets of the range's entries that are of any
+	// of the kinds and whose payload may contain any of the ids: user ids,
+	// anonymous ids or message ids. No such entry is left out; an entry that
+	// contains none of the ids may be returned too.
 	Search(ctx context.Context, tx Tx, r eventlog.Range, kinds segment.Kinds, ids []string) ([]eventlog.Offset, error)
-	// Rewrite replaces an entry's payload, kinds and erased calls.
-	Rewrite(ctx context.Context, tx Tx, e *eventlog.Entry) error
 }
 
-// searchStep is how many offsets are searched at a time, and maxSingleReads up
-// to how many entries of them are read one by one.
+// ReadNaming searches searchStep offsets at a time. Of each step it reads up to
+// maxSingleReads entries one by one, and more as one range.
 const (
 	searchStep     = 2_000
 	maxSingleReads = 16
 )
 
-// AllKinds are those of all payloads.
+// AllKinds are the kinds of all payloads; control entries have none of them.
 const AllKinds = segment.Identify | segment.Track | segment.Page | segment.Screen | segment.Group | segment.Alias | segment.Delete | segment.Unusable
 
-// ReadNaming calls each for the range's entries with any of the kinds that may
-// name any of the ids, and for others.
-func ReadNaming(ctx context.Context, tx Tx, log LogReader, eraser LogEraser, r eventlog.Range, kinds segment.Kinds, ids []string, each func(*eventlog.Entry) error) error {
+// ReadNaming calls each, in order of offset, for all entries of the range that are
+// of any of the kinds and whose payload may contain any of the ids. It may call
+// each for other entries of the range too. The entry's memory is reused after
+// each returns; an error of each ends the reading.
+func ReadNaming(ctx context.Context, tx Tx, log LogReader, searcher LogSearcher, r eventlog.Range, kinds segment.Kinds, ids []string, each func(*eventlog.Entry) error) error {
 	for _, step := range r.Without(nil, searchStep) {
-		found, err := eraser.Search(ctx, tx, step, kinds, ids)
+		found, err := searcher.Search(ctx, tx, step, kinds, ids)
 		if err != nil {
 			return err
 		}
@@ -47,6 +48,8 @@ func ReadNaming(ctx context.Context, tx Tx, log LogReader, eraser LogEraser, r e
 	return nil
 }
 
+// ReadEach calls each for those of the entries at the offsets that are of any of
+// the kinds, in the order of offsets.
 func ReadEach(ctx context.Context, tx Tx, log LogReader, offsets []eventlog.Offset, kinds segment.Kinds, each func(*eventlog.Entry) error) error {
 	for _, o := range offsets {
 		if err := log.Read(ctx, tx, eventlog.Range{After: o - 1, UpTo: o}, kinds, each); err != nil {

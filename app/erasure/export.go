@@ -23,7 +23,7 @@ type PersonReader interface {
 type Exporter struct {
 	DB          app.Database
 	Log         app.LogReader
-	Eraser      app.LogEraser
+	Searcher    app.LogSearcher
 	Generations app.Generations
 	Identities  Identities
 	Rows        PersonReader
@@ -73,7 +73,7 @@ func (x *Exporter) calls(ctx context.Context, tx app.Tx, g Group, write func([]b
 		return err
 	}
 	s := newSearch(nil, []Person{{}}, []Group{g})
-	return app.ReadNaming(ctx, tx, x.Log, x.Eraser, eventlog.Range{UpTo: head}, app.AllKinds, s.names(), func(e *eventlog.Entry) (failed error) {
+	return app.ReadNaming(ctx, tx, x.Log, x.Searcher, eventlog.Range{UpTo: head}, app.AllKinds, s.names(), func(e *eventlog.Entry) (failed error) {
 		_, _, err := s.parser.Select(e.Payload, segment.KindOfRoute(e.Route), e.Erased, func(part *segment.Part) bool {
 			if failed == nil && s.isTheirs(segment.IDsOf(part)) {
 				failed = writeCall(e, part, write)

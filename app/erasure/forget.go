@@ -30,6 +30,13 @@ type Forgotten struct {
 	Offset eventlog.Offset `json:"log_offset"` // of the control entry; 0: there was nothing to erase
 }
 
+// LogEraser rewrites payloads. But for it, the log is append-only.
+type LogEraser interface {
+	// Rewrite replaces the payload, the kinds and the list of erased calls of the
+	// entry at e.Offset.
+	Rewrite(ctx context.Context, tx app.Tx, e *eventlog.Entry) error
+}
+
 // RejectedEraser erases persons from the rejected store.
 type RejectedEraser interface {
 	// Erase deletes the bodies received up to an instant, 0 for all, that hold the
@@ -52,7 +59,8 @@ type Forgetter struct {
 	DB            app.Database
 	All           []app.Projection
 	Log           app.LogReader
-	Eraser        app.LogEraser
+	Searcher      app.LogSearcher
+	Eraser        LogEraser
 	Controls      app.Controls
 	Generations   app.Generations
 	Reprojections Reprojections

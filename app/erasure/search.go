@@ -146,7 +146,7 @@ func (s *search) through(ctx context.Context, tx app.Tx, head eventlog.Offset) (
 
 // forCalls notes the entries that hold calls of the persons.
 func (s *search) forCalls(ctx context.Context, tx app.Tx, r eventlog.Range) error {
-	return app.ReadNaming(ctx, tx, s.Log, s.Eraser, r, app.AllKinds, s.names(), func(e *eventlog.Entry) error {
+	return app.ReadNaming(ctx, tx, s.Log, s.Searcher, r, app.AllKinds, s.names(), func(e *eventlog.Entry) error {
 		if e.Kinds.Has(segment.Control) {
 			return nil
 		}
@@ -208,7 +208,7 @@ func (s *search) forLater(ctx context.Context, tx app.Tx, r eventlog.Range) erro
 	if len(wanted) == 0 {
 		return nil
 	}
-	return app.ReadNaming(ctx, tx, s.Log, s.Eraser, r, kinds, wanted, func(e *eventlog.Entry) error {
+	return app.ReadNaming(ctx, tx, s.Log, s.Searcher, r, kinds, wanted, func(e *eventlog.Entry) error {
 		payload, err := s.parser.ParseCut(e.Payload, segment.KindOfRoute(e.Route), e.Erased)
 		if err != nil {
 			return err

@@ -79,7 +79,7 @@ func (u *subset) read(ctx context.Context, tx app.Tx, r eventlog.Range, kinds se
 		return each(e)
 	}
 	if len(ids) <= fewIDs {
-		return app.ReadNaming(ctx, tx, u.Log, u.Eraser, r, kinds, slices.Sorted(maps.Keys(ids)), ofThem)
+		return app.ReadNaming(ctx, tx, u.Log, u.Searcher, r, kinds, slices.Sorted(maps.Keys(ids)), ofThem)
 	}
 	return u.Log.Read(ctx, tx, r, kinds, ofThem)
 }

@@ -15,7 +15,7 @@ import (
 type Sampler struct {
 	*replay.Reprojector
 	Scratch  Scratch
-	Eraser   app.LogEraser // to search the log
+	Searcher app.LogSearcher
 	People   PeopleFinder
 	Messages app.MessageFinder
 	// BatchSize is how many bytes of events are compared at a time; default 16 MiB.

@@ -107,12 +107,12 @@ func export(c *cli.Context, s *system) error {
 }
 
 func (s *system) exporter() *erasure.Exporter {
-	return &erasure.Exporter{DB: s.database, Log: s.reader, Eraser: logstore.Eraser{}, Generations: tables.Generations{}, Identities: tables.Identities{}, Rows: lookupstore.People{DB: s.db}}
+	return &erasure.Exporter{DB: s.database, Log: s.reader, Searcher: logstore.Searcher{}, Generations: tables.Generations{}, Identities: tables.Identities{}, Rows: lookupstore.People{DB: s.db}}
 }
 
 func (s *system) forgetter() *erasure.Forgetter {
 	return &erasure.Forgetter{
-		DB: s.database, All: s.projections, Log: s.reader, Eraser: logstore.Eraser{}, Controls: s.controls, Generations: tables.Generations{},
+		DB: s.database, All: s.projections, Log: s.reader, Searcher: logstore.Searcher{}, Eraser: logstore.Eraser{}, Controls: s.controls, Generations: tables.Generations{},
 		Reprojections: tables.Reprojections{DB: s.db}, Erasures: tables.Erasures{}, Rejected: ingeststore.Rejected{DB: s.db}, Identities: tables.Identities{},
 	}
 }

@@ -46,7 +46,7 @@ func TestSearchLeavesNoneOut(t *testing.T) {
 	defer tx.Rollback()
 	all := eventlog.Range{UpTo: eventlog.Offset(len(entries))}
 	for id, want := range of {
-		found, err := (Eraser{}).Search(context.Background(), tx, all, segment.Track, []string{id})
+		found, err := (Searcher{}).Search(context.Background(), tx, all, segment.Track, []string{id})
 		for _, offset := range want {
 			if err != nil || !slices.Contains(found, offset) {
 				t.Errorf("%q: found %v, %v; it is at %v", id, found, err, want)
@@ -57,7 +57,7 @@ func TestSearchLeavesNoneOut(t *testing.T) {
 		}
 	}
 	many := strings.Fields(fmt.Sprint(make([]int, maxNeedles+1)))
-	if found, err := (Eraser{}).Search(context.Background(), tx, all, segment.Track, many); err != nil || len(found) != len(entries) {
+	if found, err := (Searcher{}).Search(context.Background(), tx, all, segment.Track, many); err != nil || len(found) != len(entries) {
 		t.Errorf("of many ids: found %d, %v", len(found), err)
 	}
 }
