@@ -184,7 +184,7 @@ func TestRunnerKeepsFindings(t *testing.T) {
 	full := fmt.Errorf("%w: no space", app.ErrDiskFull)
 	faulty := slices.Clone(w.all)
 	for i, p := range faulty {
-		faulty[i].Tables = faultyTables{p.Tables, full}
+		faulty[i] = withFault(p, full)
 	}
 	if last := run(replay.DryRun, checks(t, faulty)[replay.DryRun]); !errors.Is(last.Err, app.ErrDiskFull) {
 		t.Errorf("on a full disk: %+v", last)

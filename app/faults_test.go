@@ -73,8 +73,7 @@ func TestFaultsLeaveWhatIsServed(t *testing.T) {
 			}
 			faulty := make([]app.Projection, len(w.all))
 			for i, p := range w.all {
-				faulty[i] = p
-				faulty[i].Tables = faultyTables{p.Tables, c.fault}
+				faulty[i] = withFault(p, c.fault)
 			}
 			_, err = w.reprojector().Run(t.Context(), from, faulty)
 			if !errors.Is(err, c.fault) || !strings.Contains(err.Error(), c.says) {
@@ -93,17 +92,24 @@ func TestFaultsLeaveWhatIsServed(t *testing.T) {
 	}
 }
 
-// faultyTables load nothing.
-type faultyTables struct {
-	app.Tables
+// withFault returns a projection that loads nothing.
+func withFault(p app.Projection, fault error) app.Projection {
+	whole := p.NewTables
+	p.NewTables = func(parts []string) app.Tables {
+		t := whole(parts)
+		t.Loading = faultyLoading{t.Loading, fault}
+		return t
+	}
+	return p.Only(p.Parts)
+}
+
+type faultyLoading struct {
+	app.Loading
 	fault error
 }
 
-func (f faultyTables) Only(parts []string) app.Tables {
-	return faultyTables{f.Tables.Only(parts), f.fault}
-}
-func (f faultyTables) Load(generation, memory int64) app.Loader {
-	return faultyLoader{f.Tables.Load(generation, memory), f.fault}
+func (f faultyLoading) Load(generation, memory int64) app.Loader {
+	return faultyLoader{f.Loading.Load(generation, memory), f.fault}
 }
 
 type faultyLoader struct {

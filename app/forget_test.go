@@ -30,7 +30,7 @@ import (
 func (w *world) forgetter() *erasure.Forgetter {
 	return &erasure.Forgetter{
 		DB: w.database, All: w.all, Log: logstore.Reader{}, Searcher: logstore.Searcher{}, Eraser: logstore.Eraser{}, Controls: logstore.Controls{},
-		Generations: tables.Generations{}, Reprojections: tables.Reprojections{DB: w.db}, Erasures: tables.Erasures{}, Rejected: ingeststore.Rejected{DB: w.db}, Identities: &witness{tables.Identities{}, map[string]erasure.Group{}},
+		Generations: tables.Generations{}, Issues: tables.Issues{}, Reprojections: tables.Reprojections{DB: w.db}, Erasures: tables.Erasures{}, Rejected: ingeststore.Rejected{DB: w.db}, Identities: &witness{tables.Identities{}, map[string]erasure.Group{}},
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"relay/domain/eventlog"
-	"relay/projections"
 )
 
 // Generation is one set of a projection's tables.
@@ -33,50 +32,38 @@ const (
 	Former   GenerationStatus = "former"  // was served until a re-projection took its place
 )
 
-// Generations keeps track of generations and of what their folds ignored.
+// Generations looks generations up.
 type Generations interface {
-	// Create notes a generation that is being built, from Projection, Parts,
-	// Reprojection, LoadUpTo and Replay.
-	Create(ctx context.Context, tx Tx, g Generation) (int64, error)
-	// Scratch returns a number that no generation has or will have.
-	Scratch(ctx context.Context, tx Tx) (int64, error)
 	// Get returns a generation; ErrNotFound if there is none.
 	Get(ctx context.Context, tx Tx, id int64) (Generation, error)
-	// Serving returns the generation that people query.
+	// Serving returns the generation that people query; ErrNotFound before the
+	// projection is set up.
 	Serving(ctx context.Context, tx Tx, projection string) (Generation, error)
 	// LockServing is Serving, and keeps the live projection from moving on
 	// until the transaction ends.
 	LockServing(ctx context.Context, tx Tx, projection string) (Generation, error)
-	// Move sets a generation's checkpoint.
-	Move(ctx context.Context, tx Tx, id int64, checkpoint eventlog.Offset) error
-	// SetLoaded notes that a generation is loaded and indexed up to LoadUpTo.
-	SetLoaded(ctx context.Context, tx Tx, id int64) error
-	// SetParts notes what a generation holds.
-	SetParts(ctx context.Context, tx Tx, id int64, parts []string) error
-	// Promote makes a generation the one that people query; the one before
-	// becomes a former one, retired by the re-projection.
-	Promote(ctx context.Context, tx Tx, id, reprojection int64) error
 	// Unserved returns all generations but those that people query.
 	Unserved(ctx context.Context, tx Tx) ([]Generation, error)
 	// LockUnserved is Unserved, and keeps the generations where they are until the
 	// transaction ends.
 	LockUnserved(ctx context.Context, tx Tx) ([]Generation, error)
-	// Delete removes what is noted of a generation, its issues too.
+}
+
+// GenerationWriter records generations and what becomes of them.
+type GenerationWriter interface {
+	// Create records a generation that is being built, from Projection, Parts,
+	// Reprojection, LoadUpTo and Replay.
+	Create(ctx context.Context, tx Tx, g Generation) (int64, error)
+	// SetLoaded records that a generation is loaded and indexed up to LoadUpTo.
+	SetLoaded(ctx context.Context, tx Tx, id int64) error
+	// SetParts records which parts a generation holds.
+	SetParts(ctx context.Context, tx Tx, id int64, parts []string) error
+	// Promote makes a generation the one that people query; the one before
+	// becomes a former one, retired by the re-projection.
+	Promote(ctx context.Context, tx Tx, id, reprojection int64) error
+	// Delete removes the record of a generation that nobody queries, and its
+	// issues.
 	Delete(ctx context.Context, tx Tx, id int64) error
-	// AddIssues adds to what a generation's fold ignored.
-	AddIssues(ctx context.Context, tx Tx, id int64, issues projections.Issues) error
-	// Issues returns what a generation's fold ignored, but for what the database
-	// could not hold.
-	Issues(ctx context.Context, tx Tx, id int64) (projections.Issues, error)
-	// SetIssues replaces what Issues returns.
-	SetIssues(ctx context.Context, tx Tx, id int64, issues projections.Issues) error
-	// ForgetIssues removes what a generation's fold ignored.
-	ForgetIssues(ctx context.Context, tx Tx, id int64) error
-	// IssuesByCode counts what a generation's fold ignored, for the codes; nil:
-	// for all.
-	IssuesByCode(ctx context.Context, tx Tx, id int64, codes []string) ([]Count, error)
-	// CompareIssues is Tables.Compare for what the folds ignored.
-	CompareIssues(ctx context.Context, tx Tx, served, rebuilt int64, limit int) ([]Difference, int, error)
 }
 
 // Database begins transactions.

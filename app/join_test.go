@@ -246,10 +246,10 @@ func (w *world) followOneAside(ctx context.Context, p app.Projection) error {
 		if aside, err = generations.Create(ctx, tx, app.Generation{Projection: p.Name, Parts: p.Parts}); err != nil {
 			return err
 		}
-		if err = p.Tables.Create(ctx, tx, aside, false); err != nil {
+		if err = p.Tables.Schema.Create(ctx, tx, aside, false); err != nil {
 			return err
 		}
-		return p.Tables.Index(ctx, tx, aside)
+		return p.Tables.Schema.Index(ctx, tx, aside)
 	})
 	if err != nil {
 		return err
@@ -268,20 +268,20 @@ func (w *world) followOneAside(ctx context.Context, p app.Projection) error {
 		return err
 	}
 	return w.database.InTx(ctx, func(tx app.Tx) error {
-		differences, n, err := p.Tables.Compare(ctx, tx, served.ID, aside, 20)
+		differences, n, err := p.Tables.Comparing.Compare(ctx, tx, served.ID, aside, 20)
 		if err == nil && n > 0 {
 			err = fmt.Errorf("%d differences: %+v", n, differences)
 		}
 		if err != nil {
 			return err
 		}
-		if differences, n, err = generations.CompareIssues(ctx, tx, served.ID, aside, 20); err == nil && n > 0 {
+		if differences, n, err = (tables.Issues{}).CompareIssues(ctx, tx, served.ID, aside, 20); err == nil && n > 0 {
 			err = fmt.Errorf("%d differences in issues: %+v", n, differences)
 		}
 		if err != nil {
 			return err
 		}
-		if err := p.Tables.Drop(ctx, tx, aside); err != nil {
+		if err := p.Tables.Schema.Drop(ctx, tx, aside); err != nil {
 			return err
 		}
 		return generations.Delete(ctx, tx, aside)

@@ -34,7 +34,7 @@ var (
 func (w *world) sampler() *sample.Sampler {
 	return &sample.Sampler{
 		Reprojector: w.reprojector(), Scratch: w.database, Searcher: logstore.Searcher{},
-		People: tables.NewProfiles(w.db), Messages: tables.Events{DB: w.db}, BatchSize: w.batch,
+		Numbers: tables.Generations{}, Links: tables.Identities{}, BatchSize: w.batch,
 	}
 }
 

@@ -12,6 +12,7 @@ type Setup struct {
 	DB          Database
 	Controls    Controls
 	Generations Generations
+	Writer      GenerationWriter
 	Timelines   Timelines
 }
 
@@ -69,30 +70,30 @@ func (s *Setup) ensure(ctx context.Context, tx Tx, p Projection) error {
 	if err != nil {
 		return err
 	}
-	if err := p.Tables.Serve(ctx, tx, served.ID); err != nil {
+	if err := p.Tables.Views.Serve(ctx, tx, served.ID); err != nil {
 		return err
 	}
-	return p.Tables.Describe(ctx, tx)
+	return p.Tables.Views.Describe(ctx, tx)
 }
 
 // first creates a projection's first, empty generation, which then takes in the
 // log from its beginning.
 func (s *Setup) first(ctx context.Context, tx Tx, p Projection) (Generation, error) {
-	id, err := s.Generations.Create(ctx, tx, Generation{Projection: p.Name, Parts: p.Parts})
+	id, err := s.Writer.Create(ctx, tx, Generation{Projection: p.Name, Parts: p.Parts})
 	if err != nil {
 		return Generation{}, err
 	}
-	if err := p.Tables.Create(ctx, tx, id, false); err != nil {
+	if err := p.Tables.Schema.Create(ctx, tx, id, false); err != nil {
 		return Generation{}, err
 	}
-	if err := p.Tables.Index(ctx, tx, id); err != nil {
+	if err := p.Tables.Schema.Index(ctx, tx, id); err != nil {
 		return Generation{}, err
 	}
-	if err := p.Tables.Complete(ctx, tx, id); err != nil {
+	if err := p.Tables.Schema.Complete(ctx, tx, id); err != nil {
 		return Generation{}, err
 	}
-	if err := s.Generations.SetLoaded(ctx, tx, id); err != nil {
+	if err := s.Writer.SetLoaded(ctx, tx, id); err != nil {
 		return Generation{}, err
 	}
-	return Generation{ID: id, Projection: p.Name}, s.Generations.Promote(ctx, tx, id, 0)
+	return Generation{ID: id, Projection: p.Name}, s.Writer.Promote(ctx, tx, id, 0)
 }

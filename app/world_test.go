@@ -27,7 +27,6 @@ import (
 	"relay/domain/mapping"
 	"relay/domain/segment"
 	"relay/migrations"
-	"relay/projections"
 )
 
 func TestMain(m *testing.M) {
@@ -68,10 +67,7 @@ func newWorld(t *testing.T) *world {
 }
 
 func worldOf(db *sql.DB) *world {
-	return &world{db: db, database: postgres.Database{DB: db}, maxRows: 2000, all: []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: tables.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
-		{Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: tables.Events{DB: db}, Depends: projections.EventsDepend},
-	}}
+	return &world{db: db, database: postgres.Database{DB: db}, maxRows: 2000, all: tables.Projections(db)}
 }
 
 func prepare(url string) error {
@@ -88,8 +84,7 @@ func prepare(url string) error {
 }
 
 func (w *world) setUp(ctx context.Context) error {
-	setup := app.Setup{DB: w.database, Controls: logstore.Controls{}, Generations: tables.Generations{}, Timelines: tables.Timelines{}}
-	return setup.Ensure(ctx, w.all, true)
+	return tables.Setup(w.database, logstore.Controls{}).Ensure(ctx, w.all, true)
 }
 
 // reset makes the world as new.
@@ -159,7 +154,7 @@ func (w *world) head(t tb) (head eventlog.Offset) {
 
 func (w *world) projector() *live.Projector {
 	return &live.Projector{
-		DB: w.database, Log: logstore.Reader{}, Controls: logstore.Controls{}, Generations: tables.Generations{},
+		DB: w.database, Log: logstore.Reader{}, Controls: logstore.Controls{}, Issues: tables.Issues{},
 		Consumer: logstore.NewConsumers(w.db, logstore.ConsumersConfig{MaxRows: w.maxRows, MaxIdle: 5 * time.Millisecond, OnError: func(_ string, err error) { w.failure.Store(err.Error()) }}),
 	}
 }
@@ -215,12 +210,14 @@ func (w *world) apply(t tb, spec mapping.Spec) app.Applied {
 }
 
 func (w *world) reprojector() *replay.Reprojector {
-	return &replay.Reprojector{
-		DB: w.database, All: w.all, Log: logstore.Reader{}, LogSize: logstore.Reader{}, Live: lookupstore.Statuses{DB: w.db}, Controls: logstore.Controls{},
-		Generations: tables.Generations{}, Reprojections: tables.Reprojections{DB: w.db}, Timelines: tables.Timelines{}, Erasures: tables.Erasures{},
+	r := &replay.Reprojector{
+		DB: w.database, Log: logstore.Reader{}, LogSize: logstore.Reader{}, Live: lookupstore.Statuses{DB: w.db}, Controls: logstore.Controls{},
 		Builder: &replay.Builder{DB: w.database, Log: logstore.Reader{}, Workers: 2}, Projector: w.projector(), Logger: slog.New(slog.DiscardHandler),
 		Report: w.meanwhile,
 	}
+	tables.WireReprojector(r, w.db)
+	r.All = w.all
+	return r
 }
 
 func (w *world) reproject(t tb, from string, chosen []app.Projection) {

@@ -51,6 +51,15 @@ type Reprojections interface {
 	ControlOf(ctx context.Context, tx app.Tx, reprojection int64) (eventlog.Offset, error)
 }
 
+// Issues keeps what the folds of generations ignored.
+type Issues interface {
+	// ReadIssues returns what a generation's fold ignored, but for what the
+	// database could not hold.
+	ReadIssues(ctx context.Context, tx app.Tx, generation int64) (projections.Issues, error)
+	// SetIssues replaces what ReadIssues returns.
+	SetIssues(ctx context.Context, tx app.Tx, generation int64, issues projections.Issues) error
+}
+
 // Forgetter erases persons: their rows from all generations, their calls from
 // the payloads in the log, rejected bodies that name them. A person's calls are
 // those of all ids that any served projection joins to the person's id. What is
@@ -63,6 +72,7 @@ type Forgetter struct {
 	Eraser        LogEraser
 	Controls      app.Controls
 	Generations   app.Generations
+	Issues        Issues
 	Reprojections Reprojections
 	Erasures      app.Erasures
 	Rejected      RejectedEraser

@@ -119,7 +119,7 @@ func (e *erasure) eraseFrom(ctx context.Context, tx app.Tx, t *target) error {
 	if t.isLoading() {
 		return e.Erasures.Pend(ctx, tx, t.ID, app.PendingErasure{Erased: e.erased(), Entries: entries, Recount: t.ignorable})
 	}
-	if err := t.projection.Tables.Erase(ctx, tx, t.ID, e.erased()); err != nil {
+	if err := t.projection.Tables.Rows.Erase(ctx, tx, t.ID, e.erased()); err != nil {
 		return err
 	}
 	entries = slices.DeleteFunc(entries, func(o eventlog.Offset) bool { return o > t.Checkpoint })
@@ -137,7 +137,7 @@ func (e *erasure) subtract(ctx context.Context, tx app.Tx, t *target) error {
 	if len(t.lost) == 0 {
 		return nil
 	}
-	issues, err := e.Generations.Issues(ctx, tx, t.ID)
+	issues, err := e.Issues.ReadIssues(ctx, tx, t.ID)
 	if err != nil {
 		return err
 	}
@@ -147,5 +147,5 @@ func (e *erasure) subtract(ctx context.Context, tx app.Tx, t *target) error {
 			return err
 		}
 	}
-	return e.Generations.SetIssues(ctx, tx, t.ID, left)
+	return e.Issues.SetIssues(ctx, tx, t.ID, left)
 }

@@ -51,14 +51,14 @@ func (f *Follower) join(ctx context.Context, b app.Batch) error {
 		return nil
 	}
 	err := f.Projector.DB.InTx(ctx, func(tx app.Tx) error {
-		parts, err := f.Projection.Tables.Join(ctx, tx, b.Generation)
+		parts, err := f.Projection.Tables.Rows.Join(ctx, tx, b.Generation)
 		if err != nil || len(parts) == 0 || f.Projection.Late == nil {
 			return err
 		}
 		return f.mergeLate(ctx, tx, b, parts)
 	})
 	if err == nil && f.served {
-		err = f.Projector.DB.InTx(ctx, func(tx app.Tx) error { return f.Projection.Tables.Serve(ctx, tx, b.Generation) })
+		err = f.Projector.DB.InTx(ctx, func(tx app.Tx) error { return f.Projection.Tables.Views.Serve(ctx, tx, b.Generation) })
 		if errors.Is(err, app.ErrLocked) {
 			return nil // readers are in the way; the next batch tries again
 		}

@@ -15,13 +15,19 @@ import (
 
 // Projector keeps generations up to date with the log.
 type Projector struct {
-	DB          app.Database
-	Log         app.LogReader
-	Controls    app.Controls
-	Generations app.Generations
-	Consumer    app.Consumer
+	DB       app.Database
+	Log      app.LogReader
+	Controls app.Controls
+	Issues   IssueAdder
+	Consumer app.Consumer
 	// Observe, if set, is told of each batch that was merged.
 	Observe func(projection string, batch BatchResult)
+}
+
+// IssueAdder records what folds ignored.
+type IssueAdder interface {
+	// AddIssues adds to what a generation's fold ignored.
+	AddIssues(ctx context.Context, tx app.Tx, generation int64, issues projections.Issues) error
 }
 
 // BatchResult says what one batch amounted to.
@@ -115,7 +121,7 @@ func (f *Follower) mergeAll(ctx context.Context, b app.Batch) (calls int, ignore
 	if err != nil {
 		return 0, nil, fmt.Errorf("merge log offsets %d to %d into %s: %w", b.Range.After+1, b.Range.UpTo, f.Projection.Name, err)
 	}
-	if err := f.Projector.Generations.AddIssues(ctx, b.Tx, b.Generation, ignored); err != nil {
+	if err := f.Projector.Issues.AddIssues(ctx, b.Tx, b.Generation, ignored); err != nil {
 		return 0, nil, fmt.Errorf("note what was ignored: %w", err)
 	}
 	return calls, ignored, nil
@@ -132,7 +138,7 @@ func (f *Follower) mergeRange(ctx context.Context, b app.Batch, r eventlog.Range
 	if err != nil {
 		return 0, nil, err
 	}
-	err = f.Projector.DB.Try(ctx, b.Tx, func() error { return f.Projection.Tables.Merge(ctx, b.Tx, b.Generation, fold) })
+	err = f.Projector.DB.Try(ctx, b.Tx, func() error { return f.Projection.Tables.Rows.Merge(ctx, b.Tx, b.Generation, fold) })
 	return calls, fold.Ignored(), err
 }
 

@@ -34,7 +34,7 @@ func (r Refold) Merge(ctx context.Context, tx app.Tx, entries []eventlog.Offset,
 		if err != nil {
 			return err
 		}
-		err = r.DB.Try(ctx, tx, func() error { return r.Projection.Tables.Merge(ctx, tx, r.Generation, fold) })
+		err = r.DB.Try(ctx, tx, func() error { return r.Projection.Tables.Rows.Merge(ctx, tx, r.Generation, fold) })
 		if err != nil && !errors.Is(err, app.ErrUnstorable) {
 			return fmt.Errorf("fold the entry at log offset %d again: %w", offset, err)
 		}

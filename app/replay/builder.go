@@ -50,7 +50,7 @@ func (b *Builder) Load(ctx context.Context, l Load) (app.Loader, error) {
 	if memory == 0 {
 		memory = app.DefaultMemory
 	}
-	w := load{Load: l, builder: b, loader: l.Projection.Tables.Load(l.Generation, memory/2), foldSize: int(memory / 16)}
+	w := load{Load: l, builder: b, loader: l.Projection.Tables.Loading.Load(l.Generation, memory/2), foldSize: int(memory / 16)}
 	if err := w.plan(ctx); err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ type load struct {
 // plan works out what is left to read.
 func (l *load) plan(ctx context.Context) error {
 	return l.builder.DB.InTx(ctx, func(tx app.Tx) error {
-		loaded, err := l.Projection.Tables.Loaded(ctx, tx, l.Generation)
+		loaded, err := l.Projection.Tables.Loading.Loaded(ctx, tx, l.Generation)
 		if err != nil {
 			return fmt.Errorf("look up what is loaded of %s: %w", l.Projection.Name, err)
 		}

@@ -60,9 +60,9 @@ func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 // cancelRequested tells whether somebody wants the run to end.
 func (r *run) cancelRequested(ctx context.Context) (bool, error) {
 	if r.record.ID == 0 {
-		return r.Reprojections.CheckCancelRequested(ctx)
+		return r.Cancellations.CheckCancelRequested(ctx)
 	}
-	return r.Reprojections.CancelRequested(ctx, r.record.ID)
+	return r.Cancellations.CancelRequested(ctx, r.record.ID)
 }
 
 // Cancel ends the re-projection or check that runs, or else removes what a dead
@@ -72,7 +72,7 @@ func (r *Reprojector) Cancel(ctx context.Context) (bool, error) {
 	if found, err := r.cancelCheck(ctx); found || err != nil {
 		return found, err
 	}
-	requested, err := r.Reprojections.RequestCancel(ctx)
+	requested, err := r.Cancellations.RequestCancel(ctx)
 	if err != nil {
 		return false, fmt.Errorf("ask for the cancellation: %w", err)
 	}
@@ -93,7 +93,7 @@ func (r *Reprojector) Cancel(ctx context.Context) (bool, error) {
 // cancelCheck ends a check. What an interrupted re-projection keeps stays: the
 // check left it alone, too.
 func (r *Reprojector) cancelCheck(ctx context.Context) (bool, error) {
-	asked, withdraw, err := r.Reprojections.RequestCheckCancel(ctx)
+	asked, withdraw, err := r.Cancellations.RequestCheckCancel(ctx)
 	if err != nil {
 		return false, fmt.Errorf("ask for the cancellation: %w", err)
 	}
@@ -112,7 +112,7 @@ func (r *Reprojector) cancelCheck(ctx context.Context) (bool, error) {
 // claimAfter waits for the claim of whoever was asked to stop.
 func (r *Reprojector) claimAfter(ctx context.Context) (BuildLock, error) {
 	claim, err := backoff.Retry(ctx, func() (BuildLock, error) {
-		claim, err := r.Reprojections.Claim(ctx, "cancellation")
+		claim, err := r.Locks.Claim(ctx, "cancellation")
 		if err != nil && !errors.Is(err, ErrBusy) {
 			err = backoff.Permanent(err)
 		}

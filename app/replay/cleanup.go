@@ -48,7 +48,7 @@ func (r *Reprojector) Former(ctx context.Context) (n int, err error) {
 // DropFormer removes the generations that re-projections took the place of.
 // None can be undone after it. It tells how many there were.
 func (r *Reprojector) DropFormer(ctx context.Context) (dropped int, err error) {
-	claim, err := r.Reprojections.Claim(ctx, "removal of former generations")
+	claim, err := r.Locks.Claim(ctx, "removal of former generations")
 	if err != nil {
 		return 0, err
 	}
@@ -88,10 +88,10 @@ func (r *Reprojector) drop(ctx context.Context, g app.Generation) error {
 	}
 	return app.RetryLocked(ctx, func() error {
 		return r.DB.InTx(ctx, func(tx app.Tx) error {
-			if err := p.Tables.Drop(ctx, tx, g.ID); err != nil {
+			if err := p.Tables.Schema.Drop(ctx, tx, g.ID); err != nil {
 				return err
 			}
-			return r.Generations.Delete(ctx, tx, g.ID)
+			return r.Writer.Delete(ctx, tx, g.ID)
 		})
 	})
 }
@@ -127,7 +127,7 @@ func (r *run) fail(ctx context.Context, cause error) error {
 	default:
 		err = r.dropUnserved(ctx, func(g app.Generation) bool { return g.Status == app.Building })
 	}
-	recorded := r.DB.InTx(ctx, func(tx app.Tx) error { return r.Reprojections.End(ctx, tx, r.record.ID, cause) })
+	recorded := r.DB.InTx(ctx, func(tx app.Tx) error { return r.Outcomes.End(ctx, tx, r.record.ID, cause) })
 	if err = errors.Join(err, recorded); err != nil {
 		r.Logger.Warn("the next re-projection will clean up", "error", err)
 	}

@@ -7,7 +7,6 @@ import (
 
 	"relay/app"
 	"relay/domain/eventlog"
-	"relay/projections"
 )
 
 // Preview says what a re-projection would change.
@@ -44,7 +43,7 @@ const MaxPreviewExamples = 10
 // DryRun builds aside what Run would serve, tells what would change, and drops
 // it. Nothing that people query changes.
 func (r *Reprojector) DryRun(ctx context.Context, from From, chosen []app.Projection) (preview Preview, err error) {
-	claim, err := r.Reprojections.Claim(ctx, DryRun)
+	claim, err := r.Locks.Claim(ctx, DryRun)
 	if err != nil {
 		return preview, err
 	}
@@ -116,7 +115,7 @@ func (r *run) previewOne(ctx context.Context, p app.Projection, changes *Preview
 			return err
 		}
 		_, err := r.inStep(ctx, r, p, func(tx app.Tx, served, rebuilt int64) (err error) {
-			changes.Counts, changes.Examples, err = p.Tables.Preview(ctx, tx, served, rebuilt, MaxPreviewExamples)
+			changes.Counts, changes.Examples, err = p.Tables.Comparing.Preview(ctx, tx, served, rebuilt, MaxPreviewExamples)
 			if err != nil {
 				return err
 			}
@@ -132,14 +131,14 @@ func (r *Reprojector) issueChanges(ctx context.Context, tx app.Tx, p app.Project
 	var codes []string
 	if whole, _ := r.projection(p.Name); len(p.Parts) < len(whole.Parts) {
 		for _, part := range p.Parts {
-			codes = append(codes, projections.IssueCodes(part)...)
+			codes = append(codes, p.IssueCodes(part)...)
 		}
 	}
-	before, err := r.Generations.IssuesByCode(ctx, tx, served, codes)
+	before, err := r.Issues.IssuesByCode(ctx, tx, served, codes)
 	if err != nil {
 		return nil, err
 	}
-	after, err := r.Generations.IssuesByCode(ctx, tx, rebuilt, codes)
+	after, err := r.Issues.IssuesByCode(ctx, tx, rebuilt, codes)
 	return JoinIssues(before, after), err
 }
 

@@ -75,9 +75,9 @@ func (r *run) index(ctx context.Context, loader app.Loader, p app.Projection, g 
 		if err := r.erasePending(ctx, tx, p, g); err != nil {
 			return fmt.Errorf("erase what was forgotten meanwhile from %s: %w", p.Name, err)
 		}
-		if err := p.Tables.Complete(ctx, tx, g.ID); err != nil {
+		if err := p.Tables.Schema.Complete(ctx, tx, g.ID); err != nil {
 			return fmt.Errorf("complete %s: %w", p.Name, err)
 		}
-		return r.Generations.SetLoaded(ctx, tx, g.ID)
+		return r.Writer.SetLoaded(ctx, tx, g.ID)
 	})
 }

@@ -18,7 +18,7 @@ func (r *run) erasePending(ctx context.Context, tx app.Tx, p app.Projection, g a
 	}
 	mappings, counted := r.loadMappings(g), true
 	for _, e := range pending {
-		if err := p.Tables.Erase(ctx, tx, g.ID, e.Erased); err != nil {
+		if err := p.Tables.Rows.Erase(ctx, tx, g.ID, e.Erased); err != nil {
 			return err
 		}
 		counted = counted && !e.Recount
@@ -35,7 +35,7 @@ func (r *run) erasePending(ctx context.Context, tx app.Tx, p app.Projection, g a
 		if err := count.Read(ctx, tx, r.Log, eventlog.Range{UpTo: g.LoadUpTo}); err != nil {
 			return err
 		}
-		if err := r.Generations.SetIssues(ctx, tx, g.ID, count.Total()); err != nil {
+		if err := r.Issues.SetIssues(ctx, tx, g.ID, count.Total()); err != nil {
 			return err
 		}
 	}

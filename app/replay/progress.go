@@ -120,7 +120,7 @@ func (p *progress) tell(ctx context.Context, always bool) {
 		p.run.Report(now)
 	}
 	if due && now.ID != 0 {
-		if err := p.run.Reprojections.Progress(ctx, now); err != nil {
+		if err := p.run.Outcomes.Progress(ctx, now); err != nil {
 			p.run.Logger.Warn("progress could not be noted", "error", err)
 		}
 	}

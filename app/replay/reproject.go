@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -31,52 +30,6 @@ const (
 	PhaseSwitching  = "switching"
 )
 
-// ErrBusy is returned when another re-projection or verification runs; the
-// error says which and since when.
-var ErrBusy = errors.New("another re-projection or verification is running")
-
-// Reprojections keeps the record that people read in relay.reprojections.
-type Reprojections interface {
-	// Claim makes the caller the only one that builds generations, until it is
-	// released or the process ends. ErrBusy if somebody else is.
-	Claim(ctx context.Context, what string) (BuildLock, error)
-	// Abandoned marks what a dead process left as failed, or cancelled where
-	// somebody asked for that.
-	Abandoned(ctx context.Context, tx app.Tx) error
-	Start(ctx context.Context, tx app.Tx, r Reprojection) (id int64, err error)
-	// Restart makes one that failed run again, by this process.
-	Restart(ctx context.Context, tx app.Tx, id int64) error
-	// Get returns a re-projection; ErrNotFound if there is none.
-	Get(ctx context.Context, tx app.Tx, id int64) (Reprojection, error)
-	// LastDone returns the newest one that was done; ErrNotFound if there is none.
-	LastDone(ctx context.Context, tx app.Tx) (Reprojection, error)
-	Progress(ctx context.Context, p Progress) error
-	// RequestCancel asks whoever runs one to stop, and tells whether one runs.
-	RequestCancel(ctx context.Context) (bool, error)
-	// CancelRequested tells whether somebody asked for it.
-	CancelRequested(ctx context.Context, id int64) (bool, error)
-	// RequestCheckCancel asks whoever runs a check to stop, until withdraw is
-	// called, and tells whether one runs. Where none does, nobody is asked.
-	RequestCheckCancel(ctx context.Context) (asked bool, withdraw func(), err error)
-	// CheckCancelRequested tells whether somebody asks for it now.
-	CheckCancelRequested(ctx context.Context) (bool, error)
-	// Switched notes the control entry with which it took effect.
-	Switched(ctx context.Context, tx app.Tx, id int64, control eventlog.Offset) error
-	// Snapshots tells of transactions that see the database as of some moment until
-	// now: all that there are, or those among the given ones that still do.
-	Snapshots(ctx context.Context, among []string) ([]string, error)
-	// End notes the outcome; a nil error is success, ErrCancelled is no failure. It
-	// returns ErrCancelled where it is success and somebody wanted the end before.
-	End(ctx context.Context, tx app.Tx, id int64, err error) error
-}
-
-// BuildLock is the right to build generations.
-type BuildLock interface {
-	Release()
-	// Check returns an error if the claim was lost, as with its connection.
-	Check(ctx context.Context) error
-}
-
 // Reprojector re-projects: it builds new generations beside those being served
 // and switches to them.
 type Reprojector struct {
@@ -87,7 +40,14 @@ type Reprojector struct {
 	Live          app.LiveReader
 	Controls      app.Controls
 	Generations   app.Generations
+	Writer        app.GenerationWriter
+	Checkpoints   Checkpoints
+	Issues        Issues
 	Reprojections Reprojections
+	Outcomes      Outcomes
+	Locks         BuildLocks
+	Cancellations Cancellations
+	Snapshots     Snapshots
 	Timelines     app.Timelines
 	Erasures      app.Erasures
 	Builder       *Builder
@@ -100,18 +60,11 @@ type Reprojector struct {
 	Started func(Reprojection)
 }
 
-// LogSize measures what a replay will read.
-type LogSize interface {
-	// Size returns the number of log rows, and how many bytes they hold, both
-	// about so where the log is large.
-	Size(ctx context.Context, tx app.Tx, p app.Projection, r eventlog.Range) (rows, bytes int64, err error)
-}
-
 // Run rebuilds the projections of which rows change when the current mapping
 // holds from the offset on, and makes them the ones that people query. It
 // returns when that is so. A failure leaves the old ones.
 func (r *Reprojector) Run(ctx context.Context, from From, chosen []app.Projection) (Reprojection, error) {
-	claim, err := r.Reprojections.Claim(ctx, "re-projection")
+	claim, err := r.Locks.Claim(ctx, "re-projection")
 	if err != nil {
 		return Reprojection{}, err
 	}
@@ -184,10 +137,10 @@ func (r *run) createGenerations(ctx context.Context, tx app.Tx) error {
 			return err
 		}
 		g := app.Generation{Projection: p.Name, Parts: p.Parts, Reprojection: r.record.ID, LoadUpTo: upTo, Replay: r.replay}
-		if g.ID, err = r.Generations.Create(ctx, tx, g); err != nil {
+		if g.ID, err = r.Writer.Create(ctx, tx, g); err != nil {
 			return err
 		}
-		if err := p.Tables.Create(ctx, tx, g.ID, r.loadMappings(g).Joined); err != nil {
+		if err := p.Tables.Schema.Create(ctx, tx, g.ID, r.loadMappings(g).Joined); err != nil {
 			return fmt.Errorf("create the tables of generation %d: %w", g.ID, err)
 		}
 		r.built = append(r.built, g)

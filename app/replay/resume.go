@@ -16,7 +16,7 @@ var ErrNothingToResume = errors.New("there is no re-projection to resume: none w
 // Resume goes on with the re-projection that was interrupted, from what its
 // process kept.
 func (r *Reprojector) Resume(ctx context.Context) (Reprojection, error) {
-	claim, err := r.Reprojections.Claim(ctx, "re-projection")
+	claim, err := r.Locks.Claim(ctx, "re-projection")
 	if err != nil {
 		return Reprojection{}, err
 	}
@@ -96,7 +96,7 @@ func (r *run) takeOver(ctx context.Context, tx app.Tx, g app.Generation) error {
 		r.progress.resumed(rows)
 		return nil
 	}
-	loaded, err := p.Tables.Loaded(ctx, tx, g.ID)
+	loaded, err := p.Tables.Loading.Loaded(ctx, tx, g.ID)
 	if err != nil {
 		return fmt.Errorf("look up what is loaded of %s: %w", p.Name, err)
 	}
@@ -108,13 +108,13 @@ func (r *run) takeOver(ctx context.Context, tx app.Tx, g app.Generation) error {
 }
 
 func (r *run) beginAnew(ctx context.Context, tx app.Tx, p app.Projection, g app.Generation, joined bool) error {
-	if err := p.Tables.Drop(ctx, tx, g.ID); err != nil {
+	if err := p.Tables.Schema.Drop(ctx, tx, g.ID); err != nil {
 		return err
 	}
-	if err := r.Generations.ForgetIssues(ctx, tx, g.ID); err != nil {
+	if err := r.Issues.ClearIssues(ctx, tx, g.ID); err != nil {
 		return err
 	}
-	if err := p.Tables.Create(ctx, tx, g.ID, joined); err != nil {
+	if err := p.Tables.Schema.Create(ctx, tx, g.ID, joined); err != nil {
 		return fmt.Errorf("create the tables of generation %d: %w", g.ID, err)
 	}
 	return nil

@@ -45,12 +45,12 @@ func (r *run) awaitSnapshots(ctx context.Context) error {
 	if r.record.Undoes != 0 {
 		return nil // the rows were there all the time
 	}
-	old, err := r.Reprojections.Snapshots(ctx, nil)
+	old, err := r.Snapshots.Snapshots(ctx, nil)
 	for began := time.Now(); err == nil && len(old) > 0 && time.Since(began) < snapshotPatience; {
 		if app.Rest(ctx, 50*time.Millisecond); ctx.Err() != nil {
 			return ctx.Err()
 		}
-		old, err = r.Reprojections.Snapshots(ctx, old)
+		old, err = r.Snapshots.Snapshots(ctx, old)
 	}
 	if err == nil && len(old) > 0 {
 		r.Logger.Warn("transactions that began before the rows were loaded still run; what they ask from now on may miss rows", "transactions", len(old))
@@ -142,20 +142,20 @@ func (r *run) serve(ctx context.Context, tx app.Tx, p app.Projection, built app.
 	if err != nil {
 		return err
 	}
-	if err := p.Tables.Adopt(ctx, tx, served.ID, built.ID); err != nil {
+	if err := p.Tables.Schema.Adopt(ctx, tx, served.ID, built.ID); err != nil {
 		return fmt.Errorf("adopt what stays of %s: %w", p.Name, err)
 	}
-	if err := r.Generations.SetParts(ctx, tx, served.ID, p.Parts); err != nil {
+	if err := r.Writer.SetParts(ctx, tx, served.ID, p.Parts); err != nil {
 		return err
 	}
 	whole, _ := r.projection(p.Name)
-	if err := r.Generations.SetParts(ctx, tx, built.ID, whole.Parts); err != nil {
+	if err := r.Writer.SetParts(ctx, tx, built.ID, whole.Parts); err != nil {
 		return err
 	}
-	if err := p.Tables.Serve(ctx, tx, built.ID); err != nil {
+	if err := p.Tables.Views.Serve(ctx, tx, built.ID); err != nil {
 		return fmt.Errorf("point the views of %s at the new generation: %w", p.Name, err)
 	}
-	return r.Generations.Promote(ctx, tx, built.ID, r.record.ID)
+	return r.Writer.Promote(ctx, tx, built.ID, r.record.ID)
 }
 
 // lastStep brings a generation to exactly where the served one stands.
@@ -175,7 +175,7 @@ func (r *run) lastStep(ctx context.Context, tx app.Tx, p app.Projection, id int6
 	if err := last.Merge(ctx, app.Batch{Tx: tx, Generation: id, Range: rest}); err != nil {
 		return err
 	}
-	return r.Generations.Move(ctx, tx, id, upTo)
+	return r.Checkpoints.Move(ctx, tx, id, upTo)
 }
 
 // recordSwitch writes the control entry and what follows from it. The log's lock
@@ -188,7 +188,7 @@ func (r *run) recordSwitch(ctx context.Context, tx app.Tx) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Reprojections.Switched(ctx, tx, r.record.ID, offset); err != nil {
+	if err := r.Outcomes.Switched(ctx, tx, r.record.ID, offset); err != nil {
 		return err
 	}
 	history, err := app.ReadHistory(ctx, tx, r.Controls)
@@ -198,5 +198,5 @@ func (r *run) recordSwitch(ctx context.Context, tx app.Tx) error {
 	if err := r.Timelines.Save(ctx, tx, history); err != nil {
 		return err
 	}
-	return r.Reprojections.End(ctx, tx, r.record.ID, nil)
+	return r.Outcomes.End(ctx, tx, r.record.ID, nil)
 }

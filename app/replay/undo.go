@@ -18,7 +18,7 @@ var ErrCannotUndo = errors.New("nothing can be undone")
 // query again, after bringing it up to date, and takes its change of the
 // timeline back. Undoing an undoing brings the re-projection back.
 func (r *Reprojector) Undo(ctx context.Context) (Reprojection, error) {
-	claim, err := r.Reprojections.Claim(ctx, "undoing of a re-projection")
+	claim, err := r.Locks.Claim(ctx, "undoing of a re-projection")
 	if err != nil {
 		return Reprojection{}, err
 	}

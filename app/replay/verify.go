@@ -30,7 +30,7 @@ const MaxExamples = 20
 
 // Verify compares each of the projections with a rebuild.
 func (v *Verifier) Verify(ctx context.Context, chosen []app.Projection) ([]Verified, error) {
-	claim, err := v.Reprojections.Claim(ctx, Verification)
+	claim, err := v.Locks.Claim(ctx, Verification)
 	if err != nil {
 		return nil, err
 	}
@@ -155,11 +155,11 @@ func (r *run) generation(p app.Projection) int64 {
 
 // compareAll compares rows, and what was ignored on the way to them.
 func (v *Verifier) compareAll(ctx context.Context, tx app.Tx, p app.Projection, served, rebuilt int64, result *Verified) error {
-	rows, n, err := p.Tables.Compare(ctx, tx, served, rebuilt, MaxExamples)
+	rows, n, err := p.Tables.Comparing.Compare(ctx, tx, served, rebuilt, MaxExamples)
 	if err != nil {
 		return err
 	}
-	issues, m, err := v.Generations.CompareIssues(ctx, tx, served, rebuilt, MaxExamples)
+	issues, m, err := v.Issues.CompareIssues(ctx, tx, served, rebuilt, MaxExamples)
 	if err != nil {
 		return err
 	}

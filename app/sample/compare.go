@@ -49,10 +49,10 @@ func (u *subset) compareBatch(ctx context.Context, b *batch, do func(tx app.Tx, 
 		if err != nil {
 			return err
 		}
-		if err := u.projection.Tables.Copy(ctx, tx, u.served.ID, served, which); err != nil {
+		if err := u.projection.Tables.Sampling.Copy(ctx, tx, u.served.ID, served, which); err != nil {
 			return err
 		}
-		if err := u.projection.Tables.Write(ctx, tx, rebuilt, b.fold.Fold, u.links(which)); err != nil {
+		if err := u.projection.Tables.Sampling.Write(ctx, tx, rebuilt, b.fold.Fold, u.links(which)); err != nil {
 			return fmt.Errorf("write what the log says: %w", err)
 		}
 		return do(tx, served, rebuilt)
@@ -61,11 +61,11 @@ func (u *subset) compareBatch(ctx context.Context, b *batch, do func(tx app.Tx, 
 
 // scratch makes the tables of a generation that is gone with the transaction.
 func (u *subset) scratch(ctx context.Context, tx app.Tx, joined bool) (int64, error) {
-	id, err := u.Generations.Scratch(ctx, tx)
+	id, err := u.Numbers.ScratchNumber(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
-	if err := u.projection.Tables.Create(ctx, tx, id, joined); err != nil {
+	if err := u.projection.Tables.Schema.Create(ctx, tx, id, joined); err != nil {
 		return 0, fmt.Errorf("create scratch tables: %w", err)
 	}
 	return id, nil

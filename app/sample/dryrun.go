@@ -56,7 +56,7 @@ func (s *Sampler) sampleChanges(ctx context.Context, p app.Projection, change *a
 		return err
 	}
 	err = u.compare(ctx, func(tx app.Tx, served, rebuilt int64) error {
-		counts, examples, err := p.Tables.Preview(ctx, tx, served, rebuilt, replay.MaxPreviewExamples-len(changes.Examples))
+		counts, examples, err := p.Tables.Comparing.Preview(ctx, tx, served, rebuilt, replay.MaxPreviewExamples-len(changes.Examples))
 		changes.Counts = addCounts(changes.Counts, counts)
 		changes.Examples = append(changes.Examples, examples...)
 		return err

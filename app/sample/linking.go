@@ -117,7 +117,7 @@ func (u *subset) startWith(ctx context.Context, tx app.Tx, ids []string) (err er
 		return nil
 	}
 	if u.joinsServed {
-		if ids, err = u.People.SamePeople(ctx, tx, u.served.ID, ids); err != nil {
+		if ids, err = u.Links.SamePeople(ctx, tx, u.served.ID, ids); err != nil {
 			return err
 		}
 	}

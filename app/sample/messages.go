@@ -20,7 +20,7 @@ func (u *subset) settle(ctx context.Context, tx app.Tx, b *batch) (app.Which, er
 	which := app.Which{People: u.ids(), Ranges: eventlog.Join(b.ranges)}
 	fold := b.fold.Fold.(*projections.EventsFold)
 	fold.Events = lowest(fold.Events)
-	rows, err := u.Messages.MessageRows(ctx, tx, u.served.ID, messageIDs(fold.Events))
+	rows, err := u.projection.Tables.Messages.MessageRows(ctx, tx, u.served.ID, messageIDs(fold.Events))
 	if err != nil {
 		return which, err
 	}

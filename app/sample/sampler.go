@@ -16,8 +16,8 @@ type Sampler struct {
 	*replay.Reprojector
 	Scratch  Scratch
 	Searcher app.LogSearcher
-	People   PeopleFinder
-	Messages app.MessageFinder
+	Numbers  ScratchNumbers
+	Links    LinkFinder
 	// BatchSize is how many bytes of events are compared at a time; default 16 MiB.
 	// Calls with one message id and no row, in two batches, are two differences.
 	BatchSize int
@@ -30,15 +30,19 @@ type Scratch interface {
 	InScratch(ctx context.Context, do func(tx app.Tx) error) error
 }
 
-// PeopleFinder finds people who have rows.
-type PeopleFinder interface {
-	// SomePeople returns up to n ids at random; all there are, if n is enough.
-	SomePeople(ctx context.Context, tx app.Tx, generation int64, n int) ([]string, error)
-	// SomeLinked is SomePeople for ids from which links lead; the generation joins
-	// ids.
+// ScratchNumbers gives numbers to scratch generations.
+type ScratchNumbers interface {
+	// ScratchNumber returns a number that no generation has or will have.
+	ScratchNumber(ctx context.Context, tx app.Tx) (int64, error)
+}
+
+// LinkFinder finds ids by the links of a generation that joins ids.
+type LinkFinder interface {
+	// SomeLinked returns up to n ids at random from which links lead; all there are,
+	// if n is enough. app.ErrReplaced if the generation is gone.
 	SomeLinked(ctx context.Context, tx app.Tx, generation int64, n int) ([]string, error)
-	// SamePeople returns the ids and those that the links of the generation, which
-	// joins ids, say to be the same people's.
+	// SamePeople returns the ids and those that the links say to be the same
+	// people's. app.ErrReplaced if the generation is gone.
 	SamePeople(ctx context.Context, tx app.Tx, generation int64, ids []string) ([]string, error)
 }
 
@@ -94,7 +98,7 @@ func (s *Sampler) verifyOne(ctx context.Context, p app.Projection, choose choose
 	}
 	result := replay.Verified{Projection: p.Name}
 	err = u.compare(ctx, func(tx app.Tx, served, rebuilt int64) error {
-		rows, n, err := p.Tables.Compare(ctx, tx, served, rebuilt, replay.MaxExamples-len(result.Examples))
+		rows, n, err := p.Tables.Comparing.Compare(ctx, tx, served, rebuilt, replay.MaxExamples-len(result.Examples))
 		result.Differences += n
 		result.Examples = append(result.Examples, rows...)
 		return err

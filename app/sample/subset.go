@@ -168,14 +168,14 @@ func (u *subset) somePeople(ctx context.Context, tx app.Tx, n int) (people map[s
 // havingRows chooses up to n of those who have rows, or links.
 func (u *subset) havingRows(ctx context.Context, tx app.Tx, n int) (ids []string, err error) {
 	if !u.projection.PerCall {
-		if ids, err = u.People.SomePeople(ctx, tx, u.served.ID, n); err != nil {
+		if ids, err = u.projection.Tables.Sampling.SomePeople(ctx, tx, u.served.ID, n); err != nil {
 			return nil, err
 		}
 	}
 	if !u.joinsServed {
 		return ids, nil
 	}
-	linked, err := u.People.SomeLinked(ctx, tx, u.served.ID, n)
+	linked, err := u.Links.SomeLinked(ctx, tx, u.served.ID, n)
 	if err != nil {
 		return nil, err
 	}

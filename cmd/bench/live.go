@@ -7,22 +7,12 @@ import (
 	"relay/adapters/postgres"
 	"relay/adapters/postgres/logstore"
 	"relay/adapters/postgres/tables"
-	"relay/app"
 	"relay/app/live"
-	"relay/projections"
 )
-
-func (b *bench) allProjections() []app.Projection {
-	return []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: tables.NewProfiles(b.db), Depends: projections.ProfilesDepend},
-		{Name: projections.Events, Kinds: projections.EventsKinds, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: tables.Events{DB: b.db}, Depends: projections.EventsDepend},
-	}
-}
 
 // setUp makes the first generations.
 func (b *bench) setUp(ctx context.Context) error {
-	setup := app.Setup{DB: postgres.Database{DB: b.db}, Controls: logstore.Controls{}, Generations: tables.Generations{}, Timelines: tables.Timelines{}}
-	return setup.Ensure(ctx, b.allProjections(), false)
+	return tables.Setup(postgres.Database{DB: b.db}, logstore.Controls{}).Ensure(ctx, tables.Projections(b.db), false)
 }
 
 // projecting measures the live projections on a backlog: all that is in the log
@@ -37,13 +27,13 @@ func (b *bench) projecting(ctx context.Context) error {
 		return err // it was measured by an earlier run
 	}
 	projector := live.Projector{
-		DB: postgres.Database{DB: b.db}, Log: logstore.Reader{}, Controls: logstore.Controls{}, Generations: tables.Generations{},
+		DB: postgres.Database{DB: b.db}, Log: logstore.Reader{}, Controls: logstore.Controls{}, Issues: tables.Issues{},
 		Consumer: logstore.NewConsumers(b.db, logstore.ConsumersConfig{OnError: func(p string, err error) { fmt.Println(p, err) }}),
 	}
 	return b.measure("live projections in a backlog", "relay", "calls", n, func() error {
 		running, stop := context.WithCancel(ctx)
 		done := make(chan error, 1)
-		go func() { done <- projector.Run(running, b.allProjections()) }()
+		go func() { done <- projector.Run(running, tables.Projections(b.db)) }()
 		defer func() { stop(); <-done }()
 		return b.waitForProjections(ctx)
 	})

@@ -112,7 +112,7 @@ func (s *system) exporter() *erasure.Exporter {
 
 func (s *system) forgetter() *erasure.Forgetter {
 	return &erasure.Forgetter{
-		DB: s.database, All: s.projections, Log: s.reader, Searcher: logstore.Searcher{}, Eraser: logstore.Eraser{}, Controls: s.controls, Generations: tables.Generations{},
+		DB: s.database, All: s.projections, Log: s.reader, Searcher: logstore.Searcher{}, Eraser: logstore.Eraser{}, Controls: s.controls, Generations: tables.Generations{}, Issues: tables.Issues{},
 		Reprojections: tables.Reprojections{DB: s.db}, Erasures: tables.Erasures{}, Rejected: ingeststore.Rejected{DB: s.db}, Identities: tables.Identities{},
 	}
 }

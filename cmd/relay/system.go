@@ -20,7 +20,6 @@ import (
 	"relay/app/live"
 	"relay/app/replay"
 	"relay/migrations"
-	"relay/projections"
 )
 
 // defaultDataDir is in the working folder.
@@ -83,10 +82,7 @@ func connect(c *cli.Context) (*system, error) {
 	}
 	s.db = db
 	s.database = postgres.Database{DB: db}
-	s.projections = []app.Projection{
-		{Name: projections.Profiles, Kinds: projections.ProfilesKinds, Parts: projections.ProfilesParts(), NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) }, Tables: tables.NewProfiles(db), Depends: projections.ProfilesDepend, Late: projections.LateForProfiles},
-		{Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true, Parts: []string{projections.PartEvents}, NewFold: func([]string) projections.Fold { return projections.NewEventsFold() }, Tables: tables.Events{DB: db}, Depends: projections.EventsDepend},
-	}
+	s.projections = tables.Projections(db)
 	return s, nil
 }
 
@@ -95,8 +91,7 @@ func (s *system) prepare(ctx context.Context) (err error) {
 	if s.migrated, err = postgres.Migrate(ctx, s.db, migrations.FS); err != nil {
 		return err
 	}
-	setup := app.Setup{DB: s.database, Controls: s.controls, Generations: tables.Generations{}, Timelines: tables.Timelines{}}
-	if err := setup.Ensure(ctx, s.projections, s.migrated > 0); err != nil || s.migrated == 0 {
+	if err := tables.Setup(s.database, s.controls).Ensure(ctx, s.projections, s.migrated > 0); err != nil || s.migrated == 0 {
 		return err
 	}
 	if err := s.readers().Regrant(ctx); err != nil {
@@ -141,18 +136,19 @@ func (s *system) mappings() *app.Mappings {
 
 func (s *system) projector(observe func(string, live.BatchResult), onError func(string, error)) *live.Projector {
 	return &live.Projector{
-		DB: s.database, Log: s.reader, Controls: s.controls, Generations: tables.Generations{}, Observe: observe,
+		DB: s.database, Log: s.reader, Controls: s.controls, Issues: tables.Issues{}, Observe: observe,
 		Consumer: logstore.NewConsumers(s.db, logstore.ConsumersConfig{OnError: onError, Logger: s.logger}),
 	}
 }
 
 func (s *system) reprojector(report func(replay.Progress)) *replay.Reprojector {
-	return &replay.Reprojector{
-		DB: s.database, All: s.projections, Log: s.reader, LogSize: s.reader, Live: lookupstore.Statuses{DB: s.db}, Controls: s.controls,
-		Generations: tables.Generations{}, Reprojections: tables.Reprojections{DB: s.db}, Timelines: tables.Timelines{}, Erasures: tables.Erasures{},
+	r := &replay.Reprojector{
+		DB: s.database, Log: s.reader, LogSize: s.reader, Live: lookupstore.Statuses{DB: s.db}, Controls: s.controls,
 		Builder:   &replay.Builder{DB: s.database, Log: s.reader, Workers: 3, Memory: s.memory},
 		Projector: s.projector(nil, nil), Logger: s.logger, MaxLoad: s.maxLoad, Report: report,
 	}
+	tables.WireReprojector(r, s.db)
+	return r
 }
 
 // choose returns the projections of that name; all of them for none.

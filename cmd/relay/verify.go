@@ -79,7 +79,7 @@ func verifier(c *cli.Context, s *system, progress *progressView) func(context.Co
 func (s *system) sampler(report func(replay.Progress)) *sample.Sampler {
 	return &sample.Sampler{
 		Reprojector: s.reprojector(report), Scratch: s.database, Searcher: logstore.Searcher{},
-		People: tables.NewProfiles(s.db), Messages: tables.Events{DB: s.db},
+		Numbers: tables.Generations{}, Links: tables.Identities{},
 	}
 }
 

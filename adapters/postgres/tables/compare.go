@@ -57,7 +57,7 @@ func (c *comparison) result() ([]app.Difference, int, error) {
 	return c.found[:min(len(c.found), c.limit)], int(c.total), c.err
 }
 
-// Compare implements app.Tables. Where one of the two joins ids and the other
+// Compare implements app.Comparing. Where one of the two joins ids and the other
 // does not, what people query is compared, and otherwise every table.
 func (p Profiles) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Difference, int, error) {
 	c := comparison{tx: tx, served: served, rebuilt: rebuilt, limit: limit}
@@ -88,7 +88,7 @@ func (p Profiles) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64,
 	return c.result()
 }
 
-// Compare implements app.Tables.
+// Compare implements app.Comparing.
 func (Events) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Difference, int, error) {
 	c := comparison{tx: tx, served: served, rebuilt: rebuilt, limit: limit}
 	joinServed, joinRebuilt, err := c.joins(ctx)
@@ -101,20 +101,6 @@ func (Events) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64, lim
 	}
 	c.table(ctx, eventsTable)
 	return c.result()
-}
-
-// CompareIssues implements app.Generations.
-func (Generations) CompareIssues(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Difference, int, error) {
-	issues := func(generation int64) string {
-		return fmt.Sprintf(`(SELECT concat_ws(' / ', code, source, detail) AS key, count, first_seen_at, last_seen_at, example_offset
-FROM relay_store.issues WHERE generation = %d)`, generation)
-	}
-	p := pair{
-		keyed: keyed{name: "issues", key: "key", id: "key"}, served: issues(served), rebuilt: issues(rebuilt),
-		fields: []field{{name: "count"}, {name: "first_seen_at"}, {name: "last_seen_at"}, {name: "example_offset"}},
-	}
-	found, err := p.differences(ctx, tx, limit)
-	return found.rows, int(found.total), err
 }
 
 // Tables that every generation has, and those of links, where ids are joined.

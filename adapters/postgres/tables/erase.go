@@ -12,7 +12,7 @@ import (
 	"relay/domain/profile"
 )
 
-// Erase implements app.Tables. Where mappings join ids, the joined rows of all to
+// Erase implements app.Rows. Where mappings join ids, the joined rows of all to
 // whom what goes contributed, or what moves now contributes, are merged anew.
 func (p Profiles) Erase(ctx context.Context, tx app.Tx, generation int64, e app.Erased) error {
 	joins, err := JoinsIDs(ctx, tx, generation)
@@ -87,7 +87,7 @@ func (j *joining) loseStates(ctx context.Context, e app.Erased) error {
 	return err
 }
 
-// Erase implements app.Tables.
+// Erase implements app.Rows.
 func (Events) Erase(ctx context.Context, tx app.Tx, generation int64, e app.Erased) error {
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM relay_store.events_g%d WHERE distinct_id = ANY ($1)`, generation), pq.Array(e.Users)); err != nil {
 		return fmt.Errorf("erase events: %w", err)

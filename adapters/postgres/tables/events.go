@@ -21,7 +21,18 @@ type Events struct {
 	DB *sql.DB // for loading
 }
 
-var _ app.Tables = Events{}
+// eventsProjection is the events projection as it is kept in db.
+func eventsProjection(db *sql.DB) app.Projection {
+	return app.Projection{
+		Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true,
+		NewFold: func([]string) projections.Fold { return projections.NewEventsFold() },
+		NewTables: func([]string) app.Tables { // there is one part
+			e := Events{DB: db}
+			return app.Tables{Schema: e, Rows: e, Loading: e, Views: e, Comparing: e, Sampling: e, Messages: e}
+		},
+		Depends: projections.EventsDepend,
+	}.Only([]string{projections.PartEvents})
+}
 
 // eventsColumns is how many columns eventsDDL has; addEvent fills them.
 const eventsColumns = 12
@@ -71,14 +82,11 @@ COMMENT ON COLUMN relay.events.received_at IS 'when relay received the request';
 COMMENT ON COLUMN relay.events.source IS 'name of the API key';
 COMMENT ON COLUMN relay.events.mapping_version IS 'the mapping version under which the row was made'`
 
-// Only implements app.Tables: there is one part.
-func (e Events) Only([]string) app.Tables { return e }
-
-// Adopt implements app.Tables: there is nothing that a generation was not built
+// Adopt implements app.Schema: there is nothing that a generation was not built
 // with.
 func (Events) Adopt(context.Context, app.Tx, int64, int64) error { return nil }
 
-// Create implements app.Tables.
+// Create implements app.Schema.
 func (Events) Create(ctx context.Context, tx app.Tx, generation int64, joined bool) error {
 	tables := eventsDDL + ";" + fmt.Sprintf(noAutovacuum, "events") + ";" + loadedDDL
 	if joined {
@@ -87,18 +95,18 @@ func (Events) Create(ctx context.Context, tx app.Tx, generation int64, joined bo
 	return execFor(ctx, tx, tables, generation)
 }
 
-// Index implements app.Tables.
+// Index implements app.Schema.
 func (Events) Index(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, eventsMessageIndex+";"+eventsPersonIndex+";"+eventsLogIndex+";"+eventsAnalyze, generation)
 }
 
-// Describe implements app.Tables.
+// Describe implements app.Views.
 func (Events) Describe(ctx context.Context, tx app.Tx) error {
 	_, err := tx.ExecContext(ctx, eventsComments)
 	return err
 }
 
-// Drop implements app.Tables.
+// Drop implements app.Schema.
 func (Events) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 	if err := postgres.SetLockTimeout(ctx, tx, postgres.DropPatience); err != nil {
 		return err
@@ -106,7 +114,7 @@ func (Events) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, eventsDrop, generation)
 }
 
-// Merge implements app.Tables. The fold's events stand in order of position, so
+// Merge implements app.Rows. The fold's events stand in order of position, so
 // of several with one message id the lowest comes first and stays.
 func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
 	f := fold.(*projections.EventsFold)

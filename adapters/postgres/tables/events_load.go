@@ -13,7 +13,7 @@ import (
 	"relay/projections"
 )
 
-// Load implements app.Tables. Events are written as they come, so a loader keeps
+// Load implements app.Loading. Events are written as they come, so a loader keeps
 // none.
 func (e Events) Load(generation, _ int64) app.Loader {
 	return &eventsLoader{db: e.DB, generation: generation, seen: newSeenFilter()}

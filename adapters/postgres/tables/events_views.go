@@ -42,7 +42,7 @@ WHERE e.distinct_id IS NULL`
 const eventsJoinedIndex = `
 CREATE INDEX IF NOT EXISTS events_g%[1]d_anonymous ON relay_store.events_g%[1]d (anonymous_id, occurred_at) WHERE distinct_id IS NULL`
 
-// Join implements app.Tables.
+// Join implements app.Rows.
 func (Events) Join(ctx context.Context, tx app.Tx, generation int64) ([]string, error) {
 	created, err := addLinks(ctx, tx, generation)
 	if err != nil || !created {
@@ -51,7 +51,7 @@ func (Events) Join(ctx context.Context, tx app.Tx, generation int64) ([]string, 
 	return nil, execFor(ctx, tx, eventsJoinedIndex, generation)
 }
 
-// Serve implements app.Tables.
+// Serve implements app.Views.
 func (Events) Serve(ctx context.Context, tx app.Tx, generation int64) error {
 	if err := postgres.SetLockTimeout(ctx, tx, postgres.ReadersPatience); err != nil {
 		return err

@@ -8,18 +8,24 @@ import (
 	"github.com/lib/pq"
 
 	"relay/adapters/postgres"
-	"relay/adapters/postgres/wire"
 	"relay/app"
+	"relay/app/replay"
+	"relay/app/sample"
 	"relay/domain/eventlog"
 	"relay/projections"
 )
 
-// Generations implements app.Generations.
+// Generations keeps the records of generations in relay_store.generations.
 type Generations struct{}
 
-var _ app.Generations = Generations{}
+var (
+	_ app.Generations       = Generations{}
+	_ app.GenerationWriter  = Generations{}
+	_ replay.Checkpoints    = Generations{}
+	_ sample.ScratchNumbers = Generations{}
+)
 
-// Create implements app.Generations.
+// Create implements app.GenerationWriter.
 func (Generations) Create(ctx context.Context, tx app.Tx, g app.Generation) (id int64, err error) {
 	var replay app.Replay
 	if g.Replay != nil {
@@ -71,7 +77,7 @@ func oneGeneration(ctx context.Context, tx *sql.Tx, where string, arg any) (app.
 	return g, nil
 }
 
-// Move implements app.Generations.
+// Move implements replay.Checkpoints.
 func (Generations) Move(ctx context.Context, tx app.Tx, id int64, checkpoint eventlog.Offset) error {
 	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET checkpoint = $2, checkpoint_at = now() WHERE id = $1`, id, int64(checkpoint))
 	if err != nil {
@@ -80,7 +86,7 @@ func (Generations) Move(ctx context.Context, tx app.Tx, id int64, checkpoint eve
 	return nil
 }
 
-// SetLoaded implements app.Generations.
+// SetLoaded implements app.GenerationWriter.
 func (Generations) SetLoaded(ctx context.Context, tx app.Tx, id int64) error {
 	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET loaded = true, checkpoint = load_up_to, checkpoint_at = now() WHERE id = $1`, id)
 	if err != nil {
@@ -89,7 +95,7 @@ func (Generations) SetLoaded(ctx context.Context, tx app.Tx, id int64) error {
 	return nil
 }
 
-// SetParts implements app.Generations.
+// SetParts implements app.GenerationWriter.
 func (Generations) SetParts(ctx context.Context, tx app.Tx, id int64, parts []string) error {
 	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET parts = $2 WHERE id = $1`, id, pq.Array(parts))
 	if err != nil {
@@ -98,7 +104,7 @@ func (Generations) SetParts(ctx context.Context, tx app.Tx, id int64, parts []st
 	return nil
 }
 
-// Promote implements app.Generations.
+// Promote implements app.GenerationWriter.
 func (Generations) Promote(ctx context.Context, tx app.Tx, id, reprojection int64) error {
 	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET status = 'former', retired_by = nullif($2, 0)
 WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = $1)`, id, reprojection)
@@ -138,46 +144,13 @@ func listGenerations(ctx context.Context, tx *sql.Tx, where string) ([]app.Gener
 	return list, rows.Err()
 }
 
-// Delete implements app.Generations.
-func (g Generations) Delete(ctx context.Context, tx app.Tx, id int64) error {
-	if err := g.ForgetIssues(ctx, tx, id); err != nil {
+// Delete implements app.GenerationWriter.
+func (Generations) Delete(ctx context.Context, tx app.Tx, id int64) error {
+	if err := (Issues{}).ClearIssues(ctx, tx, id); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM relay_store.generations WHERE id = $1 AND status <> 'serving'`, id); err != nil {
-		return fmt.Errorf("forget generation %d: %w", id, err)
+		return fmt.Errorf("delete generation %d: %w", id, err)
 	}
 	return nil
-}
-
-// ForgetIssues implements app.Generations.
-func (Generations) ForgetIssues(ctx context.Context, tx app.Tx, id int64) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM relay_store.issues WHERE generation = $1`, id); err != nil {
-		return fmt.Errorf("forget the issues of generation %d: %w", id, err)
-	}
-	return nil
-}
-
-const addIssuesSQL = `INSERT INTO relay_store.issues AS i (generation, code, source, detail, count, first_seen_at, last_seen_at, example_offset)
-SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::bigint[])
-ON CONFLICT (generation, code, source, detail) DO UPDATE SET count = i.count + excluded.count,
-    first_seen_at = least(i.first_seen_at, excluded.first_seen_at), last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at),
-    example_offset = least(i.example_offset, excluded.example_offset)`
-
-// AddIssues implements app.Generations.
-func (Generations) AddIssues(ctx context.Context, tx app.Tx, id int64, issues projections.Issues) error {
-	if len(issues) == 0 {
-		return nil
-	}
-	c := wire.NewColumns(wire.OIDText, wire.OIDText, wire.OIDText, wire.OIDInt8, wire.OIDTimestamptz, wire.OIDTimestamptz, wire.OIDInt8)
-	for key, issue := range issues {
-		c[0].Text(key.Code)
-		c[1].Text(key.Source)
-		c[2].Text(key.Detail)
-		c[3].Int8(issue.Count)
-		c[4].Instant(issue.First)
-		c[5].Instant(issue.Last)
-		c[6].Int8(int64(issue.Example))
-	}
-	_, err := tx.ExecContext(ctx, addIssuesSQL, append([]any{id}, wire.Arguments(c)...)...)
-	return err
 }

@@ -12,7 +12,7 @@ import (
 	"relay/app/erasure"
 )
 
-// Identities implements erasure.Identities.
+// Identities tells which ids a generation joins, from its links.
 type Identities struct{}
 
 var _ erasure.Identities = Identities{}

@@ -47,7 +47,7 @@ func noteLoaded(ctx context.Context, tx *sql.Tx, generation int64, ranges []even
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf(noteLoadedSQL, generation), wire.Arguments(c)...); err != nil {
 		return fmt.Errorf("note what is loaded: %w", err)
 	}
-	if err := (Generations{}).AddIssues(ctx, tx, generation, ignored); err != nil {
+	if err := (Issues{}).AddIssues(ctx, tx, generation, ignored); err != nil {
 		return fmt.Errorf("note what was ignored: %w", err)
 	}
 	return nil
@@ -70,12 +70,12 @@ func readLoaded(ctx context.Context, tx app.Tx, generation int64) ([]eventlog.Ra
 	return ranges, rows.Err()
 }
 
-// Loaded implements app.Tables.
+// Loaded implements app.Loading.
 func (Profiles) Loaded(ctx context.Context, tx app.Tx, generation int64) ([]eventlog.Range, error) {
 	return readLoaded(ctx, tx, generation)
 }
 
-// Loaded implements app.Tables.
+// Loaded implements app.Loading.
 func (Events) Loaded(ctx context.Context, tx app.Tx, generation int64) ([]eventlog.Range, error) {
 	return readLoaded(ctx, tx, generation)
 }
@@ -92,12 +92,12 @@ func alter(statement string) func(profilePart, string) string {
 	return func(_ profilePart, table string) string { return fmt.Sprintf(statement, table) }
 }
 
-// Complete implements app.Tables.
+// Complete implements app.Schema.
 func (p Profiles) Complete(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, p.statements(alter(autovacuum))+";"+loadedDrop, generation)
 }
 
-// Complete implements app.Tables.
+// Complete implements app.Schema.
 func (Events) Complete(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, fmt.Sprintf(autovacuum, "events")+";"+loadedDrop, generation)
 }

@@ -6,13 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lib/pq"
-
 	"relay/app"
 	"relay/projections"
 )
 
-// Preview implements app.Tables. Of all rows only the names are joined; of the
+// Preview implements app.Comparing. Of all rows only the names are joined; of the
 // rest, the rows that the checksums do not rule out.
 func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Count, []app.Difference, error) {
 	p, err := pairOf(ctx, tx, eventsTable, served, rebuilt)
@@ -101,7 +99,7 @@ func alternate(limit int, lists ...[]app.Difference) (out []app.Difference) {
 	return out
 }
 
-// Preview implements app.Tables.
+// Preview implements app.Comparing.
 func (p Profiles) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Count, []app.Difference, error) {
 	var counted []app.Count
 	var examples []app.Difference
@@ -186,12 +184,6 @@ func countChanges(ctx context.Context, tx app.Tx, part string, rows pair) ([]app
 const channelsSQL = `(SELECT 'channel ' || e.channel || ': values %[1]s', count(*)
 FROM d, jsonb_each(d.%[2]s) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
 WHERE NOT coalesce(d.%[3]s -> e.channel ? v.value, false) GROUP BY e.channel ORDER BY 1)`
-
-// IssuesByCode implements app.Generations.
-func (Generations) IssuesByCode(ctx context.Context, tx app.Tx, id int64, codes []string) ([]app.Count, error) {
-	return counts(ctx, tx, `SELECT code, sum(count)::bigint FROM relay_store.issues
-WHERE generation = $1 AND ($2::text[] IS NULL OR code = ANY ($2)) GROUP BY code ORDER BY 2 DESC, 1`, id, pq.Array(codes))
-}
 
 func counts(ctx context.Context, tx app.Tx, query string, args ...any) ([]app.Count, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)

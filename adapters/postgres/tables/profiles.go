@@ -35,15 +35,23 @@ type Profiles struct {
 	set   StateSet
 }
 
-var _ app.Tables = Profiles{}
+// profilesProjection is the profiles projection as it is kept in db.
+func profilesProjection(db *sql.DB) app.Projection {
+	return app.Projection{
+		Name: projections.Profiles, Kinds: projections.ProfilesKinds,
+		NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) },
+		NewTables: func(parts []string) app.Tables {
+			p := Profiles{db: db, parts: parts}
+			return app.Tables{Schema: p, Rows: p, Loading: p, Views: p, Comparing: p, Sampling: p}
+		},
+		Late: projections.LateForProfiles, Depends: projections.ProfilesDepend, IssueCodes: projections.IssueCodes,
+	}.Only(projections.ProfilesParts())
+}
 
 // NewProfiles returns the tables of all parts.
 func NewProfiles(db *sql.DB) Profiles {
 	return Profiles{db: db, parts: projections.ProfilesParts()}
 }
-
-// Only implements app.Tables.
-func (p Profiles) Only(parts []string) app.Tables { return Profiles{db: p.db, parts: parts} }
 
 // Of returns the tables of a set of states.
 func (p Profiles) Of(set StateSet) Profiles {
@@ -51,7 +59,7 @@ func (p Profiles) Of(set StateSet) Profiles {
 	return p
 }
 
-// Create implements app.Tables.
+// Create implements app.Schema.
 func (p Profiles) Create(ctx context.Context, tx app.Tx, generation int64, joined bool) error {
 	tables := p.tablesDDL() + ";" + p.statements(alter(noAutovacuum)) + ";" + loadedUnloggedDDL
 	if joined {
@@ -67,7 +75,7 @@ func (p Profiles) tablesDDL() string {
 	})
 }
 
-// Index implements app.Tables.
+// Index implements app.Schema.
 func (p Profiles) Index(ctx context.Context, tx app.Tx, generation int64) error {
 	return execFor(ctx, tx, p.statements(func(_ profilePart, table string) string {
 		table += "_g%[1]d"
@@ -75,7 +83,7 @@ func (p Profiles) Index(ctx context.Context, tx app.Tx, generation int64) error 
 	}), generation)
 }
 
-// Adopt implements app.Tables: tables change their names, not their rows.
+// Adopt implements app.Schema: tables change their names, not their rows.
 func (p Profiles) Adopt(ctx context.Context, tx app.Tx, from, to int64) error {
 	var rename string
 	for _, set := range setsOf(true) {
@@ -100,7 +108,7 @@ func (p Profiles) Adopt(ctx context.Context, tx app.Tx, from, to int64) error {
 	return err
 }
 
-// Drop implements app.Tables.
+// Drop implements app.Schema.
 func (Profiles) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 	if err := postgres.SetLockTimeout(ctx, tx, postgres.DropPatience); err != nil {
 		return err
@@ -121,7 +129,7 @@ func execFor(ctx context.Context, tx *sql.Tx, statements string, generation int6
 	return err
 }
 
-// Merge implements app.Tables.
+// Merge implements app.Rows.
 func (p Profiles) Merge(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold) error {
 	f := fold.(*projections.ProfilesFold)
 	own, err := p.mergeStates(ctx, tx, generation, f.People)

@@ -11,7 +11,7 @@ import (
 	"relay/projections"
 )
 
-// Join implements app.Tables.
+// Join implements app.Rows.
 func (p Profiles) Join(ctx context.Context, tx app.Tx, generation int64) (made []string, err error) {
 	if _, err := addLinks(ctx, tx, generation); err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ import (
 	"relay/projections"
 )
 
-// Load implements app.Tables.
+// Load implements app.Loading.
 func (p Profiles) Load(generation, memory int64) app.Loader {
 	return &profilesLoader{tables: p, db: p.db, generation: generation, memory: int(memory)}
 }
@@ -207,7 +207,7 @@ func (l *profilesLoader) mergeBucket(ctx context.Context, tx *sql.Tx, bucket int
 			return err
 		}
 	}
-	if err := (Generations{}).AddIssues(ctx, tx, l.generation, unstorable); err != nil {
+	if err := (Issues{}).AddIssues(ctx, tx, l.generation, unstorable); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, fmt.Sprintf(dropBucketSQL, l.generation, bucket))

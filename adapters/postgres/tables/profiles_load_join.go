@@ -25,7 +25,7 @@ func (l *profilesLoader) joinPeople(ctx context.Context) error {
 		if err := l.writeJoined(ctx, tx, unstorable); err != nil {
 			return fmt.Errorf("join people: %w", err)
 		}
-		if err := (Generations{}).AddIssues(ctx, tx, l.generation, unstorable); err != nil {
+		if err := (Issues{}).AddIssues(ctx, tx, l.generation, unstorable); err != nil {
 			return err
 		}
 		return joined.Index(ctx, tx, l.generation)

@@ -63,7 +63,7 @@ COMMENT ON COLUMN relay.identities.kind IS 'anonymous or user';
 COMMENT ON COLUMN relay.identities.distinct_id IS 'the user id that stands for the person';
 COMMENT ON COLUMN relay.identities.since IS 'observed-at of the claim or alias that counts'`
 
-// Serve implements app.Tables.
+// Serve implements app.Views.
 func (Profiles) Serve(ctx context.Context, tx app.Tx, generation int64) error {
 	if err := postgres.SetLockTimeout(ctx, tx, postgres.ReadersPatience); err != nil {
 		return err
@@ -91,7 +91,7 @@ func shownStates(table string, joins bool) string {
 	return "relay_store." + table + "_g%[1]d"
 }
 
-// Describe implements app.Tables.
+// Describe implements app.Views.
 func (Profiles) Describe(ctx context.Context, tx app.Tx) error {
 	_, err := tx.ExecContext(ctx, profilesComments)
 	return err

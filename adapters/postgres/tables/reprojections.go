@@ -17,12 +17,19 @@ import (
 	"relay/domain/eventlog"
 )
 
-// Reprojections implements replay.Reprojections.
+// Reprojections keeps the records of re-projections in relay_store.reprojections,
+// and what processes that run them tell each other.
 type Reprojections struct {
 	DB *sql.DB
 }
 
-var _ replay.Reprojections = Reprojections{}
+var (
+	_ replay.Reprojections = Reprojections{}
+	_ replay.Outcomes      = Reprojections{}
+	_ replay.BuildLocks    = Reprojections{}
+	_ replay.Cancellations = Reprojections{}
+	_ replay.Snapshots     = Reprojections{}
+)
 
 // ClaimKey is the advisory lock of whoever builds generations.
 const ClaimKey = "1919249779, 2"
@@ -31,7 +38,7 @@ const ClaimKey = "1919249779, 2"
 // process ended. A standby does not show who holds the claim.
 var Interrupted = `status = 'running' AND NOT pg_is_in_recovery() AND NOT EXISTS (SELECT FROM pg_locks l WHERE ` + postgres.Held(ClaimKey) + `)`
 
-// Claim implements replay.Reprojections. The lock belongs to a connection of its
+// Claim implements replay.BuildLocks. The lock belongs to a connection of its
 // own, so it ends with the process, however that ends.
 func (r Reprojections) Claim(ctx context.Context, what string) (replay.BuildLock, error) {
 	conn, err := r.DB.Conn(ctx)
@@ -150,7 +157,7 @@ func scanReprojection(row *sql.Row) (p replay.Reprojection, err error) {
 	return p, nil
 }
 
-// Switched implements replay.Reprojections. A process that lost its claim with a
+// Switched implements replay.Outcomes. A process that lost its claim with a
 // connection may find that another one cleaned up after it.
 func (Reprojections) Switched(ctx context.Context, tx app.Tx, id int64, control eventlog.Offset) error {
 	result, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET control_offset = $2 WHERE id = $1 AND status = 'running' AND owner = $3`, id, int64(control), owner())
@@ -163,7 +170,7 @@ func (Reprojections) Switched(ctx context.Context, tx app.Tx, id int64, control 
 	return nil
 }
 
-// Progress implements replay.Reprojections.
+// Progress implements replay.Outcomes.
 func (r Reprojections) Progress(ctx context.Context, p replay.Progress) error {
 	_, err := r.DB.ExecContext(ctx, `UPDATE relay_store.reprojections SET phase = $2, done = $3, total = $4, calls = $5, calls_per_second = $6, issues = $7,
     live_rows_per_second = $8, live_lag_seconds = $9, expected_at = CASE WHEN $10::float8 > 0 THEN now() + $10::float8 * interval '1 second' END, error = $11 WHERE id = $1 AND status = 'running'`,
@@ -178,7 +185,7 @@ func waitingText(why error) (text sql.NullString) {
 	return text
 }
 
-// RequestCancel implements replay.Reprojections.
+// RequestCancel implements replay.Cancellations.
 func (r Reprojections) RequestCancel(ctx context.Context) (bool, error) {
 	result, err := r.DB.ExecContext(ctx, `UPDATE relay_store.reprojections SET cancel_requested = true WHERE status = 'running'`)
 	if err != nil {
@@ -188,7 +195,7 @@ func (r Reprojections) RequestCancel(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// CancelRequested implements replay.Reprojections.
+// CancelRequested implements replay.Cancellations.
 func (r Reprojections) CancelRequested(ctx context.Context, id int64) (requested bool, err error) {
 	err = r.DB.QueryRowContext(ctx, `SELECT cancel_requested FROM relay_store.reprojections WHERE id = $1`, id).Scan(&requested)
 	return requested, err
@@ -198,7 +205,7 @@ func (r Reprojections) CancelRequested(ctx context.Context, id int64) (requested
 // It is gone with them.
 const checkCancelKey = "1919249779, 5"
 
-// RequestCheckCancel implements replay.Reprojections.
+// RequestCheckCancel implements replay.Cancellations.
 func (r Reprojections) RequestCheckCancel(ctx context.Context) (asked bool, withdraw func(), err error) {
 	conn, err := r.DB.Conn(ctx)
 	if err != nil {
@@ -219,13 +226,13 @@ func (r Reprojections) RequestCheckCancel(ctx context.Context) (asked bool, with
 	return true, withdraw, nil
 }
 
-// CheckCancelRequested implements replay.Reprojections.
+// CheckCancelRequested implements replay.Cancellations.
 func (r Reprojections) CheckCancelRequested(ctx context.Context) (requested bool, err error) {
 	err = r.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_locks l WHERE `+postgres.Held(checkCancelKey)+`)`).Scan(&requested)
 	return requested, err
 }
 
-// Snapshots implements replay.Reprojections. A transaction that takes a new snapshot
+// Snapshots implements replay.Snapshots. A transaction that takes a new snapshot
 // for each statement holds none between them, and a later one most often begins
 // later. Sessions of other users are seen by members of pg_read_all_stats alone.
 func (r Reprojections) Snapshots(ctx context.Context, among []string) (list []string, err error) {
@@ -239,7 +246,7 @@ func (r Reprojections) Snapshots(ctx context.Context, among []string) (list []st
 	return list, nil
 }
 
-// End implements replay.Reprojections. The row's lock decides between it and
+// End implements replay.Outcomes. The row's lock decides between it and
 // RequestCancel: whichever comes second sees what the first one wrote.
 func (Reprojections) End(ctx context.Context, tx app.Tx, id int64, cause error) error {
 	status, text := "done", sql.NullString{}

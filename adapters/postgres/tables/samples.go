@@ -12,10 +12,7 @@ import (
 	"relay/app/sample"
 )
 
-var (
-	_ sample.PeopleFinder = Profiles{}
-	_ app.MessageFinder   = Events{}
-)
+var _ sample.LinkFinder = Identities{}
 
 // somePeopleSQL takes about as many pages at random as people are wanted, and of
 // the people in them, at random again: few live next to each other.
@@ -24,7 +21,7 @@ const somePeopleSQL = `SELECT %[2]s FROM (
         least(100, 100.0 * (2 * $1 + 20) * current_setting('block_size')::int / greatest(pg_relation_size('%[1]s'), 1)))
 ) people ORDER BY random() LIMIT $1`
 
-// SomePeople implements sample.PeopleFinder. A person may have a row in any of the
+// SomePeople implements app.Sampling. A person may have a row in any of the
 // tables.
 func (p Profiles) SomePeople(ctx context.Context, tx app.Tx, generation int64, n int) ([]string, error) {
 	joins, err := JoinsIDs(ctx, tx, generation)
@@ -40,8 +37,8 @@ func (p Profiles) SomePeople(ctx context.Context, tx app.Tx, generation int64, n
 	return someOf(ctx, tx, tables, generation, n)
 }
 
-// SomeLinked implements sample.PeopleFinder.
-func (Profiles) SomeLinked(ctx context.Context, tx app.Tx, generation int64, n int) ([]string, error) {
+// SomeLinked implements sample.LinkFinder.
+func (Identities) SomeLinked(ctx context.Context, tx app.Tx, generation int64, n int) ([]string, error) {
 	return someOf(ctx, tx, []keyed{claimLinks, aliasLinks}, generation, n)
 }
 
@@ -75,8 +72,8 @@ SELECT id FROM people
 UNION SELECT c.id FROM people JOIN relay_store.claims_g%[1]d c ON c.distinct_id = people.id
 UNION SELECT a.id FROM people JOIN relay_store.aliases_g%[1]d a ON a.distinct_id = people.id`
 
-// SamePeople implements sample.PeopleFinder.
-func (Profiles) SamePeople(ctx context.Context, tx app.Tx, generation int64, ids []string) ([]string, error) {
+// SamePeople implements sample.LinkFinder.
+func (Identities) SamePeople(ctx context.Context, tx app.Tx, generation int64, ids []string) ([]string, error) {
 	found, err := readTexts(ctx, tx, fmt.Sprintf(samePeopleSQL, generation), pq.Array(ids))
 	if err != nil {
 		return nil, fmt.Errorf("look up the ids of %d people: %w", len(ids), replaced(err))
@@ -99,6 +96,10 @@ func readTexts(ctx context.Context, tx app.Tx, query string, args ...any) (list 
 	}
 	return list, rows.Err()
 }
+
+// SomePeople implements app.Sampling: rows follow from single calls, so samples
+// are taken of the log.
+func (Events) SomePeople(context.Context, app.Tx, int64, int) ([]string, error) { return nil, nil }
 
 // MessageRows implements app.MessageFinder.
 func (Events) MessageRows(ctx context.Context, tx app.Tx, generation int64, ids []string) (map[string]app.MessageRow, error) {

@@ -14,8 +14,8 @@ import (
 	"relay/projections"
 )
 
-// Scratch implements app.Generations.
-func (Generations) Scratch(ctx context.Context, tx app.Tx) (id int64, err error) {
+// ScratchNumber implements sample.ScratchNumbers.
+func (Generations) ScratchNumber(ctx context.Context, tx app.Tx) (id int64, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT nextval(pg_get_serial_sequence('relay_store.generations', 'id'))`).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("draw the number of a scratch generation: %w", err)
@@ -23,7 +23,7 @@ func (Generations) Scratch(ctx context.Context, tx app.Tx) (id int64, err error)
 	return id, nil
 }
 
-// Write implements app.Tables.
+// Write implements app.Sampling.
 func (p Profiles) Write(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold, links identity.State) error {
 	loader := profilesLoader{tables: p, generation: generation}
 	f := fold.(*projections.ProfilesFold)
@@ -58,7 +58,7 @@ func writeLinks(ctx context.Context, tx app.Tx, generation int64, links identity
 	return makeLinks(ctx, tx, generation)
 }
 
-// Write implements app.Tables.
+// Write implements app.Sampling.
 func (Events) Write(ctx context.Context, tx app.Tx, generation int64, fold projections.Fold, links identity.State) error {
 	loader := eventsLoader{generation: generation}
 	f := fold.(*projections.EventsFold)
@@ -69,7 +69,7 @@ func (Events) Write(ctx context.Context, tx app.Tx, generation int64, fold proje
 	return writeLinks(ctx, tx, generation, links)
 }
 
-// Copy implements app.Tables. People's rows have no place in the log and no
+// Copy implements app.Sampling. People's rows have no place in the log and no
 // message id.
 func (p Profiles) Copy(ctx context.Context, tx app.Tx, from, to int64, which app.Which) error {
 	joins, err := copyLinks(ctx, tx, from, to, which)
@@ -102,7 +102,7 @@ func copyLinks(ctx context.Context, tx app.Tx, from, to int64, which app.Which) 
 	return true, nil
 }
 
-// Copy implements app.Tables.
+// Copy implements app.Sampling.
 //
 // Plans: the index on message_key; those on distinct_id and anonymous_id, or on
 // log_offset.
