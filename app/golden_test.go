@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -19,15 +20,18 @@ import (
 type golden struct {
 	Comment  string
 	Mappings map[string]json.RawMessage // by version, in the shape of a mapping file
-	Timeline []model.Span
-	Entries  []struct {
-		ReceivedAt time.Time `json:"received_at"`
-		Route      string
-		Body       string
-	}
+	Entries  []goldenEntry
+	Timeline []model.Span  // versions to apply after the entries; from 0: without a re-projection
+	Later    []goldenEntry // come after the timeline was changed
 	// Want holds, for each view that matters, its rows in order; only the
 	// columns that a row names are compared.
 	Want map[string][]map[string]any
+}
+
+type goldenEntry struct {
+	ReceivedAt time.Time `json:"received_at"`
+	Route      string
+	Body       string
 }
 
 var goldenOrder = map[string]string{
@@ -70,24 +74,33 @@ func readGolden(t *testing.T, file string) (g golden) {
 func (w *world) runGolden(t *testing.T, g golden) {
 	t.Helper()
 	w.reset(t)
-	for i, e := range g.Entries {
-		route := "/connector/segment"
-		if e.Route != "" {
-			route = e.Route
-		}
-		if got := w.append(t, e.ReceivedAt, "web", route, e.Body); len(got) != 1 || got[0] != eventlog.Offset(i+1) {
-			t.Fatalf("entry %d stands at %v: the door refuses it", i, got)
-		}
+	if last := w.appendGolden(t, g.Entries); last != eventlog.Offset(len(g.Entries)) {
+		t.Fatalf("the last of %d entries stands at log offset %d", len(g.Entries), last)
 	}
 	w.drain(t)
 	shadow := newShadow()
 	w.giveTimeline(t, g, shadow)
+	w.appendGolden(t, g.Later)
+	w.drain(t)
 	for view, want := range g.Want {
 		got := readRows[map[string]any](t, w, fmt.Sprintf(`SELECT to_jsonb(v) FROM relay.%s v ORDER BY %s`, view, goldenOrder[view]))
 		compareGolden(t, view, got, want)
 	}
 	shadow.check(t, w)
 	w.verify(t)
+}
+
+// appendGolden appends the entries and returns the last one's offset.
+func (w *world) appendGolden(t *testing.T, entries []goldenEntry) (last eventlog.Offset) {
+	t.Helper()
+	for i, e := range entries {
+		got := w.append(t, e.ReceivedAt, "web", cmp.Or(e.Route, "/connector/segment"), e.Body)
+		if len(got) != 1 {
+			t.Fatalf("entry %d stands at %v: it was not accepted", i, got)
+		}
+		last = got[0]
+	}
+	return last
 }
 
 // giveTimeline applies the case's versions and re-projects from where each is
@@ -107,6 +120,9 @@ func (w *world) giveTimeline(t *testing.T, g golden, shadow *shadow) {
 			}
 			applied := w.apply(t, spec)
 			shadow.applied(applied.Version, applied.Offset, spec)
+		}
+		if span.From == 0 {
+			continue
 		}
 		w.reproject(t, fmt.Sprint(span.From), w.all)
 		shadow.reprojected([]string{"profiles", "events"}, eventlog.Offset(span.From))

@@ -86,7 +86,7 @@ func (v Value) verbatim() ([]byte, bool) {
 }
 
 // AppendJSON appends the value as JSON that Postgres' jsonb takes: as it came,
-// but for what rules.md's rule 4 replaces.
+// but for what rule 4 of docs/rules.md replaces.
 func (v Value) AppendJSON(dst []byte) []byte {
 	if !v.dirty {
 		return append(dst, v.raw...)
