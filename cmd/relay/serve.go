@@ -166,7 +166,6 @@ func (s *server) tend(ctx context.Context, wg *sync.WaitGroup, pages console.Con
 	wg.Go(func() { s.suppressed.Run(ctx) })
 	wg.Go(func() { s.lags().Run(ctx) })
 	wg.Go(func() { pages.Warm(ctx) })
-	wg.Go(func() { shareProcessors(ctx) })
 	wg.Go(func() { app.KeepSearchable(ctx, tables.SearchIndex{DB: s.db}, s.logger) })
 	if s.c.Bool("erase-on-delete") {
 		wg.Go(func() { s.deleteFollower().Run(ctx) })
