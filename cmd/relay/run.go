@@ -53,7 +53,7 @@ func newApp(out, errOut io.Writer) *cli.App {
 		Description:    "Every payload is kept as it came; profiles and events are built from the log under a\nversioned mapping, which can be applied to the past at any time. Query them with SQL.",
 		Writer:         out,
 		ErrWriter:      errOut,
-		HideVersion:    true,
+		Version:        readBuild().String(),
 		Flags:          globalFlags(),
 		OnUsageError:   asUsage,
 		ExitErrHandler: func(*cli.Context, error) {},
@@ -62,6 +62,7 @@ func newApp(out, errOut io.Writer) *cli.App {
 			profilesCommand(), eventsCommand(), logCommand(), rejectedCommand(), issuesCommand(),
 			forgetCommand(), suppressedCommand(), exportCommand(), adminCommand(),
 			statusCommand(), doctorCommand(), migrateCommand(), urlCommand(), readersCommand(), psqlCommand(),
+			versionCommand(),
 		},
 	}
 	application.Action = func(c *cli.Context) error {
