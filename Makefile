@@ -1,7 +1,15 @@
 GO      ?= go
 BIN     ?= bin
 TIMEOUT ?= 40m
-TOOLS   := $(BIN)/tools
+# The linters have a go.mod of their own, so that relay's names what relay uses.
+TOOL    := $(GO) tool -modfile=tools/go.mod
+# The race detector needs a C compiler, and Go turns cgo off where there is none.
+RACE    := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+# Property tests that run far more random histories without the race detector,
+# which makes each several times slower.
+LAWS    := ./app/...
+# What misspell reads; testdata holds texts of others.
+TEXTS   := '*.go' '*.md' '*.sql' '*.html' '*.yml' Makefile .ci/run ':!:**/testdata/**'
 
 .DEFAULT_GOAL := help
 
@@ -14,11 +22,14 @@ build: ## one static binary, bin/relay
 run: build ## serve, with an embedded Postgres unless RELAY_DATABASE_URL names another
 	exec $(BIN)/relay serve
 
-test: ## all tests, on real Postgres
-	$(GO) test -timeout $(TIMEOUT) ./...
+test: ## all tests, on real Postgres: under the race detector, then the laws on more histories without it
+	$(GO) test $(RACE) -timeout $(TIMEOUT) ./...
+ifneq ($(RACE),)
+	$(GO) test -timeout $(TIMEOUT) $(LAWS)
+endif
 
-race: ## all tests under the race detector
-	$(GO) test -race -timeout $(TIMEOUT) ./...
+quick: ## all tests without the race detector
+	$(GO) test -timeout $(TIMEOUT) ./...
 
 clients: ## Segment's own libraries for JavaScript, which the tests send with, and axe (needs npm)
 	npm ci --prefix cmd/relay/testdata/clients
@@ -34,15 +45,20 @@ bench: build ## relay and its peers side by side (CALLS=1000000,10000000 MEASURE
 screenshots: build ## a picture of each page of the console, into docs/screenshots (needs Chromium)
 	$(GO) run ./cmd/screenshots
 
-lint: ## vet, staticcheck, gofmt
+lint: ## gofmt, vet and the linters of tools/go.mod
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) go-errorlint ./...
+	$(TOOL) sqlclosecheck ./...
+	$(TOOL) rowserrcheck ./...
+	$(TOOL) unparam ./...
+	@git ls-files -- $(TEXTS) | xargs $(TOOL) misspell -error
 
 vulns: ## known vulnerabilities in what is used
-	$(GO) tool govulncheck ./...
+	$(TOOL) govulncheck ./...
 
 clean: ## remove what make made (not the data in .relay)
 	rm -rf $(BIN) cmd/relay/testdata/clients/node_modules
 
-.PHONY: help build run test race clients fuzz bench screenshots lint vulns clean
+.PHONY: help build run test quick clients fuzz bench screenshots lint vulns clean

@@ -75,7 +75,7 @@ func dryRunsForetell(t *testing.T, oneIn int, specs *rapid.Generator[mapping.Spe
 		w.maxRows = 2000
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		for range rapid.IntRange(1, 3).Draw(t, "steps") {
-			w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodies, 1, 6).Draw(t, "bodies")...)
+			w.append(t, at, "/connector/segment", rapid.SliceOfN(bodies, 1, 6).Draw(t, "bodies")...)
 			w.apply(t, specs.Draw(t, "spec"))
 		}
 		w.drain(t)
@@ -97,7 +97,7 @@ func TestDryRunsForetellTheEndOfJoining(t *testing.T) {
 		spec := specGen.Draw(t, "spec")
 		spec.Identity = mapping.Join
 		w.apply(t, spec)
-		w.append(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "web", "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 8).Draw(t, "bodies")...)
+		w.append(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 8).Draw(t, "bodies")...)
 		w.apply(t, specGen.Draw(t, "spec without joining"))
 		w.drain(t)
 		w.foretells(t, "1", w.dryRun(t, "1"))

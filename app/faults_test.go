@@ -27,7 +27,7 @@ func filled(t *testing.T) *world {
 	w := newWorld(t)
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for n := range 50 {
-		w.append(t, at, "web", "/connector/segment",
+		w.append(t, at, "/connector/segment",
 			fmt.Sprintf(`{"type":"identify","userId":"u%d","traits":{"email":"u%d@example.com","mail":"m%d@example.com"}}`, n%7, n%7, n),
 			fmt.Sprintf(`{"type":"track","messageId":"m%d","userId":"u%d","event":"E"}`, n, n%7))
 	}
@@ -133,7 +133,7 @@ func TestMappingAppliedMeanwhile(t *testing.T) {
 		r.Report = func(p replay.Progress) {
 			if p.Phase == phase && !applied.Changed {
 				applied = w.apply(t, prefixed("two: "))
-				w.append(t, time.Now(), "web", "/connector/segment", `{"type":"track","messageId":"late","userId":"u1","event":"E"}`)
+				w.append(t, time.Now(), "/connector/segment", `{"type":"track","messageId":"late","userId":"u1","event":"E"}`)
 			}
 		}
 		if _, err := r.Run(t.Context(), from, w.all); err != nil || !applied.Changed {

@@ -21,7 +21,7 @@ func TestForgetWhatOneProjectionJoins(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-			w.append(t, at, "web", "/connector/segment", `{"type":"track","userId":"u","anonymousId":"a","event":"E"}`, `{"type":"track","anonymousId":"a","event":"E"}`,
+			w.append(t, at, "/connector/segment", `{"type":"track","userId":"u","anonymousId":"a","event":"E"}`, `{"type":"track","anonymousId":"a","event":"E"}`,
 				`{"type":"alias","userId":"u","previousId":"o"}`, `{"type":"identify","userId":"o","traits":{"k":1}}`, `{"type":"track","anonymousId":"b","event":"E"}`)
 			w.drain(t)
 			spec := mapping.Default()

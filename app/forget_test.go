@@ -62,8 +62,8 @@ func (w *world) sendDelete(t *rapid.T, at time.Time, e erase, callGen, bodyGen *
 	before := rapid.SliceOfN(callGen, 0, 2).Draw(t, "calls before the delete")
 	calls := append(before[:len(before):len(before)], `{"type":"delete","userId":`+string(id)+`}`)
 	calls = append(calls, rapid.SliceOfN(callGen, 0, 2).Draw(t, "calls after the delete")...)
-	offsets := w.append(t, at, "web", "/connector/segment", "["+strings.Join(calls, ",")+"]")
-	w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodyGen, 0, 3).Draw(t, "payloads after the delete")...)
+	offsets := w.append(t, at, "/connector/segment", "["+strings.Join(calls, ",")+"]")
+	w.append(t, at, "/connector/segment", rapid.SliceOfN(bodyGen, 0, 3).Draw(t, "payloads after the delete")...)
 	e.upTo = eventlog.Position{Offset: offsets[0], Index: int32(len(before))}
 	return e
 }
@@ -296,7 +296,7 @@ func TestForgetTellsWhatItDid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	w.append(t, at, "web", "/connector/segment", `[{"type":"track","userId":"u1","event":"E"},{"type":"track","userId":"u11","event":"E"}]`, `{"type":"identify","userId":"u1"}`)
+	w.append(t, at, "/connector/segment", `[{"type":"track","userId":"u1","event":"E"},{"type":"track","userId":"u11","event":"E"}]`, `{"type":"identify","userId":"u1"}`)
 	for _, body := range []string{`{"userId":"u1"`, `{"userId":"u11"`, `userId=u1;`, `xu1`} {
 		if err := (ingeststore.Rejected{DB: w.db}).Keep(t.Context(), ingest.RejectedBody{RequestID: "0190b0a0-0000-7000-8000-000000000000", ReceivedAt: at, Body: []byte(body)}); err != nil {
 			t.Fatal(err)

@@ -50,7 +50,7 @@ func randomHistories(t *testing.T) {
 			step := rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "replay", "replay", "replay", "undo", "forget", "forget", "delete"}).Draw(t, "step")
 			switch step {
 			case "payloads":
-				w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodyGen, 1, 6).Draw(t, "bodies")...)
+				w.append(t, at, "/connector/segment", rapid.SliceOfN(bodyGen, 1, 6).Draw(t, "bodies")...)
 			case "mapping":
 				spec := specGen.Draw(t, "spec")
 				if applied := w.apply(t, spec); applied.Changed {

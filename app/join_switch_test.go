@@ -29,7 +29,7 @@ func TestSwitchingJoinOffAndOn(t *testing.T) {
 		w.reset(t)
 		w.maxRows = rapid.IntRange(1, 9).Draw(t, "rows a batch")
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 8).Draw(t, "bodies")...)
+		w.append(t, at, "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 8).Draw(t, "bodies")...)
 		spec := specGen.Draw(t, "spec")
 		rows := map[mapping.Identity][]string{}
 		for _, identity := range []mapping.Identity{mapping.Join, mapping.Off, mapping.Join, mapping.Off, mapping.Join} {

@@ -44,7 +44,7 @@ func randomIdentities(t *testing.T) {
 			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
 			switch rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "replay", "undo", erasures[0], erasures[1]}).Draw(t, "step") {
 			case "payloads":
-				w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 8).Draw(t, "bodies")...)
+				w.append(t, at, "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 8).Draw(t, "bodies")...)
 			case "mapping":
 				spec := joinSpecGen.Draw(t, "spec")
 				if applied := w.apply(t, spec); applied.Changed {
@@ -103,7 +103,7 @@ func joined(t *testing.T, before ...string) (*world, func(bodies ...string)) {
 	w := newWorld(t)
 	send := func(bodies ...string) {
 		t.Helper()
-		w.append(t, time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), "web", "/connector/segment", bodies...)
+		w.append(t, time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), "/connector/segment", bodies...)
 		w.drain(t)
 	}
 	send(before...)

@@ -20,7 +20,7 @@ func TestSearchPeople(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.apply(t, reaching(mapping.Off))
-	w.append(t, time.Now(), "web", "/v1/batch",
+	w.append(t, time.Now(), "/v1/batch",
 		`[{"type":"identify","userId":"ann","anonymousId":"a-1","traits":{"email":"ann@example.com","plan":"pro","address":{"city":"Ulm"},"age":41}}]`,
 		`[{"type":"identify","userId":"anton","traits":{"phone":"+4915112345678","plan":"pro"}}]`,
 		`[{"type":"identify","userId":"bob","traits":{"email":"bob@example.com"}},{"type":"identify","userId":"bob","traits":{"email":"bob@work.example"}}]`)
@@ -43,7 +43,7 @@ func TestSearchPeople(t *testing.T) {
 	w.exec(t, `UPDATE relay_store.reprojections SET finished_at = finished_at - interval '2 minutes'`)
 	w.index(t, true)
 	w.apply(t, reaching(mapping.Join))
-	w.append(t, time.Now(), "web", "/v1/batch", `[{"type":"alias","previousId":"anton","userId":"bob"}]`)
+	w.append(t, time.Now(), "/v1/batch", `[{"type":"alias","previousId":"anton","userId":"bob"}]`)
 	w.reproject(t, "beginning", w.all)
 	w.exec(t, `UPDATE relay_store.reprojections SET finished_at = finished_at - interval '2 minutes'`)
 	w.index(t, true)

@@ -160,7 +160,7 @@ func TestEveryColumnCounts(t *testing.T) {
 	spec.Preferences[0], spec.Events = "lang", segment.Track|segment.Page
 	w.apply(t, spec)
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	w.append(t, at, "web", "/connector/segment",
+	w.append(t, at, "/connector/segment",
 		`{"type":"identify","userId":"u1","anonymousId":"a1","traits":{"email":"a@b.cde","lang":"en","locale":"en_GB","tz":"Europe/Berlin","n":[[1,2],3]}}`,
 		`{"type":"identify","userId":"u2","traits":{"email":["x@y.zz","a@b.cde"],"lang":"fr"}}`,
 		`{"type":"track","userId":"u1","anonymousId":"a1","messageId":"m1","event":"E","properties":{"n":[[1,2],3]}}`,
@@ -209,7 +209,7 @@ func TestEveryLinkCounts(t *testing.T) {
 	spec.Identity = mapping.Join
 	w.apply(t, spec)
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	w.append(t, at, "web", "/connector/segment",
+	w.append(t, at, "/connector/segment",
 		`[{"type":"identify","anonymousId":"a1","traits":{"email":"a@b.cde","language":"en","n":[[1,2],3]}},{"type":"track","anonymousId":"a1","messageId":"m1","event":"E","properties":{"n":[[1,2],3]}}]`,
 		`{"type":"identify","userId":"u1","anonymousId":"a1","traits":{"email":"x@y.zz","language":"fr"}}`,
 		`{"type":"track","userId":"u2","anonymousId":"a1","messageId":"m2","event":"a device that is u1's"}`,
@@ -253,7 +253,7 @@ func partsOfRandom(t *testing.T, oneIn int, specs *rapid.Generator[mapping.Spec]
 				w.apply(t, specs.Draw(t, "spec"))
 			}
 			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
-			w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(bodies, 1, 6).Draw(t, "bodies")...)
+			w.append(t, at, "/connector/segment", rapid.SliceOfN(bodies, 1, 6).Draw(t, "bodies")...)
 		}
 		w.drain(t)
 		if rapid.IntRange(0, 3).Draw(t, "re-project") == 0 {

@@ -14,7 +14,7 @@ func TestSmallPayloadsOfGiantNumbers(t *testing.T) {
 	giant := "[" + strings.Repeat("1e131071,", 5000) + "0]"
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	send := func(bodies ...string) {
-		w.append(t, at, "web", "/connector/segment", bodies...)
+		w.append(t, at, "/connector/segment", bodies...)
 		w.drain(t)
 	}
 	send(`{"type":"identify","userId":"giant","traits":{"n":` + giant + `}}`)
@@ -48,7 +48,7 @@ END $$; CREATE TRIGGER refuse BEFORE INSERT ON ` + g + ` FOR EACH ROW EXECUTE FU
 		}
 	}
 	refuse()
-	w.append(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "web", "/connector/segment",
+	w.append(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "/connector/segment",
 		`{"type":"track","userId":"a","messageId":"before","event":"E"}`,
 		`{"type":"track","userId":"a","messageId":"refused","event":"E","properties":{"refuse":1}}`,
 		`{"type":"identify","userId":"refused","traits":{"refuse":1}}`,
@@ -70,7 +70,7 @@ END $$; CREATE TRIGGER refuse BEFORE INSERT ON ` + g + ` FOR EACH ROW EXECUTE FU
 func TestManyUnusableCalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.append(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "web", "/connector/segment",
+	w.append(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "/connector/segment",
 		`[{"type":"track","userId":"a","event":"E"}`+strings.Repeat(",0", 1_000_000)+`]`)
 	w.drain(t)
 	if got := strings.Join(w.rows(t, `SELECT code || ' ' || count FROM relay.issues`), " "); got != "not_an_object 1000000" {

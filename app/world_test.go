@@ -119,7 +119,7 @@ END $$`)
 
 // append puts payloads into the log in one commit, those that the door would
 // refuse left out. It returns the offsets of those that it took.
-func (w *world) append(t tb, at time.Time, source, route string, bodies ...string) []eventlog.Offset {
+func (w *world) append(t tb, at time.Time, route string, bodies ...string) []eventlog.Offset {
 	t.Helper()
 	var entries []ingest.NewEntry
 	var parser segment.Parser
@@ -129,7 +129,7 @@ func (w *world) append(t tb, at time.Time, source, route string, bodies ...strin
 			continue
 		}
 		entries = append(entries, ingest.NewEntry{
-			Inbound: ingest.Inbound{RequestID: uuid.Must(uuid.NewV7()).String(), Source: source, Route: route, ReceivedAt: at, Body: []byte(body)},
+			Inbound: ingest.Inbound{RequestID: uuid.Must(uuid.NewV7()).String(), Source: "web", Route: route, ReceivedAt: at, Body: []byte(body)},
 			Kinds:   payload.Kinds, Calls: payload.Total,
 		})
 	}

@@ -95,11 +95,8 @@ func Translate(err error) error {
 	if IsUnstorable(err) {
 		return fmt.Errorf("%w: %w", app.ErrUnstorable, err)
 	}
-	if err == sql.ErrNoRows {
-		return app.ErrNotFound // all that it says
-	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("%w: %w", app.ErrNotFound, err)
+		return app.ErrNotFound // says as much, in relay's words
 	}
 	return err
 }

@@ -93,11 +93,12 @@ func (b *bench) copyIn(ctx context.Context, entries []ingest.NewEntry) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	stmt, err := tx.PrepareContext(ctx, `COPY peer_copy ("offset", uuid, received_at, kinds, identity, payload, metadata) FROM STDIN`)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = stmt.Close() }() // the last Exec has ended the COPY
 	for _, e := range entries {
 		b.copied++
 		metadata, err := json.Marshal(map[string]string{"source": e.Source, "route": e.Route})
@@ -109,9 +110,6 @@ func (b *bench) copyIn(ctx context.Context, entries []ingest.NewEntry) error {
 		}
 	}
 	if _, err := stmt.ExecContext(ctx); err != nil {
-		return err
-	}
-	if err := stmt.Close(); err != nil {
 		return err
 	}
 	return tx.Commit()

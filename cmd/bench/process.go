@@ -97,5 +97,8 @@ func (p *place) backends(ctx context.Context) (pids []int) {
 			pids = append(pids, pid)
 		}
 	}
+	if rows.Err() != nil {
+		return nil
+	}
 	return pids
 }

@@ -111,16 +111,26 @@ func (p *place) watchLag(ctx context.Context, pause time.Duration) *watch {
 	return newWatch(ctx, pause, func(ctx context.Context) (time.Duration, error) { return lagOf(read(ctx)) })
 }
 
-// prepared returns what runs a query that was prepared when it ran first:
-// planning it each time would cost the machine more than running it.
+// statement is a query that is prepared when it first runs and stays prepared
+// while the benchmark runs: planning it each time would cost more than running it.
+type statement struct {
+	db    *sql.DB
+	query string
+	once  sync.Once
+	stmt  *sql.Stmt // nil: preparing it failed
+}
+
+// prepared returns what runs the query as a statement.
 func (p *place) prepared(query string) func(ctx context.Context, args ...any) *sql.Row {
-	prepare := sync.OnceValues(func() (*sql.Stmt, error) { return p.db.Prepare(query) })
-	return func(ctx context.Context, args ...any) *sql.Row {
-		if stmt, err := prepare(); err == nil {
-			return stmt.QueryRowContext(ctx, args...)
-		}
-		return p.db.QueryRowContext(ctx, query, args...) // which says what is wrong
+	return (&statement{db: p.db, query: query}).queryRow
+}
+
+func (s *statement) queryRow(ctx context.Context, args ...any) *sql.Row {
+	s.once.Do(func() { s.stmt, _ = s.db.Prepare(s.query) })
+	if s.stmt == nil {
+		return s.db.QueryRowContext(ctx, s.query, args...) // its error says what is wrong
 	}
+	return s.stmt.QueryRowContext(ctx, args...)
 }
 
 func (p *place) lag(ctx context.Context) (time.Duration, error) {

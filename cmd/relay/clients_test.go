@@ -95,7 +95,7 @@ func forClients(t *testing.T) (relay *instance, key string) {
 
 // killedAgainAndAgain kills the relay and starts it again while the library
 // sends.
-func (i *instance) killedAgainAndAgain(server *serving, address string, d *deliveries) *serving {
+func (i *instance) killedAgainAndAgain(server *serving, address string, d *deliveries) {
 	i.t.Helper()
 	for range 3 {
 		d.await(i.t, 100)
@@ -103,7 +103,6 @@ func (i *instance) killedAgainAndAgain(server *serving, address string, d *deliv
 		server = i.serve("--listen", address)
 	}
 	d.await(i.t, 100)
-	return server
 }
 
 // routes lists where payloads were posted to.

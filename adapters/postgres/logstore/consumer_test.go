@@ -39,9 +39,9 @@ func consume(t *testing.T, db *sql.DB, config ConsumersConfig, c app.Consumption
 	return stop
 }
 
-func checkpoint(t *testing.T, db *sql.DB, projection string) (offset eventlog.Offset) {
+func checkpoint(t *testing.T, db *sql.DB) (offset eventlog.Offset) {
 	t.Helper()
-	err := db.QueryRow(`SELECT checkpoint FROM relay_store.generations WHERE projection = $1 AND status = 'serving'`, projection).Scan(&offset)
+	err := db.QueryRow(`SELECT checkpoint FROM relay_store.generations WHERE projection = 'events' AND status = 'serving'`).Scan(&offset)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestRangesCoverTheLogOnceEach(t *testing.T) {
 		}
 		at = r.UpTo
 	}
-	if got := checkpoint(t, db, "events"); got != 100 {
+	if got := checkpoint(t, db); got != 100 {
 		t.Errorf("checkpoint %d, want 100", got)
 	}
 }
@@ -137,7 +137,7 @@ func TestAFailedBatchLeavesNothingAndComesAgain(t *testing.T) {
 	if err := db.QueryRow(`SELECT string_agg(n::text, ',') FROM seen`).Scan(&rows); err != nil || rows != "3" {
 		t.Errorf("rows of tries %q (%v), want those of the third only", rows, err)
 	}
-	if got := checkpoint(t, db, "events"); got != 1 {
+	if got := checkpoint(t, db); got != 1 {
 		t.Errorf("checkpoint %d, want 1", got)
 	}
 }
@@ -157,7 +157,7 @@ func TestStoppingFinishesTheBatchUnderWay(t *testing.T) {
 	<-begun
 	go close(goOn)
 	stop()
-	if got := checkpoint(t, db, "events"); got != 1 {
+	if got := checkpoint(t, db); got != 1 {
 		t.Errorf("checkpoint %d, want 1: the batch under way was lost", got)
 	}
 }
@@ -181,7 +181,7 @@ func TestTwoConsumersOfOneGenerationTakeTurns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, "the checkpoint to reach the head", func() bool { return checkpoint(t, db, "events") == 100 })
+	waitFor(t, "the checkpoint to reach the head", func() bool { return checkpoint(t, db) == 100 })
 	var n int
 	if err := db.QueryRow(`SELECT count(*) FROM seen`).Scan(&n); err != nil || n != 100 {
 		t.Errorf("%d offsets were handled (%v), want 100", n, err)
@@ -214,7 +214,7 @@ func TestForeignTransactionsDelayNothing(t *testing.T) {
 		if err := a.Append(t.Context(), entry("{}", segment.Track)); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, "the projection to follow", func() bool { return checkpoint(t, db, "events") == i+1 })
+		waitFor(t, "the projection to follow", func() bool { return checkpoint(t, db) == i+1 })
 	}
 }
 

@@ -3,6 +3,7 @@ package lookupstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -178,7 +179,7 @@ func oneRequest(ctx context.Context, tx *sql.Tx, text string, list *lookup.Reque
 	row, err := scanAccepted(tx.QueryRowContext(ctx, acceptedColumns+`FROM relay.log WHERE (uuid::text) COLLATE "C" = $1 AND (kinds & 128) = 0 LIMIT 1`, id.String()).Scan)
 	if err == nil {
 		list.Requests = append(list.Requests, row)
-	} else if err != sql.ErrNoRows {
+	} else if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	return nil
