@@ -20,9 +20,6 @@ var (
 	// ErrUnstorable: the database refuses a value for what it is, such as one
 	// that grows beyond its limits. Trying again cannot help.
 	ErrUnstorable = errors.New("the database cannot hold it")
-	// ErrAgain: a range is to be announced again, since what bounds it has just
-	// changed. Nothing is wrong.
-	ErrAgain = errors.New("the range is to be announced again")
 	// ErrNotFound: there is no such thing under the given name or number.
 	ErrNotFound = errors.New("not found")
 )

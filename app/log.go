@@ -57,12 +57,17 @@ type Consumption struct {
 
 // Consumer announces ranges.
 type Consumer interface {
-	// Consume calls handle for one range after the other until ctx ends. The
-	// transaction commits after handle returned nil; after an error it is rolled
-	// back and the range announced again, after ErrAgain at once. A range under
-	// way is finished when ctx ends.
-	Consume(ctx context.Context, c Consumption, handle func(context.Context, Batch) error) error
+	// Consume hands one batch after the other to handle until ctx ends. It commits
+	// a batch's transaction after handle took the batch. Otherwise it rolls the
+	// transaction back and announces the range again: after an error a little
+	// later, without an error at once. A batch under way is finished when ctx ends.
+	Consume(ctx context.Context, c Consumption, handle HandleBatch) error
 }
+
+// HandleBatch takes a batch. It returns false, without an error, for a batch that
+// it did not take because Consumption.Kinds have just changed, so that the range
+// has other bounds now.
+type HandleBatch func(ctx context.Context, b Batch) (taken bool, err error)
 
 const (
 	// Chunk is how many offsets a worker reads in one transaction.

@@ -11,7 +11,8 @@ import (
 	"relay/projections"
 )
 
-// Refold folds calls of single entries once more, into a generation that is held.
+// Refold folds calls of single entries once more, into a generation that the
+// caller keeps from moving on.
 type Refold struct {
 	DB         app.Database
 	Log        app.LogReader
@@ -20,15 +21,15 @@ type Refold struct {
 	Mappings   projections.Mappings
 }
 
-// Merge merges what those calls of the entries say that want asks for, the
-// entries in order. One that the database cannot hold is passed over, as it was
-// before.
+// Merge merges the calls of the entries for which want returns true, the entries
+// in order. An entry that the database cannot hold is passed over, as it was when
+// it was folded first.
 func (r Refold) Merge(ctx context.Context, tx app.Tx, entries []eventlog.Offset, want func(*eventlog.Entry, *segment.Call) bool) error {
 	var reader projections.Reader
 	for _, offset := range entries {
 		fold := r.Projection.Fold()
 		err := app.ReadEach(ctx, tx, r.Log, []eventlog.Offset{offset}, r.Projection.Under(r.Mappings).Kinds, func(e *eventlog.Entry) error {
-			reader.Read(e, r.Mappings, chosenCalls{fold, want})
+			reader.Read(e, r.Mappings, chosenCalls{fold: fold, want: want})
 			return nil
 		})
 		if err != nil {
@@ -40,19 +41,6 @@ func (r Refold) Merge(ctx context.Context, tx app.Tx, entries []eventlog.Offset,
 		}
 	}
 	return nil
-}
-
-// chosenCalls is a fold that takes some calls only.
-type chosenCalls struct {
-	projections.Fold
-	want func(*eventlog.Entry, *segment.Call) bool
-}
-
-// Call implements projections.Fold.
-func (f chosenCalls) Call(e *eventlog.Entry, c *segment.Call, m projections.Mapping) {
-	if f.want(e, c) {
-		f.Fold.Call(e, c, m)
-	}
 }
 
 // EveryCall asks for all calls.

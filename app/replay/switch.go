@@ -164,7 +164,7 @@ func (r *run) lastStep(ctx context.Context, tx app.Tx, p app.Projection, id int6
 	if err != nil {
 		return err
 	}
-	last := live.Follower{Projector: r.Projector, Projection: p, Replay: r.replay}
+	last := live.NewFollower(r.Projector, p, r.replay)
 	rest := eventlog.Range{After: built.Checkpoint, UpTo: upTo}
 	if rest.Empty() {
 		return nil

@@ -117,12 +117,9 @@ type retried struct {
 	Error    string              `json:"error,omitempty"`
 }
 
-func rejectedRetry(c *cli.Context, s *system) (err error) {
-	appender, err := logstore.NewAppender(s.db, logstore.AppenderConfig{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, appender.Close()) }()
+func rejectedRetry(c *cli.Context, s *system) error {
+	appender := logstore.NewAppender(s.db, logstore.AppenderConfig{})
+	defer appender.Close()
 	suppressed, err := ingeststore.NewSuppressed(c.Context, s.db)
 	if err != nil {
 		return err

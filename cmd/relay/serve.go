@@ -89,12 +89,9 @@ func (s *server) listen() (err error) {
 }
 
 func (s *server) start() (err error) {
-	s.appender, err = logstore.NewAppender(s.db, logstore.AppenderConfig{OnCommitted: s.metrics.Committed})
+	s.appender = logstore.NewAppender(s.db, logstore.AppenderConfig{OnCommitted: s.metrics.Committed})
 	s.ring = ingeststore.NewKeyRing(s.db, os.Getenv("RELAY_API_KEY"), s.logger)
 	s.requests = ingeststore.NewRequests(s.db, s.logger)
-	if err != nil {
-		return err
-	}
 	s.suppressed, err = ingeststore.NewSuppressed(s.c.Context, s.db)
 	return err
 }
@@ -148,7 +145,10 @@ func (s *server) run(firstKey string) error {
 func (s *server) closeAppender() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience) // a sender may have used up its own
 	defer cancel()
-	_, err := app.InTime(ctx, func() (struct{}, error) { return struct{}{}, s.appender.Close() })
+	_, err := app.InTime(ctx, func() (struct{}, error) {
+		s.appender.Close()
+		return struct{}{}, nil
+	})
 	if err != nil {
 		return fmt.Errorf("end what is under way to the log: %w", err)
 	}

@@ -41,14 +41,17 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Appender commits in groups: whatever waits while one publish is under way
-// goes with the next. There is no timer, so a lone request waits for its own
-// commit only. It is safe for concurrent use.
+// Appender commits in groups: whatever waits while one commit is under way goes
+// with the next. There is no timer, so a lone request waits for its own commit
+// only. It is safe for concurrent use.
+//
+// An entry's way: Append puts it into the queue; run takes a group from the queue
+// with next, hands it to commit, and Append returns what came of it.
 type Appender struct {
-	config    AppenderConfig
-	publisher *watermillsql.Publisher
-	done      chan struct{}
-	spare     sync.Pool // of *pending
+	config AppenderConfig
+	db     watermillsql.ContextExecutor
+	done   chan struct{}
+	spare  sync.Pool // of *pending
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -66,16 +69,12 @@ type pending struct {
 
 // NewAppender starts an appender on the database. db must have been opened with
 // binary_parameters=yes, so that bodies travel as they are.
-func NewAppender(db *sql.DB, config AppenderConfig) (*Appender, error) {
-	publisher, err := watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(db), watermillsql.PublisherConfig{SchemaAdapter: publishSchema{}}, nil)
-	if err != nil {
-		return nil, fmt.Errorf("make the log's publisher: %w", err)
-	}
-	a := &Appender{config: config.withDefaults(), publisher: publisher, done: make(chan struct{})}
+func NewAppender(db *sql.DB, config AppenderConfig) *Appender {
+	a := &Appender{config: config.withDefaults(), db: watermillsql.BeginnerFromStdSQL(db), done: make(chan struct{})}
 	a.spare.New = func() any { return &pending{result: make(chan error, 1)} }
 	a.changed = sync.NewCond(&a.mu)
 	go a.run()
-	return a, nil
+	return a
 }
 
 // Append implements ingest.Appender.
@@ -111,7 +110,7 @@ func (a *Appender) enqueue(p *pending) error {
 	return nil
 }
 
-// run publishes group after group until the appender is closed and empty.
+// run commits group after group until the appender is closed and nothing waits.
 func (a *Appender) run() {
 	defer close(a.done)
 	for {
@@ -119,7 +118,7 @@ func (a *Appender) run() {
 		if group == nil {
 			return
 		}
-		a.publish(group)
+		a.commit(group)
 	}
 }
 
@@ -147,16 +146,16 @@ func (a *Appender) next() []*pending {
 	return group
 }
 
-// publish commits the group and answers its members, which are not touched after
+// commit appends the group and answers its members, which are not touched after
 // that.
-func (a *Appender) publish(group []*pending) {
+func (a *Appender) commit(group []*pending) {
 	bytes := bytesOf(group)
-	live := withoutGivenUp(group)
-	err := a.publishAll(live)
-	if err != nil && len(live) > 1 && isRefusedData(err) {
-		a.publishEach(live) // one entry must not fail the others
+	wanted := withoutGivenUp(group)
+	err := a.appendGroup(wanted)
+	if err != nil && len(wanted) > 1 && isInvalidData(err) {
+		a.commitEach(wanted) // one entry must not fail the others
 	} else {
-		answer(live, err)
+		answer(wanted, err)
 	}
 	a.mu.Lock()
 	a.bytes -= bytes
@@ -170,9 +169,9 @@ func bytesOf(group []*pending) (n int) {
 	return n
 }
 
-func (a *Appender) publishEach(group []*pending) {
+func (a *Appender) commitEach(group []*pending) {
 	for _, p := range group {
-		p.result <- a.publishAll([]*pending{p})
+		p.result <- a.appendGroup([]*pending{p})
 	}
 }
 
@@ -185,25 +184,28 @@ func answer(group []*pending, err error) {
 // withoutGivenUp drops the entries whose senders no longer wait: they were told
 // to send again.
 func withoutGivenUp(group []*pending) []*pending {
-	live := make([]*pending, 0, len(group))
+	wanted := make([]*pending, 0, len(group))
 	for _, p := range group {
 		if p.ctx.Err() == nil {
-			live = append(live, p)
+			wanted = append(wanted, p)
 		}
 	}
-	return live
+	return wanted
 }
 
-// publishAll appends the group in one transaction.
-func (a *Appender) publishAll(group []*pending) error {
+// appendGroup appends the group in one commit.
+func (a *Appender) appendGroup(group []*pending) error {
 	if len(group) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.Timeout)
 	defer cancel()
-	messages := newMessages(ctx, len(group), func(i int) *ingest.NewEntry { return &group[i].entry })
+	entries := make([]*ingest.NewEntry, len(group))
+	for i, p := range group {
+		entries[i] = &p.entry
+	}
 	started := time.Now()
-	err := a.publisher.Publish(Topic, messages...)
+	err := appendEntries(ctx, a.db, entries)
 	a.config.OnCommitted(len(group), bytesOf(group), time.Since(started), err)
 	if err != nil {
 		return errors.Join(app.ErrUnavailable, err)
@@ -219,24 +221,10 @@ func (a *Appender) Waiting() int {
 }
 
 // Close refuses new entries, commits those that wait, and returns.
-func (a *Appender) Close() error {
+func (a *Appender) Close() {
 	a.mu.Lock()
 	a.closed = true
 	a.changed.Broadcast()
 	a.mu.Unlock()
 	<-a.done
-	return a.publisher.Close()
-}
-
-// AppendAll appends the entries in one commit, in order: for loading a log from
-// somewhere else. db is as for NewAppender.
-func AppendAll(ctx context.Context, db *sql.DB, entries []ingest.NewEntry) error {
-	if len(entries) == 0 {
-		return nil
-	}
-	publisher, err := watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(db), watermillsql.PublisherConfig{SchemaAdapter: publishSchema{}}, nil)
-	if err != nil {
-		return fmt.Errorf("make the log's publisher: %w", err)
-	}
-	return publisher.Publish(Topic, newMessages(ctx, len(entries), func(i int) *ingest.NewEntry { return &entries[i] })...)
 }

@@ -3,7 +3,6 @@ package logstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -11,30 +10,31 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/cenkalti/backoff/v5"
 
+	"relay/adapters/postgres"
 	"relay/app"
 )
 
-// ConsumersConfig bounds what one range holds, and so one transaction.
+// ConsumersConfig bounds what one range holds, and so one transaction, and says
+// how often consumers look for the next one.
 type ConsumersConfig struct {
-	MaxRows  int           // log rows; default 2000
-	MaxBytes int           // of payloads, but for a single larger one; default 8 MiB
-	Gather   time.Duration // pause after a range that reached the log's end; default 20 ms
+	MaxRows  int           // log rows of a range; default 2000
+	MaxBytes int           // of a range's payloads, but for a single larger one; default 8 MiB
+	Pause    time.Duration // after a range that reached the log's end; default 20 ms
 	MaxIdle  time.Duration // longest pause between two looks at an idle log; default 50 ms
-	// GatherBeside is Gather while generations are built, which is to go on too;
-	// default 100 ms.
-	GatherBeside time.Duration
-	OnError      func(projection string, err error)
-	Logger       *slog.Logger
+	// PauseBesideBuild is Pause while generations are built, which need the
+	// processors too; default 100 ms.
+	PauseBesideBuild time.Duration
+	OnError          func(projection string, err error) // told of each try that failed; default: nobody
+	Logger           *slog.Logger                       // default: none
 }
 
 func (c ConsumersConfig) withDefaults() ConsumersConfig {
 	setDefault(&c.MaxRows, 2000)
 	setDefault(&c.MaxBytes, 8<<20)
-	setDefault(&c.Gather, 20*time.Millisecond)
+	setDefault(&c.Pause, 20*time.Millisecond)
 	setDefault(&c.MaxIdle, 50*time.Millisecond)
-	setDefault(&c.GatherBeside, 100*time.Millisecond)
+	setDefault(&c.PauseBesideBuild, 100*time.Millisecond)
 	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
 	if c.OnError == nil {
 		c.OnError = func(string, error) {}
@@ -48,20 +48,23 @@ type Consumers struct {
 	config ConsumersConfig
 }
 
+var _ app.Consumer = (*Consumers)(nil)
+
 // NewConsumers returns consumers of the log in db.
 func NewConsumers(db *sql.DB, config ConsumersConfig) *Consumers {
 	return &Consumers{db: db, config: config.withDefaults()}
 }
 
 // Consume implements app.Consumer.
-func (c *Consumers) Consume(ctx context.Context, consumption app.Consumption, handle func(context.Context, app.Batch) error) error {
-	subscriber, err := c.subscriber(consumption)
+func (c *Consumers) Consume(ctx context.Context, consumption app.Consumption, handle app.HandleBatch) error {
+	consumer := &consumer{handle: handle, pace: newPacer(c.config, consumption.Projection), logger: c.config.Logger}
+	subscriber, err := c.subscriber(consumption, consumer.pace)
 	if err != nil {
 		return fmt.Errorf("make the consumer of %s: %w", consumption.Projection, err)
 	}
 	// The subscription outlives ctx by the range under way; Close ends it.
 	lasting := context.WithoutCancel(ctx)
-	messages, err := subscriber.Subscribe(lasting, Topic)
+	announced, err := subscriber.Subscribe(lasting, topic)
 	if err != nil {
 		return fmt.Errorf("subscribe %s: %w", consumption.Projection, err)
 	}
@@ -70,86 +73,74 @@ func (c *Consumers) Consume(ctx context.Context, consumption app.Consumption, ha
 		select {
 		case <-ctx.Done():
 			return nil
-		case msg := <-messages:
-			c.handle(lasting, msg, handle)
+		case msg := <-announced:
+			consumer.receive(lasting, msg)
 		}
 	}
 }
 
-// handle runs the handler in the message's transaction. The message is always
-// acknowledged: a failure is noted in the transaction, which then refuses to
-// move the checkpoint.
-func (c *Consumers) handle(ctx context.Context, msg *message.Message, handle func(context.Context, app.Batch) error) {
-	defer msg.Ack()
-	tx, err := transactionOf(msg.Context())
-	if err != nil {
-		c.config.Logger.Error("a range without its transaction", "error", err)
-		return
-	}
-	row, err := rangeOf(msg)
-	if err != nil {
-		tx.failed = err
-		return
-	}
-	tx.failed = handle(ctx, app.Batch{Tx: tx.Tx, Generation: row.generation, Range: row.r, ControlHead: row.controlHead})
-}
-
-func (c *Consumers) subscriber(consumption app.Consumption) (*watermillsql.Subscriber, error) {
+func (c *Consumers) subscriber(consumption app.Consumption, pace *pacer) (*watermillsql.Subscriber, error) {
 	var noDeadline time.Duration // a range may take as long as it needs
-	pace := newPacer(c.config, consumption.Projection)
-	return watermillsql.NewSubscriber(newBeginner(c.db), watermillsql.SubscriberConfig{
+	return watermillsql.NewSubscriber(beginner{c.db}, watermillsql.SubscriberConfig{
 		ConsumerGroup:  fmt.Sprintf("%s/%d", consumption.Projection, consumption.Generation),
 		AckDeadline:    &noDeadline,
 		BackoffManager: pace,
-		SchemaAdapter:  rangeSchema{consumption: consumption, maxRows: c.config.MaxRows, maxBytes: c.config.MaxBytes, more: pace.expect},
-		OffsetsAdapter: checkpoints{},
+		SchemaAdapter:  announcements{consumption: consumption, maxRows: c.config.MaxRows, maxBytes: c.config.MaxBytes},
+		OffsetsAdapter: acknowledgements{},
 	}, watermill.NopLogger{})
 }
 
-// pacer decides how long to wait before the next look at the log: not at all
-// while the log holds more than a range, a moment after the end was reached,
-// since what a transaction costs is shared by all that it takes in, a little
-// more each time the log is idle, and ever longer while there are errors. The
-// subscriber's goroutine alone uses it.
-type pacer struct {
-	config     ConsumersConfig
-	projection string
-	more       bool // whether the last range left something
-	building   bool // whether generations were built then
-	idle       time.Duration
-	errors     *backoff.ExponentialBackOff
+// consumer takes the ranges that one subscriber announces.
+type consumer struct {
+	handle app.HandleBatch
+	pace   *pacer
+	logger *slog.Logger
 }
 
-func newPacer(config ConsumersConfig, projection string) *pacer {
-	p := &pacer{config: config, projection: projection, errors: backoff.NewExponentialBackOff()}
-	p.errors.InitialInterval = 50 * time.Millisecond
-	p.errors.MaxInterval = 5 * time.Second
-	return p
-}
-
-func (p *pacer) expect(more, building bool) { p.more, p.building = more, building }
-
-// HandleError implements watermillsql.BackoffManager.
-func (p *pacer) HandleError(_ watermill.LoggerAdapter, idle bool, err error) time.Duration {
-	if errors.Is(err, app.ErrAgain) {
-		return 0
-	}
+// receive takes the range that a message announces, in the message's transaction,
+// and accepts the message in any case: the transaction tells what failed.
+func (c *consumer) receive(ctx context.Context, msg *message.Message) {
+	defer msg.Ack()
+	t, err := transactionOf(msg.Context())
 	if err != nil {
-		wait := p.errors.NextBackOff()
-		p.config.Logger.Error("a projection cannot go on and will try again", "projection", p.projection, "error", err, "in", wait)
-		p.config.OnError(p.projection, err)
-		return wait
+		c.logger.Error("a range without its transaction", "error", err)
+		return
 	}
-	p.errors.Reset()
-	switch {
-	case !idle && p.more:
-		p.idle = 0
-	case !idle && p.building:
-		p.idle = p.config.GatherBeside
-	case !idle:
-		p.idle = p.config.Gather
-	default:
-		p.idle = min(max(2*p.idle, time.Millisecond), p.config.MaxIdle)
+	t.failed = c.take(ctx, t.tx, msg.Payload)
+}
+
+// take has the range handled, moves the checkpoint to the range's end, and
+// commits. Where it does not come to the commit, the transaction is rolled back
+// and the range announced again.
+func (c *consumer) take(ctx context.Context, tx *sql.Tx, payload message.Payload) error {
+	a, err := readAnnouncement(payload)
+	if err != nil {
+		return err
 	}
-	return p.idle
+	c.pace.next = expectation{more: a.More, building: a.Building}
+	taken, err := c.handle(ctx, a.batch(tx))
+	if err != nil {
+		return err
+	}
+	if !taken {
+		c.pace.next.more = true // the same range, otherwise bounded
+		return nil
+	}
+	if err := moveCheckpoint(ctx, tx, a); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// moveCheckpointSQL does not wait for the disk, where ingest waits. A crash of the
+// server may undo the transaction, rows and checkpoint together, and the range is
+// then projected again.
+const moveCheckpointSQL = postgres.Keep + `UPDATE relay_store.generations SET checkpoint = $2, checkpoint_at = now() WHERE id = $1
+RETURNING set_config('synchronous_commit', 'off', true)`
+
+func moveCheckpoint(ctx context.Context, tx *sql.Tx, a announcement) error {
+	if _, err := tx.ExecContext(ctx, moveCheckpointSQL, a.Generation, int64(a.UpTo)); err != nil {
+		return fmt.Errorf("move the checkpoint of generation %d to %d: %w", a.Generation, a.UpTo, err)
+	}
+	return nil
 }

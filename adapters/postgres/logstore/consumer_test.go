@@ -21,7 +21,7 @@ import (
 func isErr(err, target error) bool { return errors.Is(err, target) }
 
 // consume runs a consumer until stop is called, which waits for its end.
-func consume(t *testing.T, db *sql.DB, config ConsumersConfig, c app.Consumption, handle func(context.Context, app.Batch) error) (stop func()) {
+func consume(t *testing.T, db *sql.DB, config ConsumersConfig, c app.Consumption, handle app.HandleBatch) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -65,12 +65,12 @@ func TestRangesCoverTheLogOnceEach(t *testing.T) {
 	}
 	var ranges []eventlog.Range
 	reached := make(chan struct{})
-	stop := consume(t, db, ConsumersConfig{MaxRows: 7}, events, func(_ context.Context, b app.Batch) error {
+	stop := consume(t, db, ConsumersConfig{MaxRows: 7}, events, func(_ context.Context, b app.Batch) (bool, error) {
 		ranges = append(ranges, b.Range)
 		if b.Range.UpTo == 100 {
 			close(reached)
 		}
-		return nil
+		return true, nil
 	})
 	<-reached
 	stop()
@@ -95,9 +95,9 @@ func TestBytesBoundARange(t *testing.T) {
 		}
 	}
 	sizes := make(chan eventlog.Offset, 10)
-	consume(t, db, ConsumersConfig{MaxBytes: 25}, events, func(_ context.Context, b app.Batch) error {
+	consume(t, db, ConsumersConfig{MaxBytes: 25}, events, func(_ context.Context, b app.Batch) (bool, error) {
 		sizes <- b.Range.UpTo - b.Range.After
-		return nil
+		return true, nil
 	})
 	for _, want := range []eventlog.Offset{3, 3, 3, 1} {
 		if got := <-sizes; got != want {
@@ -116,20 +116,20 @@ func TestAFailedBatchLeavesNothingAndComesAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	tries, done := 0, make(chan struct{})
-	stop := consume(t, db, ConsumersConfig{}, events, func(ctx context.Context, b app.Batch) error {
+	stop := consume(t, db, ConsumersConfig{}, events, func(ctx context.Context, b app.Batch) (bool, error) {
 		tries++
 		if _, err := b.Tx.ExecContext(ctx, `INSERT INTO seen VALUES ($1)`, tries); err != nil {
-			return err
+			return err == nil, err
 		}
 		switch tries {
 		case 1:
-			return errors.New("not yet")
+			return false, errors.New("not yet")
 		case 2:
 			_, err := b.Tx.ExecContext(ctx, `SELECT 1/0`) // poisons the transaction
-			return err
+			return err == nil, err
 		}
 		close(done)
-		return nil
+		return true, nil
 	})
 	<-done
 	stop()
@@ -142,6 +142,39 @@ func TestAFailedBatchLeavesNothingAndComesAgain(t *testing.T) {
 	}
 }
 
+// TestAFailedCommitIsReported: a range whose commit fails is announced again, and
+// not before somebody was told.
+func TestAFailedCommitIsReported(t *testing.T) {
+	t.Parallel()
+	db := newLog(t)
+	if _, err := db.Exec(`CREATE TABLE seen (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := AppendAll(t.Context(), db, []ingest.NewEntry{entry("{}", segment.Track)}); err != nil {
+		t.Fatal(err)
+	}
+	var tries, failures atomic.Int32
+	done := make(chan struct{})
+	config := ConsumersConfig{OnError: func(string, error) { failures.Add(1) }}
+	stop := consume(t, db, config, events, func(ctx context.Context, b app.Batch) (bool, error) {
+		rows := 2 // the same twice
+		if tries.Add(1) > 1 {
+			rows = 1
+			close(done)
+		}
+		_, err := b.Tx.ExecContext(ctx, `INSERT INTO seen SELECT 7 FROM generate_series(1, $1)`, rows)
+		return err == nil, err
+	})
+	<-done
+	stop()
+	if failures.Load() != 1 || tries.Load() != 2 {
+		t.Errorf("%d tries and %d failures told, want 2 and 1", tries.Load(), failures.Load())
+	}
+	if got := checkpoint(t, db, "events"); got != 1 {
+		t.Errorf("checkpoint %d, want 1", got)
+	}
+}
+
 func TestStoppingFinishesTheBatchUnderWay(t *testing.T) {
 	t.Parallel()
 	db := newLog(t)
@@ -149,10 +182,10 @@ func TestStoppingFinishesTheBatchUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun, goOn := make(chan struct{}), make(chan struct{})
-	stop := consume(t, db, ConsumersConfig{}, events, func(context.Context, app.Batch) error {
+	stop := consume(t, db, ConsumersConfig{}, events, func(context.Context, app.Batch) (bool, error) {
 		close(begun)
 		<-goOn
-		return nil
+		return true, nil
 	})
 	<-begun
 	go close(goOn)
@@ -168,9 +201,9 @@ func TestTwoConsumersOfOneGenerationTakeTurns(t *testing.T) {
 	if _, err := db.Exec(`CREATE TABLE seen (n bigint PRIMARY KEY)`); err != nil {
 		t.Fatal(err)
 	}
-	handle := func(ctx context.Context, b app.Batch) error {
+	handle := func(ctx context.Context, b app.Batch) (bool, error) {
 		_, err := b.Tx.ExecContext(ctx, `INSERT INTO seen SELECT generate_series($1::bigint + 1, $2::bigint)`, int64(b.Range.After), int64(b.Range.UpTo))
-		return err
+		return err == nil, err
 	}
 	failed := func(_ string, err error) { t.Errorf("a consumer failed: %v", err) }
 	for range 2 {
@@ -208,7 +241,7 @@ func TestForeignTransactionsDelayNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	consume(t, db, ConsumersConfig{}, events, func(context.Context, app.Batch) error { return nil })
+	consume(t, db, ConsumersConfig{}, events, func(context.Context, app.Batch) (bool, error) { return true, nil })
 	a := newAppender(t, db, AppenderConfig{})
 	for i := range eventlog.Offset(5) {
 		if err := a.Append(t.Context(), entry("{}", segment.Track)); err != nil {
@@ -236,7 +269,7 @@ func TestABuildingGenerationStaysBehindTheServedOne(t *testing.T) {
 	}
 	reached := make(chan app.Batch, 10)
 	building := app.Consumption{Projection: "events", Kinds: only(segment.Track), Generation: id}
-	consume(t, db, ConsumersConfig{}, building, func(_ context.Context, b app.Batch) error { reached <- b; return nil })
+	consume(t, db, ConsumersConfig{}, building, func(_ context.Context, b app.Batch) (bool, error) { reached <- b; return true, nil })
 	if b := <-reached; b.Generation != id || b.Range != (eventlog.Range{UpTo: 3}) {
 		t.Fatalf("generation %d took %v, want %d to take offsets 1 to 3", b.Generation, b.Range, id)
 	}
@@ -264,15 +297,15 @@ func TestKindsThatChange(t *testing.T) {
 	config := ConsumersConfig{MaxRows: 4, OnError: func(_ string, err error) { t.Error(err) }}
 	var ranges []eventlog.Range
 	reached := make(chan struct{})
-	stop := consume(t, db, config, consumption, func(_ context.Context, b app.Batch) error {
+	stop := consume(t, db, config, consumption, func(_ context.Context, b app.Batch) (bool, error) {
 		ranges = append(ranges, b.Range)
 		if kinds.CompareAndSwap(uint32(segment.Identify), uint32(segment.Track|segment.Page)) {
-			return app.ErrAgain
+			return false, nil
 		}
 		if b.Range.UpTo == 20 {
 			close(reached)
 		}
-		return nil
+		return true, nil
 	})
 	<-reached
 	stop()

@@ -37,15 +37,11 @@ func (Controls) Append(ctx context.Context, tx app.Tx, c eventlog.Control) (offs
 	if err != nil {
 		return 0, fmt.Errorf("name a control entry: %w", err)
 	}
-	publisher, err := watermillsql.NewPublisher(watermillsql.TxFromStdSQL(tx), watermillsql.PublisherConfig{SchemaAdapter: publishSchema{}}, nil)
-	if err != nil {
-		return 0, fmt.Errorf("make the log's publisher: %w", err)
-	}
 	entry := &ingest.NewEntry{
 		Inbound: ingest.Inbound{RequestID: id.String(), Source: "relay", Route: "control", ReceivedAt: time.Now(), Body: body},
 		Kinds:   segment.Control, Calls: 1,
 	}
-	if err := publisher.Publish(Topic, newMessages(ctx, 1, func(int) *ingest.NewEntry { return entry })...); err != nil {
+	if err := appendEntries(ctx, watermillsql.TxFromStdSQL(tx), []*ingest.NewEntry{entry}); err != nil {
 		return 0, fmt.Errorf("append a control entry: %w", err)
 	}
 	// The lane is ours, so the last offset drawn in this session is the entry's.
@@ -56,7 +52,7 @@ func (Controls) Append(ctx context.Context, tx app.Tx, c eventlog.Control) (offs
 }
 
 // allControlsSQL: the partial index on control entries finds them.
-const allControlsSQL = `SELECT "offset", payload FROM relay.log_identity WHERE (kinds & 128) <> 0 ORDER BY "offset"`
+var allControlsSQL = `SELECT "offset", payload FROM relay.log_identity WHERE (kinds & ` + controlKind + `) <> 0 ORDER BY "offset"`
 
 // All implements app.Controls.
 func (Controls) All(ctx context.Context, tx app.Tx) ([]eventlog.ControlEntry, error) {

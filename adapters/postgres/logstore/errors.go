@@ -6,10 +6,10 @@ import (
 	"github.com/lib/pq"
 )
 
-// isRefusedData tells whether the server refused values (SQLSTATE classes 22
+// isInvalidData tells whether the server refused values (SQLSTATE classes 22
 // and 23) or found them beyond a limit of its own (54), as opposed to being
 // away, full or shutting down.
-func isRefusedData(err error) bool {
+func isInvalidData(err error) bool {
 	var e *pq.Error
 	if !errors.As(err, &e) {
 		return false

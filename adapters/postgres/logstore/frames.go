@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"relay/adapters/postgres"
 	"relay/app"
 	"relay/domain/eventlog"
 	"relay/domain/segment"
@@ -19,7 +20,7 @@ import (
 //
 // Plan: for each stretch an index scan of the primary key, merged over the
 // partitions.
-const framesSQL = keep + `SELECT f.frame FROM generate_series($1::bigint, $2::bigint - 1, <width>) AS stretch(after), LATERAL (
+const framesSQL = postgres.Keep + `SELECT f.frame FROM generate_series($1::bigint, $2::bigint - 1, <width>) AS stretch(after), LATERAL (
     SELECT string_agg(record_send(entry), '') AS frame FROM (
         SELECT "offset", received_at, kinds, CASE WHEN octet_length(payload) <= $4 THEN payload END AS payload, metadata
         FROM <log> WHERE "offset" > stretch.after AND "offset" <= least(stretch.after + <width>, $2) AND (kinds & $3) <> 0
@@ -30,7 +31,7 @@ const framesSQL = keep + `SELECT f.frame FROM generate_series($1::bigint, $2::bi
 // rowsSQL reads a range's entries, each as a frame of its own.
 //
 // Plan: an index scan of the primary key, merged over the partitions.
-const rowsSQL = keep + `SELECT record_send(entry) FROM (
+const rowsSQL = postgres.Keep + `SELECT record_send(entry) FROM (
     SELECT "offset", received_at, kinds, payload, metadata
     FROM <log> WHERE "offset" > $1 AND "offset" <= $2 AND (kinds & $3) <> 0 ORDER BY "offset"
 ) entry`

@@ -5,136 +5,133 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/wire"
 	"relay/app/ingest"
 	"relay/domain/segment"
 )
 
-// insertSQL appends all messages of a publish. Their bodies come as one bytea
-// that the server cuts apart, which costs less than as many parameters or an
-// array; other columns come as arrays in binary form, distinct metadata once
-// each. The lane is taken before the first row draws its offset and held until
-// the commit.
-var insertSQL = keep + `WITH lane AS MATERIALIZED (SELECT ` + lane + `)
+// insertManySQL appends several entries. Their bodies come as one bytea that the
+// server cuts apart, which costs less than as many parameters or an array; other
+// columns come as arrays in binary form, distinct metadata once each. The lane is
+// taken before the first row draws its offset and held until the commit.
+var insertManySQL = postgres.Keep + `WITH lane AS MATERIALIZED (SELECT ` + lane + `)
 INSERT INTO relay.log (uuid, received_at, kinds, identity, payload, metadata)
 SELECT m.uuid, m.received_at, m.kinds,
-       (m.kinds & ` + identityMask + `) <> 0, substring($1::bytea FROM m.start FOR m.length), ($8::jsonb[])[m.metadata]
+       (m.kinds & ` + identityKinds + `) <> 0, substring($1::bytea FROM m.start FOR m.length), ($8::jsonb[])[m.metadata]
 FROM lane, unnest($2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::int[], $7::int[])
      AS m(uuid, received_at, kinds, start, length, metadata)`
 
-// insertOneSQL appends a message that goes alone, with less work for the server.
+// insertOneSQL appends an entry that goes alone, with less work for the server.
 // As above, the lane is taken before the row draws its offset: a scan runs before
 // its results are worked out.
-var insertOneSQL = keep + `INSERT INTO relay.log (uuid, received_at, kinds, identity, payload, metadata)
-SELECT $1::uuid, $2::timestamptz, $3::int, ($3::int & ` + identityMask + `) <> 0, $4::bytea, $5::jsonb FROM ` + lane
+var insertOneSQL = postgres.Keep + `INSERT INTO relay.log (uuid, received_at, kinds, identity, payload, metadata)
+SELECT $1::uuid, $2::timestamptz, $3::int, ($3::int & ` + identityKinds + `) <> 0, $4::bytea, $5::jsonb FROM ` + lane
 
-// identityMask is segment.IdentityKinds as SQL. The check of relay.log_identity
-// holds the same number.
-var identityMask = strconv.Itoa(int(segment.IdentityKinds))
-
-var errSubscribeOnly = errors.New("this adapter only publishes; consumers have their own")
-
-// publishSchema is the schema adapter of publishers.
-type publishSchema struct{}
-
-var _ watermillsql.SchemaAdapter = publishSchema{}
-
-// InsertQuery implements watermillsql.SchemaAdapter.
-func (publishSchema) InsertQuery(params watermillsql.InsertQueryParams) (watermillsql.Query, error) {
-	if len(params.Msgs) == 1 {
-		return insertOne(params.Msgs[0])
-	}
-	b := newInsertBatch(params.Msgs)
-	for _, m := range params.Msgs {
-		if err := b.add(m); err != nil {
-			return watermillsql.Query{}, err
-		}
-	}
-	return watermillsql.Query{Query: insertSQL, Args: b.args()}, nil
+// insertion is the schema adapter of a publisher that is used once, for these
+// entries.
+type insertion struct {
+	entries []*ingest.NewEntry
 }
 
-// insertBatch collects the parameters of insertSQL.
-type insertBatch struct {
-	bodies                                           []byte
-	uuids, received, kinds, starts, lengths, origins *wire.Column
-	metadata                                         []string
-	known                                            map[provenance]int // places in metadata, from 1
+var _ watermillsql.SchemaAdapter = insertion{}
+
+// InsertQuery implements watermillsql.SchemaAdapter. It needs nothing of the
+// messages, since it holds the entries.
+func (i insertion) InsertQuery(watermillsql.InsertQueryParams) (watermillsql.Query, error) {
+	if len(i.entries) == 1 {
+		return insertOne(i.entries[0])
+	}
+	return insertMany(i.entries)
 }
 
-func newInsertBatch(messages message.Messages) *insertBatch {
-	n, bytes := len(messages), 0
-	for _, m := range messages {
-		bytes += len(m.Payload)
-	}
-	return &insertBatch{
-		bodies: make([]byte, 0, bytes), known: map[provenance]int{},
-		uuids: wire.NewSizedColumn(wire.OIDUUID, n, 16), received: wire.NewSizedColumn(wire.OIDTimestamptz, n, 8), kinds: wire.NewSizedColumn(wire.OIDInt4, n, 4),
-		starts: wire.NewSizedColumn(wire.OIDInt4, n, 4), lengths: wire.NewSizedColumn(wire.OIDInt4, n, 4), origins: wire.NewSizedColumn(wire.OIDInt4, n, 4),
-	}
-}
-
-// insertOne is the insert of one message. Values in bytes travel in the types'
+// insertOne makes the query for one entry. Values in bytes travel in the types'
 // binary form.
-func insertOne(m *message.Message) (watermillsql.Query, error) {
-	e, id, err := entryWithID(m)
+func insertOne(e *ingest.NewEntry) (watermillsql.Query, error) {
+	id, err := entryID(e)
 	if err != nil {
 		return watermillsql.Query{}, err
 	}
 	received := wire.AppendInstant(nil, segment.InstantOf(e.ReceivedAt))
 	kinds := binary.BigEndian.AppendUint32(nil, uint32(e.Kinds))
-	body := []byte(m.Payload)
+	body := e.Body
 	if body == nil {
 		body = []byte{} // nil would be null
 	}
-	return watermillsql.Query{Query: insertOneSQL, Args: []any{id[:], received, kinds, body, provenanceOf(e).json()}}, nil
+	return watermillsql.Query{Query: insertOneSQL, Args: []any{id[:], received, kinds, body, metadataOf(e).json()}}, nil
 }
 
-func entryWithID(m *message.Message) (e *ingest.NewEntry, id uuid.UUID, err error) {
-	if e, err = entryOf(m); err != nil {
-		return nil, id, err
+// insertMany makes the query for several entries.
+func insertMany(entries []*ingest.NewEntry) (watermillsql.Query, error) {
+	c := newInsertColumns(entries)
+	for _, e := range entries {
+		if err := c.add(e); err != nil {
+			return watermillsql.Query{}, err
+		}
 	}
-	if id, err = uuid.Parse(m.UUID); err != nil {
-		return nil, id, fmt.Errorf("the id of an entry for the log: %w", err)
-	}
-	return e, id, nil
+	return watermillsql.Query{Query: insertManySQL, Args: c.args()}, nil
 }
 
-func (b *insertBatch) add(m *message.Message) error {
-	e, id, err := entryWithID(m)
+func entryID(e *ingest.NewEntry) (uuid.UUID, error) {
+	id, err := uuid.Parse(e.RequestID)
+	if err != nil {
+		return id, fmt.Errorf("the id of an entry for the log: %w", err)
+	}
+	return id, nil
+}
+
+// insertColumns collects the parameters of insertManySQL.
+type insertColumns struct {
+	bodies                                               []byte
+	uuids, received, kinds, starts, lengths, metadataIDs *wire.Column
+	metadata                                             []string         // distinct ones, as JSON
+	metadataID                                           map[metadata]int // their places in that list, from 1
+}
+
+func newInsertColumns(entries []*ingest.NewEntry) *insertColumns {
+	n, bytes := len(entries), 0
+	for _, e := range entries {
+		bytes += len(e.Body)
+	}
+	ints := func() *wire.Column { return wire.NewSizedColumn(wire.OIDInt4, n, 4) }
+	return &insertColumns{
+		bodies: make([]byte, 0, bytes), metadataID: map[metadata]int{},
+		uuids: wire.NewSizedColumn(wire.OIDUUID, n, 16), received: wire.NewSizedColumn(wire.OIDTimestamptz, n, 8),
+		kinds: ints(), starts: ints(), lengths: ints(), metadataIDs: ints(),
+	}
+}
+
+func (c *insertColumns) add(e *ingest.NewEntry) error {
+	id, err := entryID(e)
 	if err != nil {
 		return err
 	}
-	b.uuids.UUID(id)
-	b.received.Instant(segment.InstantOf(e.ReceivedAt))
-	b.kinds.Int4(int32(e.Kinds))
-	b.starts.Int4(int32(len(b.bodies) + 1))
-	b.lengths.Int4(int32(len(m.Payload)))
-	b.origins.Int4(int32(b.place(provenanceOf(e))))
-	b.bodies = append(b.bodies, m.Payload...)
+	c.uuids.UUID(id)
+	c.received.Instant(segment.InstantOf(e.ReceivedAt))
+	c.kinds.Int4(int32(e.Kinds))
+	c.starts.Int4(int32(len(c.bodies) + 1))
+	c.lengths.Int4(int32(len(e.Body)))
+	c.metadataIDs.Int4(int32(c.placeOf(metadataOf(e))))
+	c.bodies = append(c.bodies, e.Body...)
 	return nil
 }
 
-func (b *insertBatch) place(p provenance) int {
-	if place, ok := b.known[p]; ok {
+func (c *insertColumns) placeOf(m metadata) int {
+	if place, ok := c.metadataID[m]; ok {
 		return place
 	}
-	b.metadata = append(b.metadata, p.json())
-	b.known[p] = len(b.metadata)
-	return len(b.metadata)
+	c.metadata = append(c.metadata, m.json())
+	c.metadataID[m] = len(c.metadata)
+	return len(c.metadata)
 }
 
-func (b *insertBatch) args() []any {
-	return []any{
-		b.bodies, b.uuids, b.received, b.kinds, b.starts,
-		b.lengths, b.origins, textArray(b.metadata),
-	}
+func (c *insertColumns) args() []any {
+	return []any{c.bodies, c.uuids, c.received, c.kinds, c.starts, c.lengths, c.metadataIDs, textArray(c.metadata)}
 }
 
 var arrayEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
@@ -147,24 +144,29 @@ func textArray(list []string) string {
 	return "{" + strings.Join(quoted, ",") + "}"
 }
 
+var errPublishOnly = errors.New("this schema adapter only publishes; announcements is the one to subscribe with")
+
 // SelectQuery implements watermillsql.SchemaAdapter.
-func (publishSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
-	return watermillsql.Query{}, errSubscribeOnly
+func (insertion) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
+	return watermillsql.Query{}, errPublishOnly
 }
 
 // UnmarshalMessage implements watermillsql.SchemaAdapter.
-func (publishSchema) UnmarshalMessage(watermillsql.UnmarshalMessageParams) (watermillsql.Row, error) {
-	return watermillsql.Row{}, errSubscribeOnly
+func (insertion) UnmarshalMessage(watermillsql.UnmarshalMessageParams) (watermillsql.Row, error) {
+	return watermillsql.Row{}, errPublishOnly
 }
 
 // SchemaInitializingQueries implements watermillsql.SchemaAdapter; migrations
 // make the log.
-func (publishSchema) SchemaInitializingQueries(watermillsql.SchemaInitializingQueriesParams) ([]watermillsql.Query, error) {
+func (insertion) SchemaInitializingQueries(watermillsql.SchemaInitializingQueriesParams) ([]watermillsql.Query, error) {
 	return nil, nil
 }
 
 // SubscribeIsolationLevel implements watermillsql.SchemaAdapter.
-func (publishSchema) SubscribeIsolationLevel() sql.IsolationLevel { return sql.LevelReadCommitted }
+func (insertion) SubscribeIsolationLevel() sql.IsolationLevel { return sql.LevelReadCommitted }
 
-// The constant in the SQL must be the set that the domain names.
-var _ = [1]struct{}{}[segment.IdentityKinds-225]
+// These constants also stand in migrations, so they must not change.
+var (
+	_ = [1]struct{}{}[segment.IdentityKinds-225]
+	_ = [1]struct{}{}[segment.Control-128]
+)

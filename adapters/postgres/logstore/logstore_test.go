@@ -63,11 +63,8 @@ func entry(body string, kinds segment.Kinds) ingest.NewEntry {
 
 func newAppender(t *testing.T, db *sql.DB, config AppenderConfig) *Appender {
 	t.Helper()
-	a, err := NewAppender(db, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { a.Close() })
+	a := NewAppender(db, config)
+	t.Cleanup(a.Close)
 	return a
 }
 
@@ -252,10 +249,7 @@ func TestAppenderLimits(t *testing.T) {
 func TestCloseCommitsWhatWaits(t *testing.T) {
 	t.Parallel()
 	db := newLog(t)
-	a, err := NewAppender(db, AppenderConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := NewAppender(db, AppenderConfig{})
 	results := make(chan error, 10)
 	for range cap(results) {
 		go func() { results <- a.Append(t.Context(), entry("{}", segment.Track)) }()

@@ -9,10 +9,10 @@ import (
 // reached, a longer one beside a rebuild, and longer and longer while it is idle.
 func TestPace(t *testing.T) {
 	t.Parallel()
-	config := ConsumersConfig{Gather: 20 * time.Millisecond, GatherBeside: 200 * time.Millisecond, MaxIdle: 50 * time.Millisecond}.withDefaults()
+	config := ConsumersConfig{Pause: 20 * time.Millisecond, PauseBesideBuild: 200 * time.Millisecond, MaxIdle: 50 * time.Millisecond}.withDefaults()
 	p := newPacer(config, "events")
 	after := func(idle, more bool) time.Duration {
-		p.expect(more, false)
+		p.next = expectation{more: more}
 		return p.HandleError(nil, idle, nil)
 	}
 	for i, c := range []struct {
@@ -32,7 +32,7 @@ func TestPace(t *testing.T) {
 		more bool
 		want time.Duration
 	}{{true, 0}, {false, 200 * time.Millisecond}} {
-		p.expect(c.more, true)
+		p.next = expectation{more: c.more, building: true}
 		if got := p.HandleError(nil, false, nil); got != c.want {
 			t.Errorf("beside a rebuild: a pause of %s, want %s", got, c.want)
 		}

@@ -27,7 +27,7 @@ func TestPlans(t *testing.T) {
 			if _, err := db.Exec(`UPDATE relay_store.generations SET checkpoint = $1`, at); err != nil {
 				t.Fatal(err)
 			}
-			schema := rangeSchema{consumption: consumption, maxRows: 2000, maxBytes: 8 << 20, more: func(bool, bool) {}}
+			schema := announcements{consumption: consumption, maxRows: 2000, maxBytes: 8 << 20}
 			q, err := schema.SelectQuery(watermillsql.SelectQueryParams{})
 			if err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/app"
 	"relay/domain/eventlog"
 	"relay/domain/segment"
@@ -31,13 +33,13 @@ import (
 // it takes longer than running it, and so it is with what follows in the
 // transaction: this one has no parameters, so that the server plans it once, and
 // the server is told to plan what follows for any parameters.
-const nextRangeSQL = keep + `WITH head AS MATERIALIZED (<head>),
+var nextRangeSQL = postgres.Keep + `WITH head AS MATERIALIZED (<head>),
 generation AS MATERIALIZED (
     SELECT id, checkpoint FROM relay_store.generations
     WHERE <generation> AND checkpoint < (SELECT "offset" FROM head) FOR UPDATE
 )
 SELECT g.id, g.checkpoint, r.up_to, r.up_to < (SELECT "offset" FROM head) AS more, <building> AS building,
-       coalesce((SELECT "offset" FROM relay.log_identity WHERE (kinds & 128) <> 0 ORDER BY "offset" DESC LIMIT 1), 0) AS controls,
+       coalesce((SELECT "offset" FROM relay.log_identity WHERE (kinds & ` + controlKind + `) <> 0 ORDER BY "offset" DESC LIMIT 1), 0) AS controls,
        set_config('plan_cache_mode', 'force_generic_plan', true)
 FROM generation g, LATERAL (
     SELECT CASE WHEN count(*) < <rows> AND count(*) = count(*) FILTER (WHERE fits)
@@ -55,11 +57,10 @@ const (
 	headOfServing = `SELECT checkpoint AS "offset" FROM relay_store.generations WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = <id>)`
 )
 
-// building tells whether somebody builds generations now: one that was interrupted
-// is there too, but nobody has the claim.
-const building = `EXISTS (SELECT FROM relay_store.generations WHERE status = 'building') AND EXISTS (
-    SELECT FROM pg_locks WHERE locktype = 'advisory' AND (classid, objid) = (1919249779, 2)
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+// building tells whether somebody builds generations now: one whose build was
+// interrupted is there too, but then nobody holds the lock.
+var building = `EXISTS (SELECT FROM relay_store.generations WHERE status = 'building')
+       AND EXISTS (SELECT FROM pg_locks l WHERE ` + postgres.Held(postgres.BuildLock) + `)`
 
 // logOf returns the table that holds all entries with any of the kinds.
 func logOf(kinds segment.Kinds) string {
@@ -69,19 +70,18 @@ func logOf(kinds segment.Kinds) string {
 	return "relay.log"
 }
 
-// rangeSchema is the schema adapter of one consumer: a message announces a
-// range, and carries no payload.
-type rangeSchema struct {
+// announcements is the schema adapter of one consumer's subscriber. Each message
+// is an announcement.
+type announcements struct {
 	consumption app.Consumption
 	maxRows     int
 	maxBytes    int
-	more        func(more, building bool) // told of each range whether the log holds more, and whether generations are built beside it
 }
 
-var _ watermillsql.SchemaAdapter = rangeSchema{}
+var _ watermillsql.SchemaAdapter = announcements{}
 
 // SelectQuery implements watermillsql.SchemaAdapter.
-func (s rangeSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
+func (s announcements) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
 	head, generation, beside := headOfLog, `projection = `+pq.QuoteLiteral(s.consumption.Projection)+` AND status = 'serving'`, building
 	if s.consumption.Generation != 0 {
 		head, generation, beside = headOfServing, `id = <id>`, "false"
@@ -95,72 +95,58 @@ func (s rangeSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Q
 	return watermillsql.Query{Query: query}, nil
 }
 
-// rangeRow is what a message announces: in its metadata for the handler, and as
-// the row's extra data for the offsets adapter.
-type rangeRow struct {
-	generation  int64
-	r           eventlog.Range
-	controlHead eventlog.Offset
+// announcement is the payload of a message: a range that a generation is to take
+// in.
+type announcement struct {
+	Generation  int64           `json:"generation"`
+	After       eventlog.Offset `json:"after"`
+	UpTo        eventlog.Offset `json:"up_to"`
+	ControlHead eventlog.Offset `json:"control_head"`
+	More        bool            `json:"more"`     // whether the log holds more
+	Building    bool            `json:"building"` // whether somebody builds generations
 }
 
-func (r rangeRow) metadata() message.Metadata {
-	text := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return message.Metadata{
-		"generation": text(r.generation), "after": text(int64(r.r.After)),
-		"up_to": text(int64(r.r.UpTo)), "controls": text(int64(r.controlHead)),
-	}
+func (a announcement) batch(tx app.Tx) app.Batch {
+	return app.Batch{Tx: tx, Generation: a.Generation, Range: eventlog.Range{After: a.After, UpTo: a.UpTo}, ControlHead: a.ControlHead}
 }
 
-// rangeOf reads what metadata wrote.
-func rangeOf(m *message.Message) (rangeRow, error) {
-	var err error
-	number := func(key string) int64 {
-		n, bad := strconv.ParseInt(m.Metadata[key], 10, 64)
-		err = errors.Join(err, bad)
-		return n
+func readAnnouncement(payload message.Payload) (a announcement, err error) {
+	if err := json.Unmarshal(payload, &a); err != nil {
+		return a, fmt.Errorf("read the announcement of a range: %w", err)
 	}
-	row := rangeRow{
-		generation:  number("generation"),
-		r:           eventlog.Range{After: eventlog.Offset(number("after")), UpTo: eventlog.Offset(number("up_to"))},
-		controlHead: eventlog.Offset(number("controls")),
-	}
-	return row, err
+	return a, nil
 }
 
-// UnmarshalMessage implements watermillsql.SchemaAdapter.
-func (s rangeSchema) UnmarshalMessage(params watermillsql.UnmarshalMessageParams) (watermillsql.Row, error) {
-	var row rangeRow
-	var more, building bool
+// UnmarshalMessage implements watermillsql.SchemaAdapter: it makes the
+// announcement of what nextRangeSQL found.
+func (s announcements) UnmarshalMessage(params watermillsql.UnmarshalMessageParams) (watermillsql.Row, error) {
+	var a announcement
 	var mode string // of planning, which only had to be set
-	if err := params.Row.Scan(&row.generation, &row.r.After, &row.r.UpTo, &more, &building, &row.controlHead, &mode); err != nil {
+	if err := params.Row.Scan(&a.Generation, &a.After, &a.UpTo, &a.More, &a.Building, &a.ControlHead, &mode); err != nil {
 		return watermillsql.Row{}, fmt.Errorf("read the next range of the log: %w", err)
 	}
-	s.more(more, building)
-	id := fmt.Sprintf("%s/%d/%d-%d", s.consumption.Projection, row.generation, row.r.After, row.r.UpTo)
-	msg := message.NewMessage(id, nil)
-	msg.Metadata = row.metadata()
-	return watermillsql.Row{
-		Offset: int64(row.r.UpTo), UUID: []byte(id), Msg: msg,
-		ExtraData: map[string]any{extraRange: row},
-	}, nil
+	payload, err := json.Marshal(a)
+	if err != nil {
+		return watermillsql.Row{}, fmt.Errorf("announce a range of the log: %w", err)
+	}
+	id := fmt.Sprintf("%s/%d/%d-%d", s.consumption.Projection, a.Generation, a.After, a.UpTo)
+	return watermillsql.Row{Offset: int64(a.UpTo), Msg: message.NewMessage(id, payload)}, nil
 }
 
-const extraRange = "range"
-
-var errPublishOnly = errors.New("this adapter only consumes; the appender publishes")
+var errSubscribeOnly = errors.New("this schema adapter only subscribes; insertion is the one to publish with")
 
 // InsertQuery implements watermillsql.SchemaAdapter.
-func (s rangeSchema) InsertQuery(watermillsql.InsertQueryParams) (watermillsql.Query, error) {
-	return watermillsql.Query{}, errPublishOnly
+func (announcements) InsertQuery(watermillsql.InsertQueryParams) (watermillsql.Query, error) {
+	return watermillsql.Query{}, errSubscribeOnly
 }
 
 // SchemaInitializingQueries implements watermillsql.SchemaAdapter; migrations
 // make the log.
-func (s rangeSchema) SchemaInitializingQueries(watermillsql.SchemaInitializingQueriesParams) ([]watermillsql.Query, error) {
+func (announcements) SchemaInitializingQueries(watermillsql.SchemaInitializingQueriesParams) ([]watermillsql.Query, error) {
 	return nil, nil
 }
 
 // SubscribeIsolationLevel implements watermillsql.SchemaAdapter. Each statement
 // may see more of the log than the one before, never less, which is all that a
 // range needs.
-func (s rangeSchema) SubscribeIsolationLevel() sql.IsolationLevel { return sql.LevelReadCommitted }
+func (announcements) SubscribeIsolationLevel() sql.IsolationLevel { return sql.LevelReadCommitted }
