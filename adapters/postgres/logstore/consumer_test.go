@@ -170,7 +170,7 @@ func TestAFailedCommitIsReported(t *testing.T) {
 	if failures.Load() != 1 || tries.Load() != 2 {
 		t.Errorf("%d tries and %d failures told, want 2 and 1", tries.Load(), failures.Load())
 	}
-	if got := checkpoint(t, db, "events"); got != 1 {
+	if got := checkpoint(t, db); got != 1 {
 		t.Errorf("checkpoint %d, want 1", got)
 	}
 }
