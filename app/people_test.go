@@ -68,11 +68,17 @@ func reaching(identity mapping.Identity) mapping.Spec {
 	return spec
 }
 
+// speaking maps a language, too.
+func speaking(spec mapping.Spec) mapping.Spec {
+	spec.Preferences[profile.Language] = "language"
+	return spec
+}
+
 // searches holds searches against the ids that they are to find.
 func (w *world) searches(t *testing.T, finds map[string]string) {
 	t.Helper()
 	for text, want := range finds {
-		found, err := (lookupstore.PeopleReader{DB: w.db}).Search(context.Background(), text, 10, true)
+		found, err := (lookupstore.People{DB: w.db}).Search(context.Background(), text, 10, true)
 		if err != nil {
 			t.Fatalf("search %q: %v", text, err)
 		}

@@ -91,6 +91,7 @@ func (c Config) routes() (open, behind *router) {
 	open.Handle("GET /metrics", c.Metrics)
 	open.Handle("GET /assets/", assets())
 	behind.HandleFunc("GET /api/status", c.status)
+	behind.HandleFunc("GET /api/people", c.apiPerson)
 	c.reprojectionRoutes(behind)
 	c.pageRoutes(behind)
 	gate := &gate{Config: c, sessions: newSessions(c.Now), attempts: newAttempts(c.Now), behind: behind}

@@ -1,9 +1,12 @@
 package console
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"relay/app/erasure"
@@ -32,8 +35,15 @@ func (c Config) people(w http.ResponseWriter, r *http.Request) (err error) {
 }
 
 type personData struct {
-	lookup.PersonDetail
-	Wrong string // why nothing was erased
+	lookup.Person
+	Properties, Preferences []personValue
+	Wrong                   string // why nothing was erased
+}
+
+// personValue is a property or a preference, and the call that it came from.
+type personValue struct {
+	Name, Value string
+	Origin      lookup.Origin
 }
 
 func (c Config) person(w http.ResponseWriter, r *http.Request) error {
@@ -41,12 +51,46 @@ func (c Config) person(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c Config) showPerson(w http.ResponseWriter, r *http.Request, status int, id, wrong string) error {
-	detail, err := c.People.Detail(r.Context(), id)
+	person, err := c.People.Person(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	c.render(w, r, status, "person.html", "Person "+detail.ID, personData{detail, wrong})
+	data := personData{Person: person, Wrong: wrong}
+	if err := data.addValues(); err != nil {
+		return err
+	}
+	c.render(w, r, status, "person.html", "Person "+person.ID, data)
 	return nil
+}
+
+// addValues lists the properties by key, and the preferences that are set.
+func (d *personData) addValues() error {
+	profile := d.Profile
+	if profile == nil {
+		return nil
+	}
+	var properties map[string]json.RawMessage
+	if err := json.Unmarshal(profile.Properties, &properties); err != nil {
+		return fmt.Errorf("read the properties of %q: %w", d.ID, err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(properties)) {
+		d.Properties = append(d.Properties, personValue{key, string(properties[key]), d.Origins.Properties[key]})
+	}
+	for _, p := range []struct {
+		name, column string
+		value        *string
+	}{{"language", "preferred_language", profile.PreferredLanguage}, {"locale", "locale", profile.Locale}, {"timezone", "timezone", profile.Timezone}} {
+		if p.value != nil {
+			d.Preferences = append(d.Preferences, personValue{p.name, *p.value, d.Origins.Preferences[p.column]})
+		}
+	}
+	return nil
+}
+
+// apiPerson is a person as relay profiles show prints one.
+func (c Config) apiPerson(w http.ResponseWriter, r *http.Request) {
+	person, err := c.People.Person(r.Context(), r.FormValue("id"))
+	answer(w, http.StatusOK, person, err)
 }
 
 // exportPerson sends everything about a person as JSON lines.

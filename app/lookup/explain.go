@@ -22,6 +22,13 @@ type Explainer struct {
 	Controls    app.Controls
 	Generations app.Generations
 	Messages    app.MessageFinder // of the events projection
+	Served      ServedEvents
+}
+
+// ServedEvents reads what people see of the events projection.
+type ServedEvents interface {
+	// EventsAt returns the rows of relay.events that the entry at the offset made.
+	EventsAt(ctx context.Context, tx app.Tx, at eventlog.Offset) ([]EventRow, error)
 }
 
 // Explanation is what the projections make of an entry.
@@ -39,7 +46,8 @@ type ExplainedCall struct {
 	segment.Call
 	ObservedAt time.Time
 	Profile    *profile.State     // what the call says of a person; nil: nothing
-	Event      *projections.Event // the row that it makes; nil: none
+	Event      *projections.Event // the row that it makes, or will make; nil: none
+	Served     *EventRow          // the row that people see; nil: none
 	FirstSeen  eventlog.Offset    // where the row of its message id comes from, if from another payload
 	Ignored    []IgnoredPart
 	Why        map[string]string // by projection, why it makes nothing of the call
@@ -103,7 +111,25 @@ func (x *Explainer) explain(ctx context.Context, tx app.Tx, out *Explanation) er
 	for _, call := range payload.Calls[:min(len(payload.Calls), maxExplained)] {
 		out.Calls = append(out.Calls, explainCall(&out.Entry, call, mappings(projections.Profiles), mappings(projections.Events)))
 	}
+	if err := x.addServed(ctx, tx, out); err != nil {
+		return err
+	}
 	return x.findFirst(ctx, tx, served[projections.Events].ID, out)
+}
+
+func (x *Explainer) addServed(ctx context.Context, tx app.Tx, out *Explanation) error {
+	rows, err := x.Served.EventsAt(ctx, tx, out.Entry.Offset)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		for i := range out.Calls {
+			if out.Calls[i].Index == row.LogIndex {
+				out.Calls[i].Served = &row
+			}
+		}
+	}
+	return nil
 }
 
 // maxExplained is how many calls of a payload are explained: people read them.

@@ -18,9 +18,12 @@ func profilesCommand() *cli.Command {
 				if err := wantArgs(c, 1, 1); err != nil {
 					return err
 				}
-				person, err := lookupstore.People{DB: s.db}.Show(c.Context, c.Args().First())
+				person, err := lookupstore.People{DB: s.db}.Person(c.Context, c.Args().First())
 				if err != nil {
 					return err
+				}
+				if person.NoProfile != "" {
+					say(c, "%s has no profile. %s", person.ID, person.NoProfile)
 				}
 				return printJSON(c, person)
 			}),

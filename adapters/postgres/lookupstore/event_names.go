@@ -10,6 +10,7 @@ import (
 	"relay/adapters/postgres"
 	"relay/app"
 	"relay/app/lookup"
+	"relay/domain/eventlog"
 )
 
 // EventReader implements lookup.EventReader.
@@ -17,7 +18,15 @@ type EventReader struct {
 	DB *sql.DB
 }
 
-var _ lookup.EventReader = EventReader{}
+var (
+	_ lookup.EventReader  = EventReader{}
+	_ lookup.ServedEvents = EventReader{}
+)
+
+// EventsAt implements lookup.ServedEvents.
+func (EventReader) EventsAt(ctx context.Context, tx app.Tx, at eventlog.Offset) ([]lookup.EventRow, error) {
+	return readRows[lookup.EventRow](ctx, tx, `SELECT to_jsonb(v) FROM relay.events v WHERE log_offset = $1 ORDER BY log_index`, int64(at))
+}
 
 // eventStretch is how many of the last offsets it looks at: an index of stretches
 // finds them.

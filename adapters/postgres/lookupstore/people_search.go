@@ -3,7 +3,9 @@ package lookupstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"relay/adapters/postgres"
@@ -11,13 +13,6 @@ import (
 	"relay/app/lookup"
 	"relay/domain/profile"
 )
-
-// PeopleReader implements lookup.PeopleReader.
-type PeopleReader struct {
-	DB *sql.DB
-}
-
-var _ lookup.PeopleReader = PeopleReader{}
 
 const hitColumns = `SELECT p.distinct_id, coalesce(p.properties ->> 'name', ''), coalesce(p.channels -> 'email' ->> -1, ''), p.last_identified_at FROM relay.profiles p `
 
@@ -37,17 +32,14 @@ const (
 )
 
 // Search implements lookup.PeopleReader.
-func (p PeopleReader) Search(ctx context.Context, text string, limit int, everybody bool) (found lookup.PersonSearch, err error) {
+func (p People) Search(ctx context.Context, text string, limit int, everybody bool) (found lookup.PersonSearch, err error) {
 	text = postgres.Storable(text)
 	patience := briefPatience
 	if everybody {
 		patience = longPatience
 	}
 	err = postgres.Database(p).InSnapshot(ctx, func(tx app.Tx) error {
-		if err := addJoined(ctx, tx, &found, text, limit); err != nil {
-			return err
-		}
-		if err := addHits(ctx, tx, &found, byIDSQL, text, limit); err != nil {
+		if err := addByID(ctx, tx, &found, text, limit); err != nil {
 			return err
 		}
 		if err := addByChannel(ctx, tx, &found, text, limit, patience); err != nil {
@@ -55,6 +47,9 @@ func (p PeopleReader) Search(ctx context.Context, text string, limit int, everyb
 		}
 		if len(found.People) > 0 && !everybody {
 			return nil // what is an id or an address is meant as one
+		}
+		if err := addAnonymous(ctx, tx, &found, text, limit, patience); err != nil {
+			return err
 		}
 		return addByProperty(ctx, tx, &found, text, limit, patience)
 	})
@@ -64,17 +59,45 @@ func (p PeopleReader) Search(ctx context.Context, text string, limit int, everyb
 	return found, nil
 }
 
-// addJoined adds whom the id was joined to.
-func addJoined(ctx context.Context, tx *sql.Tx, found *lookup.PersonSearch, id string, limit int) error {
-	var joined string
-	err := tx.QueryRowContext(ctx, personSQL, id).Scan(&joined)
-	if err == sql.ErrNoRows || err == nil && joined == id {
-		return nil
+// addByID adds the user whom the id stands for, and users whose ids begin with it.
+func addByID(ctx context.Context, tx *sql.Tx, found *lookup.PersonSearch, id string, limit int) error {
+	var user string
+	err := tx.QueryRowContext(ctx, userSQL, id).Scan(&user)
+	if err == nil {
+		err = addPerson(ctx, tx, found, user, limit)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	return addHits(ctx, tx, found, hitColumns+`WHERE p.distinct_id = $1 LIMIT $2`, joined, limit)
+	return addHits(ctx, tx, found, byIDSQL, id, limit)
+}
+
+// addPerson adds a person, who may have no profile.
+func addPerson(ctx context.Context, tx *sql.Tx, found *lookup.PersonSearch, id string, limit int) error {
+	before := len(found.People)
+	err := addHits(ctx, tx, found, hitColumns+`WHERE p.distinct_id = $1 LIMIT $2`, id, limit)
+	if err == nil && len(found.People) == before {
+		found.People = append(found.People, lookup.PersonHit{ID: id})
+	}
+	return err
+}
+
+// addAnonymous adds the anonymous id that the text is, if it belongs to nobody.
+func addAnonymous(ctx context.Context, tx *sql.Tx, found *lookup.PersonSearch, text string, limit, patience int) error {
+	if text == "" || len(found.People) >= limit {
+		return nil
+	}
+	return inTime(ctx, tx, found, patience, func() error {
+		var id string
+		err := tx.QueryRowContext(ctx, anonymousSQL, text).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err == nil && !slices.ContainsFunc(found.People, func(hit lookup.PersonHit) bool { return hit.ID == id }) {
+			found.People = append(found.People, lookup.PersonHit{ID: id})
+		}
+		return err
+	})
 }
 
 // addByChannel adds those who have the value in a channel. Their ids are found
@@ -115,19 +138,27 @@ func addByProperty(ctx context.Context, tx *sql.Tx, found *lookup.PersonSearch, 
 // inTime looks for people for so many milliseconds. What was found is lost when
 // they are over.
 func inTime(ctx context.Context, tx *sql.Tx, found *lookup.PersonSearch, milliseconds int, look func() error) error {
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", milliseconds)); err != nil {
-		return err
-	}
 	before := len(found.People)
-	err := postgres.Try(ctx, tx, look)
-	if postgres.HasCode(err, postgres.CodeQueryCanceled) && ctx.Err() == nil {
+	done, err := within(ctx, tx, milliseconds, look)
+	if err == nil && !done {
 		found.People, found.CutShort = found.People[:before], true
-		return nil
-	}
-	if err == nil {
-		_, err = tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0")
 	}
 	return err
+}
+
+// within runs statements that may take so many milliseconds each, and reports
+// whether they ended in time. The transaction goes on in either case.
+func within(ctx context.Context, tx *sql.Tx, milliseconds int, run func() error) (done bool, err error) {
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", milliseconds)); err != nil {
+		return false, err
+	}
+	err = postgres.Try(ctx, tx, run)
+	late := postgres.HasCode(err, postgres.CodeQueryCanceled) && ctx.Err() == nil
+	if err != nil && !late {
+		return false, err
+	}
+	_, err = tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0")
+	return !late, err
 }
 
 // addHits adds people that are not among the found ones.
