@@ -68,6 +68,25 @@ func TestPersonWithoutProfile(t *testing.T) {
 	w.tellsWhatSQLTells(t)
 }
 
+// TestAnonymousByIndex: an anonymous id is found by an index once searches have
+// theirs.
+func TestAnonymousByIndex(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var bodies []string
+	for i := range 3000 {
+		bodies = append(bodies, fmt.Sprintf(`{"type":"track","anonymousId":"a%d","event":"E"}`, i))
+	}
+	w.append(t, time.Now(), "web", "/connector/segment", bodies...)
+	w.drain(t)
+	w.index(t, true)
+	w.exec(t, `ANALYZE`)
+	plan := strings.Join(w.rows(t, `EXPLAIN SELECT anonymous_id FROM relay.events WHERE distinct_id IS NULL AND anonymous_id = 'a7' LIMIT 1`), "\n")
+	if strings.Contains(plan, "Seq Scan") {
+		t.Errorf("events are read from end to end:\n%s", plan)
+	}
+}
+
 // TestReadersTellWhatSQLTells: whatever came, with ids joined or not, re-projected
 // and undone, what people are told of a person, an event and the mapping is what
 // the views say.

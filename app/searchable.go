@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// SearchIndex is what finds people by the values of their channels at once.
+// SearchIndex is what finds people at once by the values of their channels, and
+// anonymous ids by their events.
 type SearchIndex interface {
 	// Ensure makes it for what is served, if it is missing. It may take long, and
 	// keeps nobody waiting.
@@ -26,9 +27,9 @@ func KeepSearchable(ctx context.Context, index SearchIndex, logger *slog.Logger)
 		made, err := index.Ensure(ctx)
 		switch {
 		case made:
-			logger.Debug("people are found by channel values at once")
+			logger.Debug("people are found by channel values and anonymous ids at once")
 		case err != nil && ctx.Err() == nil:
-			logger.Warn("people are found by channel values later", "error", err)
+			logger.Warn("people are found by channel values and anonymous ids later", "error", err)
 			pause = searchableAgain
 		}
 		wait(ctx, pause)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 
 // PersonReader reads what there is of a person but for the log.
 type PersonReader interface {
+	// Whose returns the user whom an id stands for: the user of that id, or the one
+	// whom the id was joined to. app.ErrNotFound: it stands for no user.
+	Whose(ctx context.Context, tx app.Tx, id string) (user string, err error)
 	// Rows calls each for every row of a group in the views and the rejected
 	// store, as a JSON object whose key "kind" says what it is.
 	Rows(ctx context.Context, tx app.Tx, g Group, each func(row []byte) error) error
@@ -48,11 +52,7 @@ func (x *Exporter) Export(ctx context.Context, id string, write func(line []byte
 		return write(line)
 	}
 	err = x.DB.InSnapshot(ctx, func(tx app.Tx) error {
-		served, err := serving(ctx, tx, x.Generations)
-		if err != nil {
-			return err
-		}
-		group, err := x.Identities.Group(ctx, tx, idsOfGenerations(served), id)
+		group, err := x.group(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -65,6 +65,23 @@ func (x *Exporter) Export(ctx context.Context, id string, write func(line []byte
 		return lines, fmt.Errorf("export a person: %w", err)
 	}
 	return lines, nil
+}
+
+// group returns the group of the user whom the id stands for. One that stands for
+// no user is looked for as a user id and as an anonymous id.
+func (x *Exporter) group(ctx context.Context, tx app.Tx, id string) (Group, error) {
+	user, err := x.Rows.Whose(ctx, tx, id)
+	if errors.Is(err, app.ErrNotFound) {
+		return Group{Users: []string{id}, Anonymous: []string{id}}, nil
+	}
+	if err != nil {
+		return Group{}, err
+	}
+	served, err := serving(ctx, tx, x.Generations)
+	if err != nil {
+		return Group{}, err
+	}
+	return x.Identities.Group(ctx, tx, idsOfGenerations(served), user)
 }
 
 func (x *Exporter) calls(ctx context.Context, tx app.Tx, g Group, write func([]byte) error) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/ingeststore"
 	"relay/app"
 	"relay/app/erasure"
@@ -29,6 +30,12 @@ const exportUnjoinedSQL = `SELECT jsonb_build_object('kind', 'event') || to_json
 
 const exportRejectedSQL = `SELECT jsonb_build_object('kind', 'rejected', 'id', id, 'request_id', request_id, 'received_at', received_at, 'source', source,
     'code', code, 'body_base64', replace(encode(body, 'base64'), E'\n', '')) FROM relay.rejected WHERE id = ANY ($1) ORDER BY id`
+
+// Whose implements erasure.PersonReader.
+func (People) Whose(ctx context.Context, tx app.Tx, id string) (user string, err error) {
+	err = tx.QueryRowContext(ctx, userSQL, postgres.Storable(id)).Scan(&user)
+	return user, postgres.Translate(err)
+}
 
 // Rows implements erasure.PersonReader.
 func (People) Rows(ctx context.Context, tx app.Tx, g erasure.Group, each func([]byte) error) error {

@@ -4,15 +4,17 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"relay/adapters/postgres"
 	"relay/app"
 	"relay/projections"
 )
 
-// SearchIndex implements app.SearchIndex: an index of the channels' values, made
-// beside the traffic that goes on. Making it with a generation's other indexes
-// would keep the generation from being served for a fifth longer.
+// SearchIndex implements app.SearchIndex: indexes of the channels' values, and of
+// the events of anonymous ids, made beside the traffic that goes on. Making them
+// with a generation's other indexes would keep the generation from being served for
+// a fifth longer.
 type SearchIndex struct {
 	DB *sql.DB
 }
@@ -31,17 +33,17 @@ const searchIndexPatience = `SET lock_timeout = '10s'; SET statement_timeout = '
 func (s SearchIndex) Ensure(ctx context.Context) (made bool, err error) {
 	conn, err := s.DB.Conn(ctx)
 	if err != nil {
-		return false, fmt.Errorf("connect to index channel values: %w", err)
+		return false, fmt.Errorf("connect to make the search indexes: %w", err)
 	}
 	defer conn.Close()
-	tables, err := s.missing(ctx, conn)
-	if err != nil || len(tables) == 0 {
+	indexes, err := s.missing(ctx, conn)
+	if err != nil || len(indexes) == 0 {
 		return false, err
 	}
 	err = alone(ctx, conn, func() error {
-		for _, table := range tables {
-			if err := makeSearchIndex(ctx, conn, table); err != nil {
-				return fmt.Errorf("index the values in %s: %w", table, err)
+		for _, index := range indexes {
+			if err := index.make(ctx, conn); err != nil {
+				return fmt.Errorf("index %s for searches: %w", index.table, err)
 			}
 		}
 		made = true
@@ -50,29 +52,49 @@ func (s SearchIndex) Ensure(ctx context.Context) (made bool, err error) {
 	return made, err
 }
 
-// missing returns the served tables that have no such index, unless they are
-// about to be replaced, or were served a moment ago: one re-projection often
-// follows another.
-func (s SearchIndex) missing(ctx context.Context, conn *sql.Conn) (tables []string, err error) {
+// searchIndex is an index that searches need, and with which tables are made
+// without.
+type searchIndex struct {
+	table, create string
+	named         string // its name; empty: the table's only one besides the primary key
+}
+
+// searchIndexes are those of the generations that are served.
+func searchIndexes(profiles, events int64) (list []searchIndex) {
+	for _, set := range []StateSet{OwnStates, JoinedStates} {
+		table := fmt.Sprintf("relay_store.%schannels_g%d", set, profiles)
+		list = append(list, searchIndex{table: table, create: "CREATE INDEX CONCURRENTLY ON " + table + " USING gin (channels jsonb_path_ops)"})
+	}
+	return append(list, searchIndex{
+		table: fmt.Sprintf("relay_store.events_g%d", events), named: fmt.Sprintf("events_g%d_anonymous", events),
+		create: strings.Replace(fmt.Sprintf(eventsJoinedIndex, events), "CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1),
+	})
+}
+
+// missing returns the indexes that are not there, unless the tables are about to
+// be replaced, or were served a moment ago: one re-projection often follows
+// another.
+func (s SearchIndex) missing(ctx context.Context, conn *sql.Conn) (indexes []searchIndex, err error) {
 	var busy bool
-	var id int64
+	var profiles, events int64
 	err = conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM relay_store.reprojections WHERE status = 'running' OR finished_at > now() - interval '1 minute'),
-       (SELECT id FROM relay_store.generations WHERE projection = $1 AND status = 'serving')`, projections.Profiles).Scan(&busy, &id)
+       (SELECT id FROM relay_store.generations WHERE projection = $1 AND status = 'serving'),
+       (SELECT id FROM relay_store.generations WHERE projection = $2 AND status = 'serving')`, projections.Profiles, projections.Events).Scan(&busy, &profiles, &events)
 	if err != nil || busy {
 		return nil, err
 	}
-	for _, set := range []StateSet{OwnStates, JoinedStates} {
-		table := fmt.Sprintf("relay_store.%schannels_g%d", set, id)
+	for _, index := range searchIndexes(profiles, events) {
 		var lacks bool
-		err := conn.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass($1) AND NOT indisprimary AND indisvalid)`, table).Scan(&lacks)
+		err := conn.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = to_regclass($1) AND NOT i.indisprimary AND i.indisvalid AND ($2::text = '' OR c.relname = $2::text))`, index.table, index.named).Scan(&lacks)
 		if err != nil {
-			return nil, fmt.Errorf("look at the indexes of %s: %w", table, err)
+			return nil, fmt.Errorf("look at the indexes of %s: %w", index.table, err)
 		}
 		if lacks {
-			tables = append(tables, table)
+			indexes = append(indexes, index)
 		}
 	}
-	return tables, nil
+	return indexes, nil
 }
 
 // alone does it unless another process is at it, and gives the connection back as
@@ -89,11 +111,10 @@ func alone(ctx context.Context, conn *sql.Conn, do func() error) error {
 	return do()
 }
 
-// makeSearchIndex makes the table's index, after dropping what an attempt before
-// it left.
-func makeSearchIndex(ctx context.Context, conn *sql.Conn, table string) error {
+// make makes the index, after dropping what an interrupted attempt left.
+func (i searchIndex) make(ctx context.Context, conn *sql.Conn) error {
 	var left sql.NullString
-	err := conn.QueryRowContext(ctx, `SELECT min(indexrelid::regclass::text) FROM pg_index WHERE indrelid = $1::regclass AND NOT indisprimary AND NOT indisvalid`, table).Scan(&left)
+	err := conn.QueryRowContext(ctx, `SELECT min(indexrelid::regclass::text) FROM pg_index WHERE indrelid = $1::regclass AND NOT indisprimary AND NOT indisvalid`, i.table).Scan(&left)
 	if err != nil {
 		return err
 	}
@@ -102,6 +123,6 @@ func makeSearchIndex(ctx context.Context, conn *sql.Conn, table string) error {
 			return err
 		}
 	}
-	_, err = conn.ExecContext(ctx, "CREATE INDEX CONCURRENTLY ON "+table+" USING gin (channels jsonb_path_ops)")
+	_, err = conn.ExecContext(ctx, i.create)
 	return err
 }
