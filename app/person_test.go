@@ -28,10 +28,10 @@ func TestPersonFallsBackByPart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.apply(t, speaking(reaching(mapping.Join)))
-	w.append(t, time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), "web", "/connector/segment",
+	w.append(t, time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), "/connector/segment",
 		`{"type":"identify","userId":"ann","anonymousId":"dev1","traits":{"email":"ann@example.com","language":"en"}}`)
 	w.drain(t)
-	w.append(t, time.Date(2026, 1, 1, 12, 0, 1, 0, time.UTC), "web", "/connector/segment", `{"type":"identify","anonymousId":"dev1","traits":{"theme":"dark"}}`)
+	w.append(t, time.Date(2026, 1, 1, 12, 0, 1, 0, time.UTC), "/connector/segment", `{"type":"identify","anonymousId":"dev1","traits":{"theme":"dark"}}`)
 	w.drain(t)
 	ann, err := lookupstore.People{DB: w.db}.Person(t.Context(), "dev1")
 	if err != nil || ann.ID != "ann" || len(ann.Channels) != 1 || *ann.Profile.PreferredLanguage != "en" || ann.Origins.Preferences["preferred_language"].Source != "web" {
@@ -45,7 +45,7 @@ func TestPersonFallsBackByPart(t *testing.T) {
 func TestPersonWithoutProfile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.append(t, time.Now(), "web", "/connector/segment", `{"type":"track","userId":"early","event":"E"}`, `{"type":"track","anonymousId":"dev1","event":"E"}`)
+	w.append(t, time.Now(), "/connector/segment", `{"type":"track","userId":"early","event":"E"}`, `{"type":"track","anonymousId":"dev1","event":"E"}`)
 	w.drain(t)
 	finds := map[string]string{"early": "[early]", "dev1": "[dev1]", "earl": "[]", "dev": "[]"}
 	w.searches(t, finds)
@@ -56,12 +56,12 @@ func TestPersonWithoutProfile(t *testing.T) {
 		}
 	}
 	w.apply(t, reaching(mapping.Join))
-	w.append(t, time.Now(), "web", "/connector/segment", `{"type":"track","anonymousId":"dev2","event":"E"}`)
+	w.append(t, time.Now(), "/connector/segment", `{"type":"track","anonymousId":"dev2","event":"E"}`)
 	w.drain(t)
 	if p, err := (lookupstore.People{DB: w.db}).Person(t.Context(), "dev2"); err != nil || p.NoProfile != lookup.UnownedID {
 		t.Errorf("dev2 is read as %+v, %v", p, err)
 	}
-	w.append(t, time.Now(), "web", "/connector/segment", `{"type":"group","userId":"late","anonymousId":"dev2"}`)
+	w.append(t, time.Now(), "/connector/segment", `{"type":"group","userId":"late","anonymousId":"dev2"}`)
 	w.drain(t)
 	finds["dev2"], finds["late"] = "[late]", "[late]"
 	w.searches(t, finds)
@@ -77,7 +77,7 @@ func TestAnonymousByIndex(t *testing.T) {
 	for i := range 3000 {
 		bodies = append(bodies, fmt.Sprintf(`{"type":"track","anonymousId":"a%d","event":"E"}`, i))
 	}
-	w.append(t, time.Now(), "web", "/connector/segment", bodies...)
+	w.append(t, time.Now(), "/connector/segment", bodies...)
 	w.drain(t)
 	w.index(t, true)
 	w.exec(t, `ANALYZE`)
@@ -103,7 +103,7 @@ func TestReadersTellWhatSQLTells(t *testing.T) {
 			at = at.Add(time.Duration(rapid.IntRange(-5, 60).Draw(t, "seconds")) * time.Second)
 			switch rapid.SampledFrom([]string{"payloads", "payloads", "payloads", "mapping", "mapping", "rollback", "replay", "undo"}).Draw(t, "step") {
 			case "payloads":
-				w.append(t, at, "web", "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 6).Draw(t, "bodies")...)
+				w.append(t, at, "/connector/segment", rapid.SliceOfN(linkedBodyGen, 1, 6).Draw(t, "bodies")...)
 			case "mapping":
 				spec := joinSpecGen.Draw(t, "spec")
 				if applied := w.apply(t, spec); applied.Changed {
