@@ -11,9 +11,9 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// lock is a flock on a file. The kernel lets go of it when the process ends,
+// lock is a flock on a file. The kernel releases it when the process ends,
 // however it ends, so a count of users can never be stale. Programs that this
-// process starts do not inherit it.
+// process starts close the file when they start to run, see release.
 type lock struct {
 	file *os.File
 }
@@ -53,7 +53,12 @@ func acquire(ctx context.Context, path string, how int) (*lock, error) {
 	})
 }
 
-func (l *lock) release() error { return l.file.Close() }
+// release unlocks the file before it closes it. Closing alone is not enough: a
+// process that is being forked at that moment has a copy of the file, which
+// keeps the lock until its program runs.
+func (l *lock) release() error {
+	return errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close())
+}
 
 // retry tries until it works, the error is permanent, or time is up.
 func retry[T any](ctx context.Context, pause, limit time.Duration, try func() (T, error)) (T, error) {

@@ -144,3 +144,28 @@ func TestLinkToTheDataFolder(t *testing.T) {
 		t.Errorf("the socket's folder %s is left behind", socket)
 	}
 }
+
+// TestForkWhileClosing: a process that is being started has, for a moment, all
+// files of the one that starts it. The last user's server stops all the same.
+func TestForkWhileClosing(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	server := open(t, dir)
+	child := exec.Command("cat")
+	child.ExtraFiles = []*os.File{server.users.file}
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	closeServer(t, server)
+	if pid := serverPid(dir); pid != 0 {
+		t.Errorf("the server runs as process %d after its last user is gone", pid)
+	}
+	stdin.Close()
+	if err := child.Wait(); err != nil {
+		t.Error(err)
+	}
+}
