@@ -145,7 +145,7 @@ func (c *cluster) asUser(ctx context.Context, args []string) *exec.Cmd {
 	}
 	command := exec.CommandContext(ctx, args[0], args[1:]...)
 	command.Dir = "/" // the server's user may not be let into the working folder
-	command.Env = append([]string{"LC_ALL=C", "TZ=UTC"}, memoryEnv...)
+	command.Env = []string{"LC_ALL=C", "TZ=UTC"}
 	for _, name := range []string{"PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"} {
 		if value, ok := os.LookupEnv(name); ok {
 			command.Env = append(command.Env, name+"="+value)
@@ -163,8 +163,3 @@ func (c *cluster) run(ctx context.Context, name string, args ...string) error {
 	}
 	return nil
 }
-
-// memoryEnv keeps glibc from giving memory back to the system after each
-// statement, and taking it again for the next: while a rebuild loads, that is a
-// twelfth of all time. Each connection may keep 64 MB that it has used once.
-var memoryEnv = []string{"MALLOC_TRIM_THRESHOLD_=67108864", "MALLOC_TOP_PAD_=1048576", "MALLOC_MMAP_THRESHOLD_=33554432"}
