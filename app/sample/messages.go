@@ -12,15 +12,18 @@ import (
 
 // settle gives every message id of a batch to the call that makes its row: the
 // one with the lowest position, whoever's it is. It returns which rows the
-// batch's events are to be compared with.
+// batch's rows are to be compared with.
 //
-// A call that was not read is known by its row, and counts only if it is in the
-// log and does make that row.
+// If the row of a message id comes from a call outside the batch, that call wins
+// only if the log still holds it and it still makes that row.
 func (u *subset) settle(ctx context.Context, tx app.Tx, b *batch) (app.Which, error) {
 	which := app.Which{People: u.ids(), Ranges: eventlog.Join(b.ranges)}
-	fold := b.fold.Fold.(*projections.EventsFold)
-	fold.Events = lowest(fold.Events)
-	rows, err := u.projection.Tables.Messages.MessageRows(ctx, tx, u.served.ID, messageIDs(fold.Events))
+	fold, ok := b.fold.Fold.(projections.ByMessage)
+	if !ok {
+		return which, nil
+	}
+	messages := fold.Messages()
+	rows, err := u.projection.Tables.Messages.MessageRows(ctx, tx, u.served.ID, messageIDs(messages))
 	if err != nil {
 		return which, err
 	}
@@ -29,43 +32,28 @@ func (u *subset) settle(ctx context.Context, tx app.Tx, b *batch) (app.Which, er
 			which.Linked = append(which.Linked, cmp.Or(row.DistinctID, row.AnonymousID))
 		}
 	}
-	kept := fold.Events[:0]
-	for _, event := range fold.Events {
-		row, ok := rows[event.MessageID]
-		if !ok || row.Compare(event.Position) >= 0 {
-			kept = append(kept, event)
+	drop := map[string]bool{}
+	for _, m := range messages {
+		row, ok := rows[m.ID]
+		if !ok || row.Compare(m.At) >= 0 {
 			continue
 		}
-		earlier, found, err := u.eventAt(ctx, tx, b, row.Position, event.MessageID)
+		entry, err := u.foldEntry(ctx, tx, b, row.Offset)
 		if err != nil {
 			return which, err
 		}
-		switch {
-		case !found:
-			kept = append(kept, event)
-		case u.concerns(which, row):
-			kept = append(kept, earlier) // what the row should be
-		}
+		earlier := fold.Take(entry, projections.Message{ID: m.ID, At: row.Position})
+		drop[m.ID] = earlier && !u.concerns(which, row)
 	}
-	fold.Events, which.Messages = kept, messageIDs(kept)
+	fold.Drop(drop)
+	which.Messages = messageIDs(fold.Messages())
 	return which, nil
 }
 
-// lowest puts events in order of position, and keeps the first of each message.
-func lowest(events []projections.Event) []projections.Event {
-	slices.SortFunc(events, func(a, b projections.Event) int { return a.Position.Compare(b.Position) })
-	known := make(map[string]bool, len(events))
-	return slices.DeleteFunc(events, func(e projections.Event) bool {
-		double := known[e.MessageID]
-		known[e.MessageID] = true
-		return double
-	})
-}
-
-func messageIDs(events []projections.Event) []string {
-	ids := make([]string, len(events))
-	for i, e := range events {
-		ids[i] = e.MessageID
+func messageIDs(messages []projections.Message) []string {
+	ids := make([]string, len(messages))
+	for i, m := range messages {
+		ids[i] = m.ID
 	}
 	return ids
 }
@@ -81,19 +69,12 @@ func (u *subset) concerns(which app.Which, row app.MessageRow) bool {
 	})
 }
 
-// eventAt returns the event that the call at a position makes, if it makes one
-// with that message id.
-func (u *subset) eventAt(ctx context.Context, tx app.Tx, b *batch, at eventlog.Position, messageID string) (event projections.Event, found bool, err error) {
+// foldEntry folds one entry of the log.
+func (u *subset) foldEntry(ctx context.Context, tx app.Tx, b *batch, at eventlog.Offset) (projections.Fold, error) {
 	fold := u.projection.Fold()
-	r := eventlog.Range{After: at.Offset - 1, UpTo: at.Offset}
-	err = u.Log.Read(ctx, tx, r, u.projection.Kinds, func(e *eventlog.Entry) error {
+	err := u.Log.Read(ctx, tx, eventlog.Range{After: at - 1, UpTo: at}, u.projection.Kinds, func(e *eventlog.Entry) error {
 		b.reader.Read(e, b.fold.mappings, fold)
 		return nil
 	})
-	for _, e := range lowest(fold.(*projections.EventsFold).Events) {
-		if e.Position == at && e.MessageID == messageID {
-			return e, true, err
-		}
-	}
-	return event, false, err
+	return fold, err
 }
