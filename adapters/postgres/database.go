@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -133,22 +132,6 @@ func ReadJSON(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]jso
 		list = append(list, row)
 	}
 	return list, rows.Err()
-}
-
-// Held is the condition that l, a row of pg_locks, is the advisory lock of that
-// key. Other databases of the server have the same keys.
-func Held(key string) string {
-	return `l.locktype = 'advisory' AND (l.classid, l.objid) = (` + key + `) AND l.granted
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`
-}
-
-// Unlock gives a connection back; if its lock cannot be given back before, the
-// connection ends.
-func Unlock(conn *sql.Conn, statement string) {
-	if _, err := conn.ExecContext(context.Background(), statement); err != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-	}
-	conn.Close()
 }
 
 // DeleteBefore deletes rows of the table by the time in a column that has an

@@ -39,7 +39,7 @@ generation AS MATERIALIZED (
     WHERE <generation> AND checkpoint < (SELECT "offset" FROM head) FOR UPDATE
 )
 SELECT g.id, g.checkpoint, r.up_to, r.up_to < (SELECT "offset" FROM head) AS more, <building> AS building,
-       coalesce((SELECT "offset" FROM relay.log_identity WHERE (kinds & ` + controlKind + `) <> 0 ORDER BY "offset" DESC LIMIT 1), 0) AS controls,
+       coalesce((SELECT "offset" FROM relay.log_identity WHERE ` + isControl + ` ORDER BY "offset" DESC LIMIT 1), 0) AS controls,
        set_config('plan_cache_mode', 'force_generic_plan', true)
 FROM generation g, LATERAL (
     SELECT CASE WHEN count(*) < <rows> AND count(*) = count(*) FILTER (WHERE fits)
@@ -60,7 +60,7 @@ const (
 // building tells whether somebody builds generations now: one whose build was
 // interrupted is there too, but then nobody holds the lock.
 var building = `EXISTS (SELECT FROM relay_store.generations WHERE status = 'building')
-       AND EXISTS (SELECT FROM pg_locks l WHERE ` + postgres.Held(postgres.BuildLock) + `)`
+       AND ` + postgres.Builds.Held()
 
 // logOf returns the table that holds all entries with any of the kinds.
 func logOf(kinds segment.Kinds) string {

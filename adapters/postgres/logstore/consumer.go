@@ -135,7 +135,7 @@ func (c *consumer) take(ctx context.Context, tx *sql.Tx, payload message.Payload
 // moveCheckpointSQL does not wait for the disk, where ingest waits. A crash of the
 // server may undo the transaction, rows and checkpoint together, and the range is
 // then projected again.
-const moveCheckpointSQL = postgres.Keep + `UPDATE relay_store.generations SET checkpoint = $2, checkpoint_at = now() WHERE id = $1
+const moveCheckpointSQL = postgres.Keep + postgres.MoveCheckpoint + `
 RETURNING set_config('synchronous_commit', 'off', true)`
 
 func moveCheckpoint(ctx context.Context, tx *sql.Tx, a announcement) error {

@@ -52,7 +52,7 @@ func (Controls) Append(ctx context.Context, tx app.Tx, c eventlog.Control) (offs
 }
 
 // allControlsSQL: the partial index on control entries finds them.
-var allControlsSQL = `SELECT "offset", payload FROM relay.log_identity WHERE (kinds & ` + controlKind + `) <> 0 ORDER BY "offset"`
+var allControlsSQL = `SELECT "offset", payload FROM relay.log_identity WHERE ` + isControl + ` ORDER BY "offset"`
 
 // All implements app.Controls.
 func (Controls) All(ctx context.Context, tx app.Tx) ([]eventlog.ControlEntry, error) {

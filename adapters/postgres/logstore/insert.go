@@ -23,7 +23,7 @@ import (
 var insertManySQL = postgres.Keep + `WITH lane AS MATERIALIZED (SELECT ` + lane + `)
 INSERT INTO relay.log (uuid, received_at, kinds, identity, payload, metadata)
 SELECT m.uuid, m.received_at, m.kinds,
-       (m.kinds & ` + identityKinds + `) <> 0, substring($1::bytea FROM m.start FOR m.length), ($8::jsonb[])[m.metadata]
+       ` + postgres.HoldsAny("m.kinds", segment.IdentityKinds) + `, substring($1::bytea FROM m.start FOR m.length), ($8::jsonb[])[m.metadata]
 FROM lane, unnest($2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::int[], $7::int[])
      AS m(uuid, received_at, kinds, start, length, metadata)`
 
@@ -31,7 +31,7 @@ FROM lane, unnest($2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::int[]
 // As above, the lane is taken before the row draws its offset: a scan runs before
 // its results are worked out.
 var insertOneSQL = postgres.Keep + `INSERT INTO relay.log (uuid, received_at, kinds, identity, payload, metadata)
-SELECT $1::uuid, $2::timestamptz, $3::int, ($3::int & ` + identityKinds + `) <> 0, $4::bytea, $5::jsonb FROM ` + lane
+SELECT $1::uuid, $2::timestamptz, $3::int, ` + postgres.HoldsAny("$3::int", segment.IdentityKinds) + `, $4::bytea, $5::jsonb FROM ` + lane
 
 // insertion is the schema adapter of a publisher that is used once, for these
 // entries.

@@ -15,8 +15,6 @@
 package logstore
 
 import (
-	"strconv"
-
 	"relay/adapters/postgres"
 	"relay/domain/segment"
 )
@@ -25,11 +23,7 @@ import (
 const topic = "log"
 
 // lane takes the advisory lock under which offsets are drawn.
-const lane = "pg_advisory_xact_lock(" + postgres.LaneLock + ")"
+var lane = postgres.Lane.InTx()
 
-// Sets of kinds as SQL. The check of relay.log_identity and the partial index on
-// control entries hold the same numbers.
-var (
-	identityKinds = strconv.Itoa(int(segment.IdentityKinds))
-	controlKind   = strconv.Itoa(int(segment.Control))
-)
+// isControl is the SQL condition that an entry is a control entry.
+var isControl = postgres.HoldsAny("kinds", segment.Control)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/app"
 	"relay/domain/eventlog"
 	"relay/domain/segment"
@@ -24,7 +25,7 @@ const maxNeedles = 3
 // searchSQL finds payloads that hold any of the texts.
 //
 // Plan: an index scan of the primary keys, merged over the partitions.
-var searchSQL = `SELECT "offset" FROM <log> WHERE "offset" > $1 AND "offset" <= $2 AND (kinds & ` + controlKind + `) = 0 AND (kinds & $4) <> 0
+var searchSQL = `SELECT "offset" FROM <log> WHERE "offset" > $1 AND "offset" <= $2 AND ` + postgres.HoldsNone("kinds", segment.Control) + ` AND (kinds & $4) <> 0
 AND (cardinality($3::bytea[]) = 0 OR EXISTS (SELECT FROM unnest($3::bytea[]) AS needle WHERE position(needle IN payload) > 0)) ORDER BY "offset"`
 
 // Search implements app.LogSearcher. An id stands in a payload as it is, or in

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"relay/adapters/postgres"
-	"relay/adapters/postgres/tables"
 	"relay/app/lookup"
 )
 
@@ -96,7 +95,7 @@ WHERE g.status = 'serving' AND g.checkpoint_at < now() - interval '1 minute'
 // leftOver looks for generations that nobody queries and nobody builds.
 func (d Doctor) leftOver(ctx context.Context) ([]lookup.Finding, error) {
 	return d.each(ctx, `SELECT format('generation %s of %s', g.id, g.projection), coalesce(nullif(g.reprojection_id, 0)::text, '') FROM relay_store.generations g
-WHERE g.status = 'building' AND NOT EXISTS (SELECT FROM pg_locks l WHERE `+postgres.Held(tables.ClaimKey)+`)`,
+WHERE g.status = 'building' AND NOT `+postgres.Builds.Held(),
 		func(generation, reprojection string) lookup.Finding {
 			if reprojection == "" {
 				return lookup.Finding{

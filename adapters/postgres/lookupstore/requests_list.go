@@ -14,6 +14,7 @@ import (
 	"relay/adapters/postgres"
 	"relay/app"
 	"relay/app/lookup"
+	"relay/domain/segment"
 )
 
 // RequestLists implements lookup.RequestReader.
@@ -34,8 +35,8 @@ const acceptedColumns = `SELECT uuid::text, received_at, metadata ->> 'source', 
 // acceptedSQL reads the log backwards by its primary keys, from an offset on. What
 // is left out is left out outside, where it cannot lead the planner to another
 // way: it takes few rows to be no control entries.
-const acceptedSQL = acceptedColumns + `FROM (SELECT * FROM relay.log WHERE "offset" < $1 ORDER BY "offset" DESC LIMIT $2) l
-WHERE (kinds & 128) = 0 AND ($3 = '' OR metadata ->> 'source' = $3) ORDER BY "offset" DESC LIMIT $4`
+var acceptedSQL = acceptedColumns + `FROM (SELECT * FROM relay.log WHERE "offset" < $1 ORDER BY "offset" DESC LIMIT $2) l
+WHERE ` + postgres.HoldsNone("kinds", segment.Control) + ` AND ($3 = '' OR metadata ->> 'source' = $3) ORDER BY "offset" DESC LIMIT $4`
 
 // windowSQL tells where such a window ends, and whether there is more.
 const windowSQL = `SELECT coalesce(min("offset"), 0), count(*) FROM (
@@ -176,7 +177,7 @@ func oneRequest(ctx context.Context, tx *sql.Tx, text string, list *lookup.Reque
 	if list.Requests, err = scanRefused(rows); err != nil {
 		return err
 	}
-	row, err := scanAccepted(tx.QueryRowContext(ctx, acceptedColumns+`FROM relay.log WHERE (uuid::text) COLLATE "C" = $1 AND (kinds & 128) = 0 LIMIT 1`, id.String()).Scan)
+	row, err := scanAccepted(tx.QueryRowContext(ctx, acceptedColumns+`FROM relay.log WHERE (uuid::text) COLLATE "C" = $1 AND `+postgres.HoldsNone("kinds", segment.Control)+` LIMIT 1`, id.String()).Scan)
 	if err == nil {
 		list.Requests = append(list.Requests, row)
 	} else if !errors.Is(err, sql.ErrNoRows) {

@@ -10,6 +10,7 @@ import (
 	"relay/adapters/postgres"
 	"relay/app"
 	"relay/app/lookup"
+	"relay/domain/segment"
 )
 
 // Traffics implements lookup.TrafficReader.
@@ -22,9 +23,9 @@ var _ lookup.TrafficReader = Traffics{}
 // trafficSQL counts some of the log's rows by their step. What is older falls
 // into steps below 0: a condition on the time would have the planner read all
 // rows since then.
-const trafficSQL = `SELECT floor(extract(epoch FROM l.received_at - $1) / $2)::integer, count(*) * $5
+var trafficSQL = `SELECT floor(extract(epoch FROM l.received_at - $1) / $2)::integer, count(*) * $5
 FROM generate_series($3::bigint, $4::bigint, $5::bigint) o JOIN relay.log l ON l."offset" = o
-WHERE (l.kinds & 128) = 0 GROUP BY 1`
+WHERE ` + postgres.HoldsNone("l.kinds", segment.Control) + ` GROUP BY 1`
 
 // Traffic implements lookup.TrafficReader.
 func (t Traffics) Traffic(ctx context.Context, last time.Time, step time.Duration, n int) (list []lookup.Traffic, err error) {

@@ -6,10 +6,12 @@ import (
 
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/ingeststore"
 	"relay/app"
 	"relay/app/erasure"
 	"relay/domain/eventlog"
+	"relay/domain/segment"
 )
 
 // Erasures implements app.Erasures.
@@ -19,7 +21,7 @@ var _ app.Erasures = Erasures{}
 
 // Lock implements app.Erasures.
 func (Erasures) Lock(ctx context.Context, tx app.Tx) error {
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(1919249779, 3)`); err != nil {
+	if _, err := tx.ExecContext(ctx, `SELECT `+postgres.Erasures.InTx()); err != nil {
 		return fmt.Errorf("lock erasures: %w", err)
 	}
 	return nil
@@ -84,7 +86,7 @@ func (Deletions) Next(ctx context.Context, tx app.Tx, limit int) (checkpoint eve
 	}
 	var offsets []int64
 	err = tx.QueryRowContext(ctx, `SELECT coalesce(array_agg("offset" ORDER BY "offset"), '{}') FROM (
-SELECT "offset" FROM relay.log_identity WHERE (kinds & 64) <> 0 AND "offset" > $1 ORDER BY "offset" LIMIT $2) l`, int64(checkpoint), limit).Scan(pq.Array(&offsets))
+SELECT "offset" FROM relay.log_identity WHERE `+postgres.HoldsAny("kinds", segment.Delete)+` AND "offset" > $1 ORDER BY "offset" LIMIT $2) l`, int64(checkpoint), limit).Scan(pq.Array(&offsets))
 	for _, o := range offsets {
 		found = append(found, eventlog.Offset(o))
 	}

@@ -79,7 +79,7 @@ func oneGeneration(ctx context.Context, tx *sql.Tx, where string, arg any) (app.
 
 // Move implements replay.Checkpoints.
 func (Generations) Move(ctx context.Context, tx app.Tx, id int64, checkpoint eventlog.Offset) error {
-	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET checkpoint = $2, checkpoint_at = now() WHERE id = $1`, id, int64(checkpoint))
+	_, err := tx.ExecContext(ctx, postgres.MoveCheckpoint, id, int64(checkpoint))
 	if err != nil {
 		return fmt.Errorf("move the checkpoint of generation %d: %w", id, err)
 	}

@@ -31,12 +31,9 @@ var (
 	_ replay.Snapshots     = Reprojections{}
 )
 
-// ClaimKey is the advisory lock of whoever builds generations.
-const ClaimKey = "1919249779, 2"
-
 // Interrupted is the condition that a re-projection runs by its status alone: its
 // process ended. A standby does not show who holds the claim.
-var Interrupted = `status = 'running' AND NOT pg_is_in_recovery() AND NOT EXISTS (SELECT FROM pg_locks l WHERE ` + postgres.Held(ClaimKey) + `)`
+var Interrupted = `status = 'running' AND NOT pg_is_in_recovery() AND NOT ` + postgres.Builds.Held()
 
 // Claim implements replay.BuildLocks. The lock belongs to a connection of its
 // own, so it ends with the process, however that ends.
@@ -46,7 +43,7 @@ func (r Reprojections) Claim(ctx context.Context, what string) (replay.BuildLock
 		return nil, fmt.Errorf("connect for the claim: %w", err)
 	}
 	var got bool
-	if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+ClaimKey+`)`).Scan(&got); err != nil {
+	if err := conn.QueryRowContext(ctx, `SELECT `+postgres.Builds.Try()).Scan(&got); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("claim the right to build generations: %w", err)
 	}
@@ -80,7 +77,7 @@ func (c claim) Check(ctx context.Context) error {
 
 // Release implements replay.BuildLock.
 func (c claim) Release() {
-	postgres.Unlock(c.conn, `SELECT pg_advisory_unlock(`+ClaimKey+`), set_config('application_name', 'relay', false)`)
+	postgres.Unlock(c.conn, `SELECT `+postgres.Builds.Unlock()+`, set_config('application_name', 'relay', false)`)
 }
 
 // holder says who has the claim.
@@ -88,7 +85,7 @@ func (r Reprojections) holder(ctx context.Context) string {
 	var name, since string
 	err := r.DB.QueryRowContext(ctx, `SELECT a.application_name, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"')
 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE `+postgres.Held(ClaimKey)).Scan(&name, &since)
+WHERE `+postgres.Builds.Row()).Scan(&name, &since)
 	if err != nil {
 		return "it ended just now; try again"
 	}
@@ -201,25 +198,22 @@ func (r Reprojections) CancelRequested(ctx context.Context, id int64) (requested
 	return requested, err
 }
 
-// checkCancelKey is the advisory lock, shared, of those who want a check to end.
-// It is gone with them.
-const checkCancelKey = "1919249779, 5"
-
-// RequestCheckCancel implements replay.Cancellations.
+// RequestCheckCancel implements replay.Cancellations. The request is a lock of a
+// connection of its own, so it is gone with whoever asked.
 func (r Reprojections) RequestCheckCancel(ctx context.Context) (asked bool, withdraw func(), err error) {
 	conn, err := r.DB.Conn(ctx)
 	if err != nil {
 		return false, nil, fmt.Errorf("connect for the request: %w", err)
 	}
 	err = conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE `+postgres.Held(ClaimKey)+` AND (starts_with(a.application_name, $1) OR starts_with(a.application_name, $2)))`,
+    WHERE `+postgres.Builds.Row()+` AND (starts_with(a.application_name, $1) OR starts_with(a.application_name, $2)))`,
 		claimName(replay.Verification), claimName(replay.DryRun)).Scan(&asked)
 	if err != nil || !asked {
 		conn.Close()
 		return false, nil, err
 	}
-	withdraw = func() { postgres.Unlock(conn, `SELECT pg_advisory_unlock_shared(`+checkCancelKey+`)`) }
-	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock_shared(`+checkCancelKey+`)`); err != nil {
+	withdraw = func() { postgres.Unlock(conn, `SELECT `+postgres.StopChecks.UnlockShared()) }
+	if _, err := conn.ExecContext(ctx, `SELECT `+postgres.StopChecks.Shared()); err != nil {
 		withdraw()
 		return false, nil, err
 	}
@@ -228,7 +222,7 @@ func (r Reprojections) RequestCheckCancel(ctx context.Context) (asked bool, with
 
 // CheckCancelRequested implements replay.Cancellations.
 func (r Reprojections) CheckCancelRequested(ctx context.Context) (requested bool, err error) {
-	err = r.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_locks l WHERE `+postgres.Held(checkCancelKey)+`)`).Scan(&requested)
+	err = r.DB.QueryRowContext(ctx, `SELECT `+postgres.StopChecks.Held()).Scan(&requested)
 	return requested, err
 }
 

@@ -21,9 +21,6 @@ type SearchIndex struct {
 
 var _ app.SearchIndex = SearchIndex{}
 
-// searchIndexKey is the advisory lock under which search indexes are made.
-const searchIndexKey = "1919249779, 4"
-
 // How long making one may wait for transactions that began before it, since it
 // keeps re-projections from renaming the table meanwhile, and how long it may
 // take in all.
@@ -101,10 +98,10 @@ WHERE i.indrelid = to_regclass($1) AND NOT i.indisprimary AND i.indisvalid AND (
 // it was.
 func alone(ctx context.Context, conn *sql.Conn, do func() error) error {
 	var mine bool
-	if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+searchIndexKey+`)`).Scan(&mine); err != nil || !mine {
+	if err := conn.QueryRowContext(ctx, `SELECT `+postgres.SearchIndexes.Try()).Scan(&mine); err != nil || !mine {
 		return err
 	}
-	defer postgres.Unlock(conn, `RESET lock_timeout; RESET statement_timeout; SELECT pg_advisory_unlock(`+searchIndexKey+`)`)
+	defer postgres.Unlock(conn, `RESET lock_timeout; RESET statement_timeout; SELECT `+postgres.SearchIndexes.Unlock())
 	if _, err := conn.ExecContext(ctx, searchIndexPatience); err != nil {
 		return err
 	}
