@@ -30,7 +30,7 @@ func TestForgetWhatOneProjectionJoins(t *testing.T) {
 			w.drain(t)
 			w.reproject(t, "beginning", slices.DeleteFunc(slices.Clone(w.all), func(p app.Projection) bool { return p.Name != joined }))
 			w.drain(t)
-			done, err := w.forgetter().Forget(t.Context(), []erasure.Person{{ID: "o"}}, false, nil)
+			done, err := w.forgetter().Forget(t.Context(), erasure.Person{ID: "o"})
 			if err != nil || done.Calls != 4 {
 				t.Errorf("%d calls were erased, %v", done.Calls, err)
 			}

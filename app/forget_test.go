@@ -106,7 +106,7 @@ func (l *ledger) forget(t tb, w *world, e erase) {
 	if e.upTo != (eventlog.Position{}) {
 		all = l.deletes()
 		w.honourDeletes(t, f)
-	} else if _, err := f.Forget(context.Background(), []erasure.Person{{ID: e.id}}, false, nil); err != nil {
+	} else if _, err := f.Forget(context.Background(), erasure.Person{ID: e.id}); err != nil {
 		t.Fatalf("forget: %v", err)
 	}
 	for _, e := range all {
@@ -277,7 +277,7 @@ func TestReprojectionBegunWhileErasing(t *testing.T) {
 			}
 		}
 	}}
-	if _, err := f.Forget(t.Context(), []erasure.Person{{ID: "u1"}}, false, nil); err != nil {
+	if _, err := f.Forget(t.Context(), erasure.Person{ID: "u1"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-reprojected; err != nil {
@@ -303,7 +303,7 @@ func TestForgetTellsWhatItDid(t *testing.T) {
 		}
 	}
 	w.drain(t)
-	done, err := w.forgetter().Forget(t.Context(), []erasure.Person{{ID: "u1"}}, false, nil)
+	done, err := w.forgetter().Forget(t.Context(), erasure.Person{ID: "u1"})
 	want := erasure.Forgotten{Forgotten: eventlog.Forgotten{Persons: 1, Calls: 2, Payloads: 2, Rejected: 2}, Offset: 3}
 	if err != nil || done != want {
 		t.Errorf("got %+v, %v, want %+v", done, err, want)
@@ -316,7 +316,7 @@ func TestForgetTellsWhatItDid(t *testing.T) {
 	}
 	w.drain(t)
 	w.verify(t)
-	if done, err := w.forgetter().Forget(t.Context(), []erasure.Person{{ID: "u1"}}, false, nil); err != nil || done.Calls != 0 || done.Offset != 0 {
+	if done, err := w.forgetter().Forget(t.Context(), erasure.Person{ID: "u1"}); err != nil || done.Calls != 0 || done.Offset != 0 {
 		t.Errorf("a second time: %+v, %v", done, err)
 	}
 }

@@ -82,8 +82,8 @@ func forbidden(importer, imported string) string {
 // mayImport lists which other packages of use cases each of them may import,
 // beside app itself.
 var mayImport = map[string]string{
-	"relay/app": "", "relay/app/ingest": "", "relay/app/live": "", "relay/app/lookup": "",
-	"relay/app/replay": "live", "relay/app/erasure": "live", "relay/app/sample": "replay",
+	"relay/app": "", "relay/app/ingest": "", "relay/app/live": "", "relay/app/lookup": "", "relay/app/refold": "",
+	"relay/app/replay": "live refold", "relay/app/erasure": "refold", "relay/app/sample": "replay",
 }
 
 // betweenUseCases says why a package of use cases may not import another.

@@ -129,7 +129,7 @@ func (c Config) forgetPerson(w http.ResponseWriter, r *http.Request) (err error)
 	if r.PostFormValue("suppress") != "" {
 		data.Forgotten, err = c.Suppressor.Run(r.Context(), id)
 	} else {
-		data.Forgotten, err = c.Suppressor.Forgetter.Forget(r.Context(), []erasure.Person{{ID: id}}, false, nil)
+		data.Forgotten, err = c.Suppressor.Forgetter.Forget(r.Context(), erasure.Person{ID: id})
 	}
 	if err != nil {
 		return err

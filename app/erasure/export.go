@@ -2,6 +2,7 @@ package erasure
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,17 +14,19 @@ import (
 	"relay/domain/segment"
 )
 
-// PersonReader reads what there is of a person but for the log.
+// PersonReader reads the rows of a person.
 type PersonReader interface {
-	// Whose returns the user whom an id stands for: the user of that id, or the one
-	// whom the id was joined to. app.ErrNotFound: it stands for no user.
+	// Whose returns the user id that an id stands for: the id itself if it is a
+	// user id, or the one that it is joined to. app.ErrNotFound: it stands for no
+	// user.
 	Whose(ctx context.Context, tx app.Tx, id string) (user string, err error)
-	// Rows calls each for every row of a group in the views and the rejected
-	// store, as a JSON object whose key "kind" says what it is.
+	// Rows calls each for every row of the group in the views and among the
+	// rejected bodies, as a JSON object whose key "kind" says what the row is. An
+	// error of each ends the reading.
 	Rows(ctx context.Context, tx app.Tx, g Group, each func(row []byte) error) error
 }
 
-// Exporter writes out everything about a person.
+// Exporter exports all that relay holds of a person.
 type Exporter struct {
 	DB          app.Database
 	Log         app.LogReader
@@ -33,19 +36,10 @@ type Exporter struct {
 	Rows        PersonReader
 }
 
-// exportedCall is a call as it came.
-type exportedCall struct {
-	Kind       string          `json:"kind"`
-	LogOffset  eventlog.Offset `json:"log_offset"`
-	LogIndex   int             `json:"log_index"`
-	ReceivedAt time.Time       `json:"received_at"`
-	Source     string          `json:"source"`
-	Route      string          `json:"route"`
-	Call       json.RawMessage `json:"call"`
-}
-
-// Export calls write with one JSON object after the other, as of one moment, and
-// returns how many there were.
+// Export calls write for one JSON object after the other, without a line break:
+// first the person's rows, then the person's calls in the log, all as of one
+// moment. It returns how many objects there were; none: nothing is known of the
+// person.
 func (x *Exporter) Export(ctx context.Context, id string, write func(line []byte) error) (lines int, err error) {
 	counted := func(line []byte) error {
 		lines++
@@ -59,7 +53,7 @@ func (x *Exporter) Export(ctx context.Context, id string, write func(line []byte
 		if err := x.Rows.Rows(ctx, tx, group, counted); err != nil {
 			return err
 		}
-		return x.calls(ctx, tx, group, counted)
+		return x.writeCalls(ctx, tx, group, counted)
 	})
 	if err != nil {
 		return lines, fmt.Errorf("export a person: %w", err)
@@ -67,45 +61,52 @@ func (x *Exporter) Export(ctx context.Context, id string, write func(line []byte
 	return lines, nil
 }
 
-// group returns the group of the user whom the id stands for. One that stands for
-// no user is looked for as a user id and as an anonymous id.
+// group returns the group of the user that the id stands for. An id that stands
+// for no user is looked for as a user id and as an anonymous id.
 func (x *Exporter) group(ctx context.Context, tx app.Tx, id string) (Group, error) {
 	user, err := x.Rows.Whose(ctx, tx, id)
-	if errors.Is(err, app.ErrNotFound) {
+	switch {
+	case errors.Is(err, app.ErrNotFound):
 		return Group{Users: []string{id}, Anonymous: []string{id}}, nil
-	}
-	if err != nil {
+	case err != nil:
 		return Group{}, err
 	}
-	served, err := serving(ctx, tx, x.Generations)
-	if err != nil {
-		return Group{}, err
-	}
-	return x.Identities.Group(ctx, tx, idsOfGenerations(served), user)
+	return servedGroup(ctx, tx, x.Generations, x.Identities, user)
 }
 
-func (x *Exporter) calls(ctx context.Context, tx app.Tx, g Group, write func([]byte) error) error {
+// writeCalls writes all calls of the group that the log holds.
+func (x *Exporter) writeCalls(ctx context.Context, tx app.Tx, g Group, write func([]byte) error) error {
 	head, err := x.Log.Head(ctx, tx)
 	if err != nil {
 		return err
 	}
-	s := newSearch(nil, []Person{{}}, []Group{g})
-	return app.ReadNaming(ctx, tx, x.Log, x.Searcher, eventlog.Range{UpTo: head}, app.AllKinds, s.names(), func(e *eventlog.Entry) (failed error) {
-		_, _, err := s.parser.Select(e.Payload, segment.KindOfRoute(e.Route), e.Erased, func(part *segment.Part) bool {
-			if failed == nil && s.isTheirs(segment.IDsOf(part)) {
+	var parser segment.Parser
+	person := newScope([]Person{{}}, []Group{g})
+	whole := eventlog.Range{UpTo: head}
+	return app.ReadNaming(ctx, tx, x.Log, x.Searcher, whole, app.AllKinds, person.ids(), func(e *eventlog.Entry) (failed error) {
+		_, _, err := parser.Select(e.Payload, segment.KindOfRoute(e.Route), e.Erased, func(part *segment.Part) bool {
+			if failed == nil && person.covers(segment.IDsOf(part)) {
 				failed = writeCall(e, part, write)
 			}
 			return false
 		})
-		if err != nil {
-			return err
-		}
-		return failed
+		return cmp.Or(err, failed)
 	})
 }
 
-// writeCall writes a call on one line. Nothing of it changes but for white space
-// between its values.
+// exportedCall is a call as it was received.
+type exportedCall struct {
+	Kind       string          `json:"kind"`
+	LogOffset  eventlog.Offset `json:"log_offset"`
+	LogIndex   int             `json:"log_index"`
+	ReceivedAt time.Time       `json:"received_at"`
+	Source     string          `json:"source"`
+	Route      string          `json:"route"`
+	Call       json.RawMessage `json:"call"`
+}
+
+// writeCall writes a call on one line. Only the white space between the call's
+// values changes.
 func writeCall(e *eventlog.Entry, part *segment.Part, write func([]byte) error) error {
 	var line bytes.Buffer
 	encoder := json.NewEncoder(&line)

@@ -59,7 +59,7 @@ func (m *merger) chosen(fold projections.Fold) projections.Fold {
 	if m.only == nil {
 		return fold
 	}
-	return chosenCalls{fold: fold, want: func(_ *eventlog.Entry, c *segment.Call) bool { return m.only(c) }}
+	return projections.Chosen{Fold: fold, Want: func(_ *eventlog.Entry, c *segment.Call) bool { return m.only(c) }}
 }
 
 // tryEach merges a range's entries one by one. An entry that the database cannot
@@ -90,28 +90,3 @@ func (m *merger) entriesOf(ctx context.Context, b app.Batch) (entries []eventlog
 	})
 	return entries, err
 }
-
-// chosenCalls hands some calls on to a fold, and nothing else: the entries were
-// folded before, and what they hold beside usable calls was noted then.
-type chosenCalls struct {
-	fold projections.Fold
-	want func(*eventlog.Entry, *segment.Call) bool
-}
-
-var _ projections.Fold = chosenCalls{}
-
-// Call implements projections.Fold.
-func (f chosenCalls) Call(e *eventlog.Entry, c *segment.Call, m projections.Mapping) {
-	if f.want(e, c) {
-		f.fold.Call(e, c, m)
-	}
-}
-
-// Reject implements projections.Fold.
-func (chosenCalls) Reject(*eventlog.Entry, string, int) {}
-
-// Ignored implements projections.Fold. What is added to it goes nowhere.
-func (chosenCalls) Ignored() projections.Issues { return projections.Issues{} }
-
-// Size implements projections.Fold.
-func (f chosenCalls) Size() int { return f.fold.Size() }

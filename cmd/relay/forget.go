@@ -49,7 +49,7 @@ func forget(c *cli.Context, s *system) error {
 		suppressor := erasure.Suppressor{Store: suppressed, Forgetter: s.forgetter()}
 		done, err = suppressor.Run(c.Context, id)
 	} else {
-		done, err = s.forgetter().Forget(c.Context, []erasure.Person{{ID: id}}, false, nil)
+		done, err = s.forgetter().Forget(c.Context, erasure.Person{ID: id})
 	}
 	if err != nil {
 		return err
