@@ -10,15 +10,15 @@ import (
 	"relay/domain/segment"
 )
 
-// authenticateByHeader finds the key that the header shows. Where it shows none
-// and the body may, that is left open.
+// authenticateByHeader finds the key in the header. A request without one passes
+// if the route also looks for the key in the body.
 func (x *exchange) authenticateByHeader() error {
 	secret := x.headerKey()
 	if secret == "" {
 		if x.route.auth&inBody != 0 {
 			return nil
 		}
-		return unauthorized("no key: send the header Authorization: Bearer KEY")
+		return unauthorized("no API key: send the header Authorization: Bearer KEY")
 	}
 	ctx, done := x.work()
 	defer done()
@@ -32,7 +32,7 @@ func (x *exchange) authenticateByBody(ctx context.Context) error {
 	}
 	secret, err := writeKey(x.body)
 	if err != nil {
-		return unauthorized("no key in the header, and none can be read from the body: " + err.Error())
+		return unauthorized("no API key in the header, and the body is not JSON to read one from: " + err.Error())
 	}
 	if secret == "" {
 		return noKey()
@@ -41,25 +41,25 @@ func (x *exchange) authenticateByBody(ctx context.Context) error {
 }
 
 func noKey() *reply {
-	return unauthorized("no key: send it as the user name in Authorization: Basic, as Authorization: Bearer KEY, or as writeKey at the top of the body")
+	return unauthorized("no API key: send it as the user name in Authorization: Basic, as Authorization: Bearer KEY, or as writeKey at the top of the body")
 }
 
 // find looks the key up.
 func (x *exchange) find(ctx context.Context, secret string) error {
 	x.secret = secret
-	key, err := x.Keys.Find(ctx, secret)
+	key, err := x.config.Keys.Find(ctx, secret)
 	return x.found(key, err)
 }
 
-// findNow looks the key up again, for what was changed a moment ago.
+// findNow looks the key up again, as it is at this moment.
 func (x *exchange) findNow(ctx context.Context) error {
-	key, err := x.Keys.FindNow(ctx, x.secret)
+	key, err := x.config.Keys.FindNow(ctx, x.secret)
 	return x.found(key, err)
 }
 
 func (x *exchange) found(key ingest.Key, err error) error {
 	if errors.Is(err, app.ErrUnknownKey) {
-		return unauthorized("no API key is like this one; relay keys list shows the names of those there are")
+		return unauthorized("unknown API key; relay keys list shows the names of all keys")
 	}
 	if err != nil {
 		return err
@@ -68,8 +68,8 @@ func (x *exchange) found(key ingest.Key, err error) error {
 	return nil
 }
 
-// headerKey returns the key in the header Authorization, "" for none that the
-// route takes.
+// headerKey returns the key in the header Authorization; "" if there is none, or
+// not in a way that the route accepts.
 func (x *exchange) headerKey() string {
 	scheme, rest, _ := strings.Cut(x.r.Header.Get("Authorization"), " ")
 	switch {

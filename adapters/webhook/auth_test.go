@@ -54,7 +54,7 @@ func TestKeys(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			m := newMemory()
-			server := newDoor(t, m, nil)
+			server := newServer(t, m, nil)
 			for path, want := range map[string]int{"/connector/segment": c.connector, "/v1/track": c.library} {
 				reply, a := do(t, server, request{path: path, auth: c.auth, body: c.body})
 				if reply.StatusCode != want || (want == 401) != (a.Error.Code == "unauthorized") || (want == 401) != (reply.Header.Get("WWW-Authenticate") != "") {
@@ -71,7 +71,7 @@ func TestKeys(t *testing.T) {
 func TestKeyInACompressedBody(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
-	server := newDoor(t, m, nil)
+	server := newServer(t, m, nil)
 	body := `{"writeKey":"good","batch":[` + call + `]}`
 	if reply, a := do(t, server, request{path: "/v1/batch", auth: "none", body: gzipped(body), header: gzipHeader}); reply.StatusCode != 200 || string(m.entries[0].Body) != body {
 		t.Errorf("status %d, %+v", reply.StatusCode, a)
@@ -84,7 +84,7 @@ func TestKeyInACompressedBody(t *testing.T) {
 // TestRefusedByTheHeadAlone: the answer comes although the body does not.
 func TestRefusedByTheHeadAlone(t *testing.T) {
 	t.Parallel()
-	server := newDoor(t, newMemory(), func(c *Config) { c.MaxBody = 1 << 20 })
+	server := newServer(t, newMemory(), func(c *Config) { c.MaxBody = 1 << 20 })
 	for status, head := range map[int]string{
 		401: "Authorization: Bearer bad\r\nContent-Length: 1000000",
 		413: "Authorization: Bearer good\r\nContent-Length: 1048577",

@@ -14,25 +14,26 @@ import (
 	"relay/domain/segment"
 )
 
-// desk is what a request with a body works on; later requests use it again.
-type desk struct {
+// workspace is what a request needs to read its body; later requests use it
+// again.
+type workspace struct {
 	parser  segment.Parser
 	gzip    gzip.Reader
-	sent    []byte // room for the body as it was sent
-	decoded []byte // room for the body without its content encoding
+	sent    []byte // memory for the body as it was sent
+	decoded []byte // memory for the body without its content encoding
 }
 
-// Room in bytes.
+// Memory in bytes.
 const (
-	firstRoom = 4 << 10  // for a body of unknown length
-	keptRoom  = 64 << 10 // at most kept on a desk: memory there is no longer counted
+	firstMemory = 4 << 10  // for a body of unknown length
+	keptMemory  = 64 << 10 // at most kept for later requests: nothing counts what is kept
 )
 
-// clear readies the desk for the next request.
-func (d *desk) clear() {
-	for _, room := range []*[]byte{&d.sent, &d.decoded} {
-		if cap(*room) > keptRoom {
-			*room = nil
+// trim gives up memory that is too large to be kept.
+func (s *workspace) trim() {
+	for _, memory := range []*[]byte{&s.sent, &s.decoded} {
+		if cap(*memory) > keptMemory {
+			*memory = nil
 		}
 	}
 }
@@ -62,16 +63,16 @@ func isGzip(h http.Header) (bool, error) {
 
 // readBody reads the whole body as it was sent.
 func (x *exchange) readBody() (err error) {
-	x.desk = x.desks.Get().(*desk)
-	x.body, err = x.readAll(x.r.Body, &x.desk.sent, x.r.ContentLength)
+	x.workspace = x.handler.workspaces.Get().(*workspace)
+	x.body, err = x.readAll(x.r.Body, &x.workspace.sent, x.r.ContentLength)
 	if errors.Is(err, errBroken) {
 		return truncated()
 	}
 	return err
 }
 
-// decode takes off the body's content encoding. A body that cannot be decoded
-// is kept as it was sent.
+// decode takes off the body's content encoding. A body that cannot be decoded is
+// rejected, and kept as it was sent.
 func (x *exchange) decode(ctx context.Context) error {
 	if !x.gzipped {
 		return nil
@@ -79,7 +80,7 @@ func (x *exchange) decode(ctx context.Context) error {
 	body, err := x.gunzip()
 	switch {
 	case errors.Is(err, errBroken) && x.known:
-		return x.keep(ctx, invalidEncoding(err))
+		return x.reject(ctx, invalidEncoding(err))
 	case errors.Is(err, errBroken):
 		return noKey()
 	case err != nil:
@@ -90,22 +91,22 @@ func (x *exchange) decode(ctx context.Context) error {
 }
 
 func (x *exchange) gunzip() ([]byte, error) {
-	if err := x.desk.gzip.Reset(bytes.NewReader(x.body)); err != nil {
+	if err := x.workspace.gzip.Reset(bytes.NewReader(x.body)); err != nil {
 		return nil, fmt.Errorf("%w: %w", errBroken, err)
 	}
-	return x.readAll(&x.desk.gzip, &x.desk.decoded, -1)
+	return x.readAll(&x.workspace.gzip, &x.workspace.decoded, -1)
 }
 
 // errBroken is what a source that fails before its end gives.
 var errBroken = errors.New("the body ended early or is corrupt")
 
-// readAll reads up to MaxBody into room, which it may replace by a larger one.
-// length is what to expect, negative if that is not known. Memory is taken from
-// the limit in flight before it is used.
-func (x *exchange) readAll(from io.Reader, room *[]byte, length int64) ([]byte, error) {
-	before, body := x.held, (*room)[:0]
+// readAll reads up to MaxBody bytes into memory, which it may replace by a larger
+// one. length is how many to expect, negative if that is not known. The limit in
+// flight is asked before memory is used.
+func (x *exchange) readAll(from io.Reader, memory *[]byte, length int64) ([]byte, error) {
+	before, body := x.held, (*memory)[:0]
 	if length < 0 {
-		length = int64(max(firstRoom, cap(body))) - 1
+		length = int64(max(firstMemory, cap(body))) - 1
 	}
 	if err := x.hold(before + length); err != nil {
 		return nil, err
@@ -115,16 +116,16 @@ func (x *exchange) readAll(from io.Reader, room *[]byte, length int64) ([]byte, 
 		n, err := from.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
-		case int64(len(body)) > x.MaxBody:
-			return nil, tooLarge(x.MaxBody)
+		case int64(len(body)) > x.config.MaxBody:
+			return nil, tooLarge(x.config.MaxBody)
 		case err == io.EOF: // one that is wrapped is no clean end
-			*room = body
+			*memory = body
 			return body, nil
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", errBroken, err)
 		}
 		if len(body) == cap(body) {
-			more := min(int64(cap(body)), x.MaxBody+1-int64(len(body)))
+			more := min(int64(cap(body)), x.config.MaxBody+1-int64(len(body)))
 			if err := x.hold(before + int64(cap(body)) + more); err != nil {
 				return nil, err
 			}

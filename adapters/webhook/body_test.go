@@ -25,7 +25,7 @@ func TestTheEntryIsTheRequest(t *testing.T) {
 	m := newMemory()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
 	body := " \t" + call + "\n"
-	reply, _ := do(t, newDoor(t, m, func(c *Config) { c.Now = func() time.Time { return now } }), request{body: body})
+	reply, _ := do(t, newServer(t, m, func(c *Config) { c.Now = func() time.Time { return now } }), request{body: body})
 	got := m.entries[0]
 	want := ingest.Inbound{
 		RequestID: reply.Header.Get("X-Request-Id"), Source: "web", Route: "/connector/segment",
@@ -37,7 +37,7 @@ func TestTheEntryIsTheRequest(t *testing.T) {
 }
 
 // TestExactBytesArrive: whatever the length, the way it is sent and what came
-// before it on the same desk.
+// before it in the same workspace.
 func TestExactBytesArrive(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
@@ -110,7 +110,7 @@ func TestABodyThatEndsEarlyIsNothing(t *testing.T) {
 				t.Parallel()
 				m := newMemory()
 				var logged bytes.Buffer
-				server := newDoor(t, m, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
+				server := newServer(t, m, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
 				server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(&logged, nil), slog.LevelError)
 				conn, err := net.Dial("tcp", server.Listener.Addr().String())
 				if err != nil {

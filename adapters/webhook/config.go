@@ -10,34 +10,34 @@ import (
 	"relay/app/ingest"
 )
 
-// Observer is told of requests, for metrics. Its methods are called by many
-// goroutines at once and must return quickly.
+// Observer is told of requests, for metrics. Many goroutines call its methods at
+// once, so they must be safe for that and return quickly.
 type Observer interface {
-	// Request is told of each answered request: its route ("" where there is
-	// none), its bytes as decoded ones and how long it took from its head to
-	// the answer.
+	// Request is told of each answered request: its route ("" for an unknown path),
+	// the bytes of its body as decoded, and how long it took from its head to the
+	// answer.
 	Request(route string, status, bytes, calls int, took time.Duration)
-	// InFlight is told how many bytes of bodies are held, in the order in which
-	// that changes.
+	// InFlight is told how many bytes of bodies are held at the moment. Calls come
+	// one after the other, the last with the newest number.
 	InFlight(bytes int64)
 }
 
-// Config says what the door works with. Ingest, Keys and Requests are required.
+// Config says what the handler works with. Ingest, Keys and Requests are required.
 type Config struct {
 	Ingest   *ingest.Ingest
 	Keys     ingest.KeyRing
 	Requests ingest.RequestLog
 
-	// MaxBody is the largest body in bytes, as it was sent and as decoded.
-	// Default 32 MiB.
+	// MaxBody is the largest body in bytes, both as sent and as decoded. Default
+	// 32 MiB.
 	MaxBody int64
-	// MaxInFlight is how many bytes of bodies are held at once, as they were
-	// sent and as decoded; half of it for requests that show their key in the
-	// body, if at all. A lone request is taken even beyond it. Default 256 MiB.
+	// MaxInFlight is how many bytes of bodies are held at once, as sent and as
+	// decoded. Requests without a known key in the header, which show it in the
+	// body or not at all, may use half of it. A request that is alone is accepted
+	// even beyond it. Default 256 MiB.
 	MaxInFlight int64
-	// WriteTimeout is how long relay may work on a request, the time not
-	// counted in which it waits for the body. Default 4 s: Segment gives up at
-	// 5 s.
+	// WriteTimeout is how long relay may work on a request, without the time in
+	// which it waits for the body. Default 4 s: Segment gives up after 5 s.
 	WriteTimeout time.Duration
 
 	Metrics Observer         // default: none
@@ -83,12 +83,12 @@ type unobserved struct{}
 func (unobserved) Request(string, int, int, int, time.Duration) {}
 func (unobserved) InFlight(int64)                               {}
 
-// door is the handler.
-type door struct {
-	Config
-	flight    *flight
-	deadlines *deadlines
-	desks     sync.Pool // of *desk
+// handler is the http.Handler of the ingest listener.
+type handler struct {
+	config     Config
+	inFlight   *byteLimit
+	deadlines  *deadlines
+	workspaces sync.Pool // of *workspace
 }
 
 // New returns the ingest listener's handler, or an error that names the field
@@ -98,10 +98,10 @@ func New(config Config) (http.Handler, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	d := &door{
-		Config: config, deadlines: newDeadlines(config.WriteTimeout),
-		flight: &flight{limit: config.MaxInFlight, observe: config.Metrics.InFlight},
+	h := &handler{
+		config: config, deadlines: newDeadlines(config.WriteTimeout),
+		inFlight: &byteLimit{limit: config.MaxInFlight, observe: config.Metrics.InFlight},
 	}
-	d.desks.New = func() any { return new(desk) }
-	return d, nil
+	h.workspaces.New = func() any { return new(workspace) }
+	return h, nil
 }

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memory stands for everything behind the door.
+// memory stands for everything that the handler works with.
 type memory struct {
 	mu       sync.Mutex
 	entries  []ingest.NewEntry
@@ -154,7 +154,7 @@ func newHandler(t testing.TB, m *memory, change func(*Config)) http.Handler {
 	return handler
 }
 
-func newDoor(t testing.TB, m *memory, change func(*Config)) *httptest.Server {
+func newServer(t testing.TB, m *memory, change func(*Config)) *httptest.Server {
 	t.Helper()
 	handler := newHandler(t, m, change)
 	server := httptest.NewUnstartedServer(handler)

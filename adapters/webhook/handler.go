@@ -1,6 +1,7 @@
-// Package webhook is the HTTP door that Segment sends through. It authenticates,
-// bounds and reads requests, hands bodies to the ingest use case, and puts what
-// comes of it into statuses: the only place where that is done.
+// Package webhook is the HTTP side of ingest: Segment and its libraries post
+// payloads to it. It authenticates, bounds and reads requests, hands bodies to the
+// ingest use case, and makes a status of what comes of them. Statuses are decided
+// nowhere else.
 //
 // A 4xx other than 408, 410, 429 makes Segment drop data for ever, so it is
 // given only for what is certainly the sender's fault; everything else is
@@ -20,33 +21,35 @@ import (
 	"relay/app/ingest"
 )
 
-// exchange is one request and what becomes known of it.
+// exchange is one request and what becomes known of it, in the order of the
+// fields.
 type exchange struct {
-	*door
+	handler *handler
+	config  *Config // the handler's
 	w       http.ResponseWriter
 	r       *http.Request
-	route   route
 	id      string
 	started time.Time
 	left    time.Duration // of WriteTimeout
 
-	secret  string // the key as it was shown
-	key     ingest.Key
-	known   bool // whether the key was found
-	gzipped bool
-	desk    *desk
-	body    []byte
-	held    int64 // bytes taken from the limit in flight
-	calls   int
-	status  int  // of the answer
-	written bool // whether the answer was begun
+	route     route
+	secret    string // the key as the sender shows it
+	key       ingest.Key
+	known     bool // whether the key was found
+	gzipped   bool
+	workspace *workspace
+	body      []byte // as sent, and once it is decoded as decoded
+	held      int64  // bytes taken from the limit in flight
+	calls     int
+	status    int  // of the answer
+	written   bool // whether the answer was begun
 }
 
 // ServeHTTP implements http.Handler.
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{door: d, w: w, r: r, started: d.Now(), left: d.WriteTimeout}
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{handler: h, config: &h.config, w: w, r: r, started: h.config.Now(), left: h.config.WriteTimeout}
 	defer x.close()
-	defer x.rescue()
+	defer x.recoverPanic()
 	x.id = uuid.Must(uuid.NewV7()).String()
 	w.Header().Set("X-Request-Id", x.id)
 	known := false
@@ -57,19 +60,20 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.route.cors {
 		allowOrigins(w.Header())
 		if r.Method == http.MethodOptions {
-			x.allow()
+			x.answerPreflight()
 			return
 		}
 	}
-	if receipt, err := x.handle(); err != nil {
+	if receipt, err := x.receive(); err != nil {
 		x.refuse(err)
 	} else {
 		x.accept(receipt)
 	}
 }
 
-// handle takes the request through all checks, the cheap ones first.
-func (x *exchange) handle() (ingest.Receipt, error) {
+// receive takes the request from its head to the log. Checks that cost little
+// come first.
+func (x *exchange) receive() (ingest.Receipt, error) {
 	if err := x.checkHead(); err != nil {
 		return ingest.Receipt{}, err
 	}
@@ -78,15 +82,21 @@ func (x *exchange) handle() (ingest.Receipt, error) {
 	}
 	ctx, done := x.work()
 	defer done()
-	if err := x.checkBody(ctx); err != nil {
+	if err := x.decode(ctx); err != nil {
 		return ingest.Receipt{}, err
 	}
-	receipt, err := x.Ingest.Receive(ctx, &x.desk.parser, x.inbound())
+	if err := x.authenticateByBody(ctx); err != nil {
+		return ingest.Receipt{}, err
+	}
+	if err := x.checkSignature(ctx); err != nil {
+		return ingest.Receipt{}, err
+	}
+	receipt, err := x.config.Ingest.Receive(ctx, &x.workspace.parser, x.inbound())
 	x.calls = receipt.Calls
 	return receipt, err
 }
 
-// checkHead is what can be told without the body.
+// checkHead finds what is wrong with the request without its body.
 func (x *exchange) checkHead() error {
 	err := x.authenticateByHeader()
 	if x.r.Method != http.MethodPost { // tells more than that the key is missing
@@ -98,30 +108,19 @@ func (x *exchange) checkHead() error {
 	if x.gzipped, err = isGzip(x.r.Header); err != nil {
 		return err
 	}
-	if x.r.ContentLength > x.MaxBody {
-		return tooLarge(x.MaxBody)
+	if x.r.ContentLength > x.config.MaxBody {
+		return tooLarge(x.config.MaxBody)
 	}
 	return nil
 }
 
-// checkBody is what the body must pass before anything reads calls from it.
-func (x *exchange) checkBody(ctx context.Context) error {
-	if err := x.decode(ctx); err != nil {
-		return err
-	}
-	if err := x.authenticateByBody(ctx); err != nil {
-		return err
-	}
-	return x.checkSignature(ctx)
-}
-
-// work begins a time in which the sender waits for relay; done ends it. All of
-// them together may take WriteTimeout. A sender that hangs up meanwhile stops
+// work begins a stretch in which the sender waits for relay, and done ends it. All
+// stretches together may take WriteTimeout. A sender that hangs up meanwhile stops
 // nothing: its payload is whole, and where it closed only its own direction it
 // still reads the answer.
 func (x *exchange) work() (ctx context.Context, done func()) {
 	began := time.Now()
-	return x.deadlines.in(x.left), func() { x.left -= time.Since(began) }
+	return x.handler.deadlines.in(x.left), func() { x.left -= time.Since(began) }
 }
 
 // inbound is the request as the use case takes it.
@@ -132,36 +131,36 @@ func (x *exchange) inbound() ingest.Inbound {
 	}
 }
 
-// keep puts the body into the rejected store and returns the refusal; what
-// could not be kept must be sent again.
-func (x *exchange) keep(ctx context.Context, refusal *reply) error {
-	if err := x.Ingest.Keep(ctx, x.inbound(), refusal.code, refusal.message); err != nil {
+// reject puts the body into the rejected store and returns the answer that says
+// so; what could not be kept must be sent again.
+func (x *exchange) reject(ctx context.Context, answer *reply) error {
+	if err := x.config.Ingest.Keep(ctx, x.inbound(), answer.code, answer.message); err != nil {
 		return errors.Join(app.ErrUnavailable, err)
 	}
-	return refusal
+	return answer
 }
 
-// rescue answers a request whose handling panicked. Without an answer of its
-// own net/http would send 200.
-func (x *exchange) rescue() {
+// recoverPanic answers a request whose handling panicked. Without an answer
+// net/http would send 200.
+func (x *exchange) recoverPanic() {
 	cause := recover()
 	if cause == nil {
 		return
 	}
-	x.Logger.Error("handling a request panicked", "request_id", x.id, "cause", cause, "stack", string(debug.Stack()))
+	x.config.Logger.Error("handling a request panicked", "request_id", x.id, "cause", cause, "stack", string(debug.Stack()))
 	if !x.written {
 		x.refuse(errPanic)
 	}
 }
 
-// close gives back what the request held. What it worked on is used again only
-// if its payload was accepted: otherwise a body may still be in use by whoever
-// did not take it in time.
+// close gives back what the request held. Its workspace is used again only if its
+// payload was accepted: otherwise the log or the rejected store may still be
+// working on the body that they did not take in time.
 func (x *exchange) close() {
-	x.flight.release(x.held)
-	x.Metrics.Request(x.route.name, x.status, len(x.body), x.calls, x.Now().Sub(x.started))
-	if x.status == http.StatusOK && x.desk != nil {
-		x.desk.clear()
-		x.desks.Put(x.desk)
+	x.handler.inFlight.release(x.held)
+	x.config.Metrics.Request(x.route.name, x.status, len(x.body), x.calls, x.config.Now().Sub(x.started))
+	if x.status == http.StatusOK && x.workspace != nil {
+		x.workspace.trim()
+		x.handler.workspaces.Put(x.workspace)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"relay/app"
 )
 
-// flight counts the bytes of bodies that are held at once.
-type flight struct {
+// byteLimit bounds the bytes of bodies that are held at once.
+type byteLimit struct {
 	limit   int64
 	observe func(int64)
 
@@ -15,40 +15,41 @@ type flight struct {
 	bytes int64
 }
 
-// take adds more bytes for a request that holds some; false if there is no room
-// within the limit. What is held alone always fits: no body that is allowed may
-// be refused for ever.
-func (f *flight) take(more, held, limit int64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.bytes > held && f.bytes+more > limit {
+// take adds bytes for a request that holds some already, and reports whether they
+// fit into the limit. A request that is alone always fits: no body that is allowed
+// may be refused for ever.
+func (l *byteLimit) take(more, held, limit int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bytes > held && l.bytes+more > limit {
 		return false
 	}
-	f.bytes += more
-	f.observe(f.bytes)
+	l.bytes += more
+	l.observe(l.bytes)
 	return true
 }
 
-func (f *flight) release(n int64) {
+func (l *byteLimit) release(n int64) {
 	if n == 0 {
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.bytes -= n
-	f.observe(f.bytes)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bytes -= n
+	l.observe(l.bytes)
 }
 
-// hold makes the request hold n bytes in all.
+// hold makes the request hold n bytes in all; ErrOverloaded if there is no room
+// for them.
 func (x *exchange) hold(n int64) error {
 	if n <= x.held {
 		return nil
 	}
-	limit := x.flight.limit
+	limit := x.handler.inFlight.limit
 	if !x.known {
 		limit /= 2 // who shows no key yet must not crowd out those who did
 	}
-	if !x.flight.take(n-x.held, x.held, limit) {
+	if !x.handler.inFlight.take(n-x.held, x.held, limit) {
 		return app.ErrOverloaded
 	}
 	x.held = n

@@ -10,13 +10,13 @@ import (
 	"relay/app/ingest"
 )
 
-// TestFlight: what is held never goes beyond the limit but for a lone holder,
+// TestByteLimit: what is held never goes beyond the limit but for a lone holder,
 // and a refused taking changes nothing.
-func TestFlight(t *testing.T) {
+func TestByteLimit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var observed int64
-		f := &flight{limit: 100, observe: func(n int64) { observed = n }}
+		f := &byteLimit{limit: 100, observe: func(n int64) { observed = n }}
 		held := make([]int64, 4)
 		total := func() (sum int64, holders int) {
 			for _, n := range held {
@@ -59,7 +59,7 @@ func TestFlight(t *testing.T) {
 func TestDefaultLimit(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
-	server := newDoor(t, m, func(c *Config) { c.MaxBody = 0 })
+	server := newServer(t, m, func(c *Config) { c.MaxBody = 0 })
 	fits := call + strings.Repeat(" ", 32<<20-len(call))
 	for _, c := range []struct {
 		body   string
@@ -84,7 +84,7 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 	m := newMemory()
 	goOn := make(chan struct{})
 	m.block = func(context.Context, ingest.NewEntry) error { <-goOn; return nil }
-	server := newDoor(t, m, func(c *Config) { c.MaxInFlight = several * int64(len(call)) })
+	server := newServer(t, m, func(c *Config) { c.MaxInFlight = several * int64(len(call)) })
 	statuses := make(chan int, several)
 	for range several {
 		go func() {
@@ -123,7 +123,7 @@ func TestDecodedBytesCount(t *testing.T) {
 		return nil
 	}
 	large := request{body: gzipped(call + strings.Repeat(" ", 9_000)), header: gzipHeader}
-	server := newDoor(t, m, func(c *Config) { c.MaxInFlight = 8_000 })
+	server := newServer(t, m, func(c *Config) { c.MaxInFlight = 8_000 })
 	if reply, a := do(t, server, large); reply.StatusCode != 200 {
 		t.Errorf("alone: status %d, %+v", reply.StatusCode, a)
 	}
@@ -150,7 +150,7 @@ func TestKnownKeysHaveRoomOfTheirOwn(t *testing.T) {
 	goOn := make(chan struct{})
 	m.block = func(context.Context, ingest.NewEntry) error { <-goOn; return nil }
 	inBody := request{path: "/v1/track", auth: "none", body: `{"writeKey":"good","userId":"1","event":"E"}`}
-	server := newDoor(t, m, func(c *Config) { c.MaxInFlight = 2*int64(len(inBody.body)) + 1 })
+	server := newServer(t, m, func(c *Config) { c.MaxInFlight = 2*int64(len(inBody.body)) + 1 })
 	statuses := make(chan int, 2)
 	send := func(r request) {
 		reply, _ := do(t, server, r)

@@ -21,11 +21,11 @@ type reply struct {
 
 func (r *reply) Error() string { return r.code + ": " + r.message }
 
-// errPanic stands for a failure of relay itself, which was logged already.
+// errPanic stands for a panic, which was logged already.
 var errPanic = errors.New("handling the request panicked")
 
 func notFound(path string) *reply {
-	message := fmt.Sprintf("nothing is at %q; post to one of %s", path, routeNames)
+	message := fmt.Sprintf("there is nothing at %q; post to one of %s", path, routeNames)
 	return &reply{status: http.StatusNotFound, code: "not_found", message: message}
 }
 
@@ -42,17 +42,17 @@ func badSignature(given string) *reply {
 }
 
 func methodNotAllowed(method string, r route) *reply {
-	message := fmt.Sprintf("%q is not taken here; use POST", method)
+	message := fmt.Sprintf("the method %q is not allowed here; use POST", method)
 	return &reply{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: message, allow: r.allows()}
 }
 
 func unsupportedEncoding(encoding string) *reply {
-	message := fmt.Sprintf("Content-Encoding %q is not taken; use gzip or none", encoding)
+	message := fmt.Sprintf("Content-Encoding %q is not supported; use gzip or none", encoding)
 	return &reply{status: http.StatusUnsupportedMediaType, code: "unsupported_encoding", message: message}
 }
 
 func invalidEncoding(cause error) *reply {
-	message := "Content-Encoding says gzip, and the body cannot be read as that: " + cause.Error()
+	message := "Content-Encoding says gzip, and the body is not valid gzip: " + cause.Error()
 	return &reply{status: http.StatusBadRequest, code: "invalid_encoding", message: message}
 }
 
@@ -61,24 +61,25 @@ func tooLarge(limit int64) *reply {
 	return &reply{status: http.StatusRequestEntityTooLarge, code: "too_large", message: message}
 }
 
-// truncated is for a sender that mostly is gone. 408 makes Segment send again.
+// truncated is for a sender that is gone, most likely. 408 makes Segment send
+// again.
 func truncated() *reply {
-	return &reply{status: http.StatusRequestTimeout, code: "truncated", message: "the body ended early or came too slowly; send it again"}
+	return &reply{status: http.StatusRequestTimeout, code: "truncated", message: "the body ended early or came too slowly; send the request again"}
 }
 
-// replyFor puts any error into a status.
+// replyFor makes the answer to a request that failed with the error.
 func replyFor(err error) *reply {
 	var known *reply
-	var refusal *ingest.Refusal
+	var rejection *ingest.Rejection
 	switch {
 	case errors.As(err, &known):
 		return known
-	case errors.As(err, &refusal):
-		return &reply{status: http.StatusBadRequest, code: refusal.Code, message: refusal.Message}
+	case errors.As(err, &rejection):
+		return &reply{status: http.StatusBadRequest, code: rejection.Code, message: rejection.Message}
 	case errors.Is(err, app.ErrOverloaded):
-		return &reply{status: http.StatusTooManyRequests, code: "overloaded", message: "too much is in flight; send it again"}
+		return &reply{status: http.StatusTooManyRequests, code: "overloaded", message: "relay is working on as many bytes as it may; send the request again"}
 	}
-	return &reply{status: http.StatusServiceUnavailable, code: "unavailable", message: "the payload cannot be taken in now; send it again"}
+	return &reply{status: http.StatusServiceUnavailable, code: "unavailable", message: "the payload cannot be stored now; send the request again"}
 }
 
 type errorBody struct {
@@ -92,9 +93,9 @@ type errorBody struct {
 // refuse answers with the error's status, and notes the request if its key is
 // known.
 func (x *exchange) refuse(err error) {
-	var refusal *ingest.Refusal
-	if errors.As(err, &refusal) {
-		x.calls = refusal.Calls
+	var rejection *ingest.Rejection
+	if errors.As(err, &rejection) {
+		x.calls = rejection.Calls
 	}
 	r := replyFor(err)
 	x.status = r.status
@@ -102,7 +103,7 @@ func (x *exchange) refuse(err error) {
 		x.note(r.code)
 	}
 	if r.status >= http.StatusInternalServerError && !errors.Is(err, errPanic) {
-		x.Logger.Error("a payload was not taken in", "request_id", x.id, "source", x.key.Name, "error", err)
+		x.config.Logger.Error("a payload could not be stored", "request_id", x.id, "source", x.key.Name, "error", err)
 	}
 	r.setHeaders(x.w.Header())
 	var body errorBody
@@ -110,14 +111,14 @@ func (x *exchange) refuse(err error) {
 	x.writeJSON(body)
 }
 
-// note records how the request was answered, where the log does not.
+// note records how the request was answered if no entry of the log tells.
 func (x *exchange) note(code string) {
-	x.Requests.Note(ingest.RequestRecord{
+	x.config.Requests.Note(ingest.RequestRecord{
 		RequestID: x.id, Source: x.key.Name, ReceivedAt: x.started, Status: x.status, Code: code, Bytes: len(x.body), Calls: x.calls,
 	})
 }
 
-// setHeaders sets what the status asks for.
+// setHeaders sets the headers that go with the status.
 func (r *reply) setHeaders(h http.Header) {
 	switch r.status {
 	case http.StatusUnauthorized:
@@ -143,18 +144,18 @@ func (x *exchange) accept(receipt ingest.Receipt) {
 	if receipt.Suppressed {
 		x.note("suppressed")
 	}
-	if receipt.RejectedCount > 0 {
-		x.writeJSON(acceptedBody{true, receipt.Rejected, receipt.RejectedCount})
+	if receipt.UnusableCount > 0 {
+		x.writeJSON(acceptedBody{true, receipt.Unusable, receipt.UnusableCount})
 		return
 	}
 	x.writeHead()
 	_, _ = x.w.Write(success) // the sender may be gone
 }
 
-// allow answers a browser's preflight.
-func (x *exchange) allow() {
+// answerPreflight answers a browser that asks what a page may send.
+func (x *exchange) answerPreflight() {
 	x.status, x.written = http.StatusNoContent, true
-	preflight(x.w.Header())
+	allowRequests(x.w.Header())
 	x.w.WriteHeader(x.status)
 }
 

@@ -61,7 +61,7 @@ func routeOf(path string) (route, bool) {
 	return r, ok
 }
 
-// allows lists the methods that the route takes.
+// allows lists the methods that the route accepts.
 func (r route) allows() string {
 	if r.cors {
 		return "POST, OPTIONS"
@@ -75,9 +75,9 @@ func allowOrigins(h http.Header) {
 	h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After")
 }
 
-// preflight tells a browser what a page may send. Authorization stands there by
-// name, as the asterisk does not cover it.
-func preflight(h http.Header) {
+// allowRequests tells a browser what a page may send. Authorization stands there
+// by name, as the asterisk does not cover it.
+func allowRequests(h http.Header) {
 	h.Set("Access-Control-Allow-Methods", "POST, OPTIONS")
 	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, X-Retry-Count, *")
 	h.Set("Access-Control-Max-Age", "7200") // seconds; browsers take no more

@@ -33,7 +33,7 @@ func TestRoutes(t *testing.T) {
 				if kind == 0 {
 					body, want = `{"batch":[`+call+`]}`, segment.Track
 				}
-				reply, a := do(t, newDoor(t, m, nil), request{path: path + slash, body: body})
+				reply, a := do(t, newServer(t, m, nil), request{path: path + slash, body: body})
 				if reply.StatusCode != 200 || len(m.entries) != 1 {
 					t.Fatalf("status %d, %+v", reply.StatusCode, a)
 				}
@@ -47,7 +47,7 @@ func TestRoutes(t *testing.T) {
 
 func TestNotFoundListsTheRoutes(t *testing.T) {
 	t.Parallel()
-	_, a := do(t, newDoor(t, newMemory(), nil), request{path: "/v2/track", body: call})
+	_, a := do(t, newServer(t, newMemory(), nil), request{path: "/v2/track", body: call})
 	for path := range routes {
 		if !strings.Contains(a.Error.Message, path) {
 			t.Errorf("%q does not name %s", a.Error.Message, path)
@@ -58,7 +58,7 @@ func TestNotFoundListsTheRoutes(t *testing.T) {
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
-	server := newDoor(t, m, nil)
+	server := newServer(t, m, nil)
 	for path, r := range routes {
 		reply, _ := do(t, server, request{method: "OPTIONS", path: path, auth: "none", header: map[string]string{
 			"Origin": "https://shop.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type",
@@ -78,7 +78,7 @@ func TestPreflight(t *testing.T) {
 // from the library, which then sends again for ever.
 func TestPagesCanReadEveryAnswer(t *testing.T) {
 	t.Parallel()
-	server := newDoor(t, newMemory(), nil)
+	server := newServer(t, newMemory(), nil)
 	for status, r := range map[int]request{
 		200: {body: call}, 400: {body: "nonsense"}, 401: {auth: "Bearer bad"}, 403: {auth: "Bearer signed", body: call},
 		405: {method: "GET"}, 413: {body: strings.Repeat(" ", 10_001)}, 415: {header: map[string]string{"Content-Encoding": "br"}},

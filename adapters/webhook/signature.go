@@ -10,10 +10,10 @@ import (
 	"relay/domain/segment"
 )
 
-// checkSignature looks at X-Signature where the key asks for one. A wrong one is
-// often a secret that was mistyped here, and the answer makes Segment drop the
-// payload, so the body is kept. The secrets are asked for once more before, in
-// case the right one was added a moment ago.
+// checkSignature checks X-Signature where the key asks for one. Often a signature is
+// wrong because the secret was mistyped in relay, and the answer makes Segment drop
+// the payload, so the body is kept. Before that the secrets are read again, in case
+// the right one was added a moment ago.
 func (x *exchange) checkSignature(ctx context.Context) error {
 	if len(x.key.SigningSecrets) == 0 {
 		return nil
@@ -32,16 +32,16 @@ func (x *exchange) checkSignature(ctx context.Context) error {
 	if len(x.key.SigningSecrets) == 0 || x.isSigned(given) {
 		return nil
 	}
-	return x.keep(ctx, badSignature(header))
+	return x.reject(ctx, badSignature(header))
 }
 
-// isSigned tells whether any of the key's secrets gives the signature, and notes
-// which.
+// isSigned reports whether any of the key's secrets gives the signature, and notes
+// the use of that secret.
 func (x *exchange) isSigned(given []byte) bool {
 	text := signedText(x.body)
 	for _, s := range x.key.SigningSecrets {
 		if isSignature(given, text, s.Secret) {
-			x.Keys.Signed(s.ID)
+			x.config.Keys.Signed(s.ID)
 			return true
 		}
 	}
@@ -57,7 +57,7 @@ func signedText(body []byte) []byte {
 	return body
 }
 
-// isSignature tells whether the secret gives the signature of the text.
+// isSignature reports whether the secret gives the signature of the text.
 func isSignature(given, text, secret []byte) bool {
 	var sum [sha1.Size]byte
 	mac := hmac.New(sha1.New, secret)

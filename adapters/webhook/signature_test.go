@@ -53,7 +53,7 @@ func TestSignatures(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			m := newMemory()
-			reply, a := do(t, newDoor(t, m, nil), request{auth: "Bearer signed", body: c.body, header: map[string]string{"X-Signature": c.signature}})
+			reply, a := do(t, newServer(t, m, nil), request{auth: "Bearer signed", body: c.body, header: map[string]string{"X-Signature": c.signature}})
 			if reply.StatusCode != c.status || (c.status == 403) != (a.Error.Code == "bad_signature") {
 				t.Fatalf("status %d, %+v; want %d", reply.StatusCode, a, c.status)
 			}
@@ -88,7 +88,7 @@ func TestSecretsThatChangeMeanwhile(t *testing.T) {
 			m := newMemory()
 			m.keys["k"] = ingest.Key{SigningSecrets: []ingest.SigningSecret{older}}
 			m.meanwhile = func() { c.change(m) }
-			reply, a := do(t, newDoor(t, m, nil), request{auth: "Bearer k", body: call, header: map[string]string{"X-Signature": callSigned}})
+			reply, a := do(t, newServer(t, m, nil), request{auth: "Bearer k", body: call, header: map[string]string{"X-Signature": callSigned}})
 			if reply.StatusCode != c.status || fmt.Sprint(m.signed) != c.signed || len(m.rejected) != c.rejects {
 				t.Errorf("status %d, %+v; secrets %v used, %d bodies kept; want %d, %s, %d", reply.StatusCode, a, m.signed, len(m.rejected), c.status, c.signed, c.rejects)
 			}
@@ -98,7 +98,7 @@ func TestSecretsThatChangeMeanwhile(t *testing.T) {
 
 func TestSignatureIsThatOfTheDecodedBody(t *testing.T) {
 	t.Parallel()
-	reply, a := do(t, newDoor(t, newMemory(), nil), request{auth: "Bearer signed", body: gzipped(call), header: map[string]string{
+	reply, a := do(t, newServer(t, newMemory(), nil), request{auth: "Bearer signed", body: gzipped(call), header: map[string]string{
 		"X-Signature": callSigned, "Content-Encoding": "gzip",
 	}})
 	if reply.StatusCode != 200 {

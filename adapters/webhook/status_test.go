@@ -83,7 +83,7 @@ func TestStatuses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			m := newMemory()
-			reply, a := do(t, newDoor(t, m, nil), c.request)
+			reply, a := do(t, newServer(t, m, nil), c.request)
 			want := c.want
 			if reply.StatusCode != want.status || a.Error.Code != want.code || a.Success != (want.status == 200) || (want.code != "") != (a.Error.Message != "") {
 				t.Errorf("status %d, %+v; want %d %s", reply.StatusCode, a, want.status, want.code)
@@ -117,7 +117,7 @@ func TestStatuses(t *testing.T) {
 
 func TestHeadHasNoBody(t *testing.T) {
 	t.Parallel()
-	reply, _ := do(t, newDoor(t, newMemory(), nil), request{method: "HEAD"})
+	reply, _ := do(t, newServer(t, newMemory(), nil), request{method: "HEAD"})
 	if reply.StatusCode != 405 || reply.Header.Get("X-Request-Id") == "" {
 		t.Errorf("status %d, header %v", reply.StatusCode, reply.Header)
 	}
@@ -160,7 +160,7 @@ func TestOurFaults(t *testing.T) {
 			if m.stuck != nil {
 				defer close(m.stuck)
 			}
-			reply, a := do(t, newDoor(t, m, func(c *Config) { c.WriteTimeout = 100 * time.Millisecond }), c.request)
+			reply, a := do(t, newServer(t, m, func(c *Config) { c.WriteTimeout = 100 * time.Millisecond }), c.request)
 			if reply.StatusCode != c.status || a.Error.Code != c.code || reply.Header.Get("Retry-After") != "1" {
 				t.Errorf("status %d, %+v, Retry-After %q; want %d", reply.StatusCode, a, reply.Header.Get("Retry-After"), c.status)
 			}

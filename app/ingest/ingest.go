@@ -1,3 +1,5 @@
+// Package ingest puts the payloads of requests into the log: who may send, what of
+// a payload is usable, and what becomes of a body that is not. It knows no HTTP.
 package ingest
 
 import (
@@ -10,43 +12,43 @@ import (
 	"relay/domain/segment"
 )
 
-// Key is an API key as the door knows it; its name is the source of what it
-// sends.
+// Key is an API key as a key ring knows it. Its name is the source of what is sent
+// with it.
 type Key struct {
 	Name           string
-	SigningSecrets []SigningSecret // any of them may have signed; none: no signature is asked for
+	SigningSecrets []SigningSecret // a payload must be signed with one of them; none: no signature is needed
 }
 
-// SigningSecret is one that a sender may sign with.
+// SigningSecret is a secret that a sender may sign payloads with.
 type SigningSecret struct {
 	ID     int64
 	Secret []byte
 }
 
-// KeyRing finds the key that a caller showed, and notes its use. Both ways of
-// finding return ErrUnknownKey only when that is certain; while the store of
-// keys cannot be asked they return ErrUnavailable, because Segment drops what is
-// answered with 401.
+// KeyRing finds the key of a sender, and notes its use. Find and FindNow return
+// ErrUnknownKey only when that is certain, because Segment drops what is answered
+// with 401, and ErrUnavailable while the keys cannot be read. All methods are safe
+// for concurrent use.
 type KeyRing interface {
-	// Find may not know yet what was changed within the last second, but for
-	// keys that are new.
+	// Find knows all new keys, but may not know yet of other changes within the
+	// last second.
 	Find(ctx context.Context, secret string) (Key, error)
-	// FindNow knows all that was changed before it was called. It may wait for
-	// a moment, and is for when the sender's payload would be dropped otherwise.
+	// FindNow knows all changes made before it was called. It may wait for a
+	// moment, and is for senders whose payload would be dropped otherwise.
 	FindNow(ctx context.Context, secret string) (Key, error)
 	// Signed notes the use of the signing secret with that id.
 	Signed(id int64)
 }
 
-// Inbound is one authenticated request whose body was read in full.
+// Inbound is an authenticated request whose body was read in full.
 type Inbound struct {
 	RequestID   string // a UUID; the entry's id in the log
 	Source      string // the key's name
 	Route       string // path as posted, without a last slash
-	PathKind    segment.Kinds
+	PathKind    segment.Kinds // kind of the calls that have no type; 0: none
 	ContentType string
 	ReceivedAt  time.Time
-	Body        []byte // decoded from its content encoding; may be used again once it is in the log
+	Body        []byte // decoded from its content encoding; its memory is used again once it is in the log
 }
 
 // NewEntry is a payload on its way into the log.
@@ -54,19 +56,20 @@ type NewEntry struct {
 	Inbound
 	Kinds  segment.Kinds
 	Calls  int   // calls in the payload, usable or not
-	Erased []int // indexes of those that were erased from the body
+	Erased []int // indexes of the calls that were cut out of the body
 }
 
-// Appender writes payloads to the log. Append returns nil only after the commit
-// that holds the entry; ErrOverloaded when there is no room to wait in;
-// ErrUnavailable when the log cannot be written or not in time. After nil the
-// body's memory is the caller's again; after an error it is left to Append.
+// Appender writes payloads to the log.
 type Appender interface {
+	// Append returns nil only after the commit that holds the entry; ErrOverloaded
+	// if too many entries wait; ErrUnavailable if the log cannot be written, or not
+	// in time. After nil the body's memory is the caller's again; after an error
+	// Append may still use it. Append is safe for concurrent use.
 	Append(ctx context.Context, e NewEntry) error
 }
 
-// RejectedBody is a request body that cannot go into the log, kept for people
-// to look at and to try again.
+// RejectedBody is a request body that cannot go into the log, kept for people to
+// view and to retry.
 type RejectedBody struct {
 	RequestID  string
 	Source     string
@@ -77,14 +80,15 @@ type RejectedBody struct {
 	Body       []byte
 }
 
-// RejectedStore keeps bodies that were refused. Keep returns nil only when the
-// body is durable. It may go on for a while after ctx has ended.
+// RejectedStore keeps rejected bodies.
 type RejectedStore interface {
+	// Keep returns nil only when the body is durable. It may go on for a while
+	// after ctx has ended.
 	Keep(ctx context.Context, r RejectedBody) error
 }
 
-// RequestRecord tells how an authenticated request that did not reach the log
-// was answered. Requests that reached it are known from the log itself.
+// RequestRecord says how an authenticated request that did not reach the log was
+// answered. Those that reached it are known from the log itself.
 type RequestRecord struct {
 	RequestID  string
 	Source     string
@@ -95,72 +99,73 @@ type RequestRecord struct {
 	Calls      int
 }
 
-// RequestLog takes records of refused requests. Note does not block; what the
-// database cannot take now is written when it is back.
+// RequestLog keeps records of refused requests.
 type RequestLog interface {
+	// Note does not block. What the database cannot take now is written when it is
+	// back. Note is safe for concurrent use.
 	Note(r RequestRecord)
 }
 
 // Receipt is what the sender of an accepted payload is told.
 type Receipt struct {
 	Calls         int
-	Rejected      []segment.Rejection // calls that no projection will use, the first of them
-	RejectedCount int                 // all of them
-	Dropped       int                 // calls of people who are suppressed
+	Unusable      []segment.Rejection // the first calls that no projection can use
+	UnusableCount int                 // how many there are in all
+	Dropped       int                 // how many calls of suppressed people were dropped
 	Suppressed    bool                // every call was dropped: nothing went into the log
 }
 
-// Refusal is a payload that relay cannot use at all. Its body was kept.
-type Refusal struct {
+// Rejection is the error for a payload in which nothing is usable. Its body was
+// kept.
+type Rejection struct {
 	Code    string // "invalid_json" or "no_usable_call"
 	Message string
 	Calls   int
 }
 
-func (r *Refusal) Error() string { return r.Code + ": " + r.Message }
+func (r *Rejection) Error() string { return r.Code + ": " + r.Message }
 
-// Ingest takes payloads in.
+// Ingest puts payloads into the log.
 type Ingest struct {
 	Log      Appender
 	Rejected RejectedStore
-	// Suppressed tells whose calls are dropped; nil: nobody's.
+	// Suppressed says whose calls are dropped; nil: nobody's.
 	Suppressed app.Suppressed
 }
 
-// Receive puts a payload into the log and returns after it is durable there.
-// It returns a *Refusal when no call in it can be used (the body is then in the
-// rejected store), and otherwise the errors of Appender and RejectedStore.
-// The parser is the caller's, so that each connection can reuse its own.
+// Receive puts a payload into the log and returns after it is durable there. If
+// no call in it is usable, Receive puts the body into the rejected store and returns
+// a *Rejection. Other errors are those of Appender and RejectedStore. The parser is
+// the caller's, so that it can be used again.
 func (i *Ingest) Receive(ctx context.Context, parser *segment.Parser, in Inbound) (Receipt, error) {
 	payload, erased, err := i.parse(parser, &in)
 	if err != nil {
-		return Receipt{}, i.refuse(ctx, in, &Refusal{Code: "invalid_json", Message: err.Error()})
+		return Receipt{}, i.reject(ctx, in, &Rejection{Code: "invalid_json", Message: err.Error()})
 	}
 	if len(erased) > 0 && len(erased) == payload.Total {
 		return Receipt{Calls: payload.Total, Dropped: len(erased), Suppressed: true}, nil
 	}
 	if len(payload.Calls) == 0 {
-		return Receipt{}, i.refuse(ctx, in, noUsableCall(payload))
+		return Receipt{}, i.reject(ctx, in, noUsableCall(payload))
 	}
 	receipt := Receipt{
-		Calls: payload.Total, Rejected: payload.Rejected, RejectedCount: payload.Total - len(payload.Calls) - len(erased), Dropped: len(erased),
+		Calls: payload.Total, Unusable: payload.Rejected, UnusableCount: payload.Total - len(payload.Calls) - len(erased), Dropped: len(erased),
 	}
 	return receipt, i.Log.Append(ctx, NewEntry{Inbound: in, Kinds: payload.Kinds, Calls: payload.Total, Erased: erased})
 }
 
-// refuse keeps the body as it is now: calls of people who are suppressed were cut
-// out of it, unless it is not JSON.
-func (i *Ingest) refuse(ctx context.Context, in Inbound, refusal *Refusal) error {
-	err := i.keep(ctx, in, refusal.Code, refusal.Message)
-	if err != nil {
+// reject keeps the body as it is now: the calls of suppressed people were cut out
+// of it, unless it is not JSON.
+func (i *Ingest) reject(ctx context.Context, in Inbound, rejection *Rejection) error {
+	if err := i.keep(ctx, in, rejection.Code, rejection.Message); err != nil {
 		return errors.Join(app.ErrUnavailable, err)
 	}
-	return refusal
+	return rejection
 }
 
-// Keep puts a body that is refused for another reason, such as a wrong
-// signature, into the rejected store, without the calls of people who are
-// suppressed. Whose calls a body holds that is not JSON, nobody can tell.
+// Keep puts a body that is rejected for another reason, such as a wrong signature,
+// into the rejected store, without the calls of suppressed people. A body that is
+// not JSON is kept as it is, since nobody can tell whose calls it holds.
 func (i *Ingest) Keep(ctx context.Context, in Inbound, code, message string) error {
 	if i.suppresses() {
 		payload, erased, err := i.parse(new(segment.Parser), &in)
@@ -180,13 +185,13 @@ func (i *Ingest) keep(ctx context.Context, in Inbound, code, message string) err
 	return err
 }
 
-func noUsableCall(p segment.Payload) *Refusal {
-	r := &Refusal{Code: "no_usable_call", Calls: p.Total}
+func noUsableCall(p segment.Payload) *Rejection {
+	r := &Rejection{Code: "no_usable_call", Calls: p.Total}
 	if p.Total == 0 {
-		r.Message = "the payload holds no call: send one call, or an array of calls that is not empty"
+		r.Message = "the payload holds no call: send a call, or an array with at least one call"
 		return r
 	}
 	first := p.Rejected[0]
-	r.Message = fmt.Sprintf("none of %d calls can be used; call %d: %s: %s", p.Total, first.Index, first.Code, first.Message)
+	r.Message = fmt.Sprintf("none of the %d calls is usable; call %d: %s: %s", p.Total, first.Index, first.Code, first.Message)
 	return r
 }

@@ -22,7 +22,7 @@ type RejectedEntry struct {
 	RetriedAt *time.Time // when a retry put it into the log
 }
 
-// RejectedFilter says which bodies people want. Zero fields want all.
+// RejectedFilter says which bodies are wanted. Empty fields exclude none.
 type RejectedFilter struct {
 	Source, Code string
 	Waiting      bool // only those that no retry put into the log
@@ -38,23 +38,23 @@ type RejectedReader interface {
 	Retried(ctx context.Context, id int64, at time.Time) error
 	// Discard deletes the body.
 	Discard(ctx context.Context, id int64) error
-	// Rewrite puts another body in its place.
+	// Rewrite replaces the body.
 	Rewrite(ctx context.Context, id int64, body []byte) error
 }
 
-// Retry puts rejected bodies into the log, for when the fault was on this side:
-// a wrong signing secret, or a kind of payload that a newer release reads.
+// Retry puts rejected bodies into the log, for when the fault was in relay: a wrong
+// signing secret, or a kind of payload that a newer release can read.
 type Retry struct {
 	Store RejectedReader
 	Log   Appender
 	Now   func() time.Time
-	// Suppressed tells whose calls are dropped; nil: nobody's.
+	// Suppressed says whose calls are dropped; nil: nobody's.
 	Suppressed app.Suppressed
 }
 
-// Run tries one body again. What still cannot be used is a *Refusal; it stays
-// in the store, without the calls of people who are suppressed. A body of which
-// something went into the log, and that held such calls, does not stay.
+// Run retries one body. If it is still unusable, Run returns a *Rejection, and the
+// body stays in the store, without the calls of suppressed people. A body that held
+// such calls beside others is deleted once the others are in the log.
 func (r *Retry) Run(ctx context.Context, id int64) (Receipt, error) {
 	entry, err := r.Store.Get(ctx, id)
 	if err != nil {
@@ -71,7 +71,7 @@ func (r *Retry) Run(ctx context.Context, id int64) (Receipt, error) {
 		RequestID: newID.String(), Source: entry.Source, Route: entry.Route,
 		PathKind: segment.KindOfRoute(entry.Route), ReceivedAt: entry.ReceivedAt, Body: entry.Body,
 	}
-	ingest := Ingest{Log: r.Log, Rejected: stays{r.Store, entry}, Suppressed: r.Suppressed}
+	ingest := Ingest{Log: r.Log, Rejected: keptAlready{r.Store, entry}, Suppressed: r.Suppressed}
 	receipt, err := ingest.Receive(ctx, new(segment.Parser), in)
 	if err != nil {
 		return receipt, err
@@ -101,14 +101,15 @@ func (r *Retry) Waiting(ctx context.Context, f RejectedFilter) (ids []int64, err
 	}
 }
 
-// stays is the rejected store of a body that is in it already.
-type stays struct {
+// keptAlready is the rejected store for the retry of a body that is in it already:
+// only what is cut out of the body changes it.
+type keptAlready struct {
 	store RejectedReader
 	entry RejectedEntry
 }
 
 // Keep implements RejectedStore.
-func (s stays) Keep(ctx context.Context, b RejectedBody) error {
+func (s keptAlready) Keep(ctx context.Context, b RejectedBody) error {
 	if bytes.Equal(b.Body, s.entry.Body) {
 		return nil
 	}

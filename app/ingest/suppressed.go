@@ -5,10 +5,11 @@ import (
 	"relay/domain/segment"
 )
 
-// suppresses tells whether there is anybody whose calls are dropped.
+// suppresses reports whether there is anybody whose calls are dropped.
 func (i *Ingest) suppresses() bool { return i.Suppressed != nil && i.Suppressed.Any() }
 
-// parse parses a payload, and cuts out the calls of people who are suppressed.
+// parse parses a payload, and cuts the calls of suppressed people out of its body.
+// erased are the indexes of those calls.
 func (i *Ingest) parse(parser *segment.Parser, in *Inbound) (payload segment.Payload, erased []int, err error) {
 	if !i.suppresses() {
 		payload, err = parser.Parse(in.Body, in.PathKind)

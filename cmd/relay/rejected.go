@@ -135,7 +135,7 @@ func rejectedRetry(c *cli.Context, s *system) error {
 		if errors.Is(err, app.ErrUnavailable) || c.Context.Err() != nil {
 			return err // the others would fare no better
 		}
-		one := retried{ID: id, Calls: receipt.Calls, Rejected: receipt.Rejected, Dropped: receipt.Dropped}
+		one := retried{ID: id, Calls: receipt.Calls, Rejected: receipt.Unusable, Dropped: receipt.Dropped}
 		switch {
 		case err != nil:
 			one.Error = err.Error()
@@ -168,7 +168,7 @@ func outcomeOf(r ingest.Receipt) string {
 	if r.Suppressed {
 		return "was dropped: all its calls are of people who are suppressed"
 	}
-	text := fmt.Sprintf("is in the log now: %d calls, %d of them unusable", r.Calls-r.Dropped, r.RejectedCount)
+	text := fmt.Sprintf("is in the log now: %d calls, %d of them unusable", r.Calls-r.Dropped, r.UnusableCount)
 	if r.Dropped > 0 {
 		text += fmt.Sprintf("; %d more, of people who are suppressed, were dropped", r.Dropped)
 	}
