@@ -12,6 +12,7 @@ import (
 type versionsData struct {
 	Current  int
 	Versions []versionRow // the newest first
+	History  []app.MappingChange
 	Spans    []spanRow
 	A, B     int // versions that are compared; 0: none
 	Compared []mapping.Change
@@ -19,8 +20,9 @@ type versionsData struct {
 
 type versionRow struct {
 	mapping.Version
-	First   int64            // log offset from which it held first
-	Changes []mapping.Change // from the version before
+	First   int64            // log offset from which it applied first
+	Former  int              // the version that was in force before; 0: none
+	Changes []mapping.Change // from that version
 }
 
 type spanRow struct {
@@ -29,21 +31,25 @@ type spanRow struct {
 	Version    int
 }
 
-// mappingVersions shows every version, what it changed and where it holds.
+// mappingVersions shows every version, what was done to the mapping when, and
+// where each version applies.
 func (c Config) mappingVersions(w http.ResponseWriter, r *http.Request) error {
 	versions, history, err := c.Mappings.History(r.Context())
 	if err != nil {
 		return err
 	}
-	data := versionsData{Current: history.Current().Number}
-	for i, v := range versions {
+	data := versionsData{Current: history.Current().Number, History: history.MappingChanges()}
+	for _, v := range versions {
 		row := versionRow{Version: v, First: int64(history.Activated[v.Number])}
-		if i > 0 {
-			row.Changes = mapping.Diff(versions[i-1].Spec, v.Spec)
+		for _, change := range data.History {
+			if change.Kind == app.ChangeApplied && change.Version == v.Number {
+				row.Former, row.Changes = change.Former, change.Changes
+			}
 		}
 		data.Versions = append(data.Versions, row)
 	}
 	slices.Reverse(data.Versions)
+	slices.Reverse(data.History)
 	for _, name := range projections.Names() {
 		for _, span := range history.Timelines[name].Spans() {
 			data.Spans = append(data.Spans, spanRow{name, int64(span.From), span.Version})

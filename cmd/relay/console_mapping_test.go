@@ -93,6 +93,13 @@ func TestConsoleMapping(t *testing.T) {
 	if got := text(t, db, `SELECT version FROM relay.mapping_timeline WHERE to_offset IS NULL`); got != "1" {
 		t.Errorf("version %s holds", got)
 	}
+	_, versions = server.ask("GET", "/mapping/versions", "", nil)
+	for _, shown := range []string{versions, relay.must("mapping", "history")} {
+		want("the history", shown, "applied version 2", "applied version 3", "re-projected profiles and events with version 3", "rolled back to version 1")
+	}
+	if out := relay.must("mapping", "history", "--json"); !strings.Contains(out, `"kind": "rolled_back"`) || !strings.Contains(out, `"former_version": 3`) {
+		t.Errorf("relay mapping history --json: %s", out)
+	}
 	if out := relay.must("mapping", "preview", relay.writeFile("story.yaml", storyMapping)); !strings.Contains(out, "events") {
 		t.Errorf("relay mapping preview: %s", out)
 	}

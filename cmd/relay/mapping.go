@@ -35,7 +35,7 @@ func mappingCommand() *cli.Command {
 			},
 			previewCommand(),
 			{Name: "diff", Usage: "what differs between two versions", ArgsUsage: "A B", Flags: []cli.Flag{jsonFlag}, Action: with(mappingDiff)},
-			{Name: "history", Usage: "all versions, and where each holds", Flags: []cli.Flag{jsonFlag}, Action: with(mappingHistory)},
+			{Name: "history", Usage: "all versions, what changed when, and where each version applies", Flags: []cli.Flag{jsonFlag}, Action: with(mappingHistory)},
 			{Name: "rollback", Usage: "make an earlier version hold again from now on", ArgsUsage: "VERSION", Flags: []cli.Flag{jsonFlag}, Action: with(mappingRollback)},
 		},
 	}
@@ -221,7 +221,7 @@ func mappingHistory(c *cli.Context, s *system) error {
 		for _, v := range versions {
 			out = append(out, versionJSON(v))
 		}
-		return printJSON(c, map[string]any{"versions": out, "timelines": history.Timelines})
+		return printJSON(c, map[string]any{"versions": out, "changes": history.MappingChanges(), "timelines": history.Timelines})
 	}
 	var rows []table.Row
 	for _, v := range versions {
@@ -229,17 +229,34 @@ func mappingHistory(c *cli.Context, s *system) error {
 		if !v.CreatedAt.IsZero() {
 			created = when(v.CreatedAt)
 		}
-		rows = append(rows, table.Row{v.Number, created, int64(history.Activated[v.Number]), v.Note})
+		rows = append(rows, table.Row{v.Number, created, int64(history.Activated[v.Number]), printable(v.Note)})
 	}
 	printTable(c, table.Row{"version", "applied at", "first from offset", "note"}, rows)
+	printMappingChanges(c, history)
 	rows = nil
 	for _, p := range s.projections {
 		for _, span := range history.Timelines[p.Name].Spans() {
 			rows = append(rows, table.Row{p.Name, int64(span.From), span.Version})
 		}
 	}
-	printTable(c, table.Row{"projection", "from offset", "version holds"}, rows)
+	printTable(c, table.Row{"projection", "from offset", "version applies"}, rows)
 	return nil
+}
+
+// printMappingChanges prints what was done to the mapping, in order.
+func printMappingChanges(c *cli.Context, history app.History) {
+	var rows []table.Row
+	for _, change := range history.MappingChanges() {
+		from, undone := any(int64(change.From)), ""
+		if change.Undoes > 0 {
+			from = ""
+		}
+		if change.UndoneBy > 0 {
+			undone = fmt.Sprintf("undone at %d", change.UndoneBy)
+		}
+		rows = append(rows, table.Row{int64(change.Offset), when(change.At), change.String(), from, undone})
+	}
+	printTable(c, table.Row{"offset", "when", "what", "from offset", "undone"}, rows)
 }
 
 func mappingRollback(c *cli.Context, s *system) error {

@@ -19,7 +19,8 @@ type Control struct {
 
 // ControlEntry is a control and where it stands in the log.
 type ControlEntry struct {
-	Offset Offset
+	Offset     Offset
+	ReceivedAt time.Time // when it was written; no fold depends on it
 	Control
 }
 

@@ -14,23 +14,24 @@ func Fold(entries []eventlog.ControlEntry, names ...string) Timelines {
 	for _, name := range names {
 		timelines[name] = NewTimeline()
 	}
-	undone := undoneBy(entries)
+	undone := UndoneBy(entries)
 	for _, e := range entries {
-		if e.MappingActivated != nil || !undone[e.Offset] {
+		if e.MappingActivated != nil || undone[e.Offset] == 0 {
 			timelines.fold(e)
 		}
 	}
 	return timelines
 }
 
-// undoneBy returns the offsets of the entries that do not count. What undoes an
-// entry comes after it, so the last entries decide first.
-func undoneBy(entries []eventlog.ControlEntry) map[eventlog.Offset]bool {
-	undone := map[eventlog.Offset]bool{}
+// UndoneBy returns, by the offset of each entry that does not count, the offset of
+// the entry that undoes it. What undoes an entry comes after it, so the last entries
+// decide first.
+func UndoneBy(entries []eventlog.ControlEntry) map[eventlog.Offset]eventlog.Offset {
+	undone := map[eventlog.Offset]eventlog.Offset{}
 	for i := len(entries) - 1; i >= 0; i-- {
 		e := entries[i]
-		if e.Undone != nil && !undone[e.Offset] && e.Undone.Entry < e.Offset {
-			undone[e.Undone.Entry] = true
+		if e.Undone != nil && undone[e.Offset] == 0 && e.Undone.Entry < e.Offset {
+			undone[e.Undone.Entry] = e.Offset
 		}
 	}
 	return undone

@@ -52,7 +52,7 @@ func (Controls) Append(ctx context.Context, tx app.Tx, c eventlog.Control) (offs
 }
 
 // allControlsSQL: the partial index on control entries finds them.
-var allControlsSQL = `SELECT "offset", payload FROM relay.log_identity WHERE ` + isControl + ` ORDER BY "offset"`
+var allControlsSQL = `SELECT "offset", received_at, payload FROM relay.log_identity WHERE ` + isControl + ` ORDER BY "offset"`
 
 // All implements app.Controls.
 func (Controls) All(ctx context.Context, tx app.Tx) ([]eventlog.ControlEntry, error) {
@@ -65,7 +65,7 @@ func (Controls) All(ctx context.Context, tx app.Tx) ([]eventlog.ControlEntry, er
 	for rows.Next() {
 		var e eventlog.ControlEntry
 		var payload []byte
-		if err := rows.Scan(&e.Offset, &payload); err != nil {
+		if err := rows.Scan(&e.Offset, &e.ReceivedAt, &payload); err != nil {
 			return nil, err
 		}
 		if e.Control, err = eventlog.DecodeControl(payload); err != nil {
