@@ -36,20 +36,20 @@ func (c check) Rate() int64 { return int64(c.PerSecond) }
 // Seconds is how long it took; "" while it runs.
 func (c check) Seconds() string { return secondsText(c.StartedAt, c.FinishedAt) }
 
-func (c Config) checkRoutes(mux *router) {
-	mux.HandleFunc("POST /api/reprojections/verify", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
-		if err := c.Reprojections.StartVerification(r.Context(), request); err != nil {
+func (c *Console) checkRoutes(mux *router) {
+	mux.handleFunc("POST /api/reprojections/verify", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
+		if err := c.config.Reprojections.StartVerification(r.Context(), request); err != nil {
 			return nil, err
 		}
 		return c.check(), nil
 	}))
-	mux.HandleFunc("POST /api/reprojections/dry-run", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
-		if err := c.Reprojections.StartDryRun(r.Context(), request); err != nil {
+	mux.handleFunc("POST /api/reprojections/dry-run", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
+		if err := c.config.Reprojections.StartDryRun(r.Context(), request); err != nil {
 			return nil, err
 		}
 		return c.check(), nil
 	}))
-	mux.HandleFunc("GET /api/reprojections/check", func(w http.ResponseWriter, _ *http.Request) {
+	mux.handleFunc("GET /api/reprojections/check", func(w http.ResponseWriter, _ *http.Request) {
 		if current := c.check(); current != nil {
 			answer(w, http.StatusOK, current, nil)
 			return
@@ -60,8 +60,8 @@ func (c Config) checkRoutes(mux *router) {
 
 // check returns the check that runs, or what the last one found; nil: there is
 // none.
-func (c Config) check() *check {
-	last, ok := c.Reprojections.Check()
+func (c *Console) check() *check {
+	last, ok := c.config.Reprojections.Check()
 	if !ok {
 		return nil
 	}
@@ -73,7 +73,7 @@ func (c Config) check() *check {
 	if last.EndedAt.IsZero() {
 		view.Status = "running"
 		if p.Left > 0 {
-			at := c.Now().Add(p.Left)
+			at := c.config.Now().Add(p.Left)
 			view.ExpectedAt = &at
 		}
 		return view

@@ -41,8 +41,8 @@ func TestChecksAreShown(t *testing.T) {
 		"a lock":        {ended(app.ErrLocked), []string{"Let long transactions in the database end"}},
 		"a bug":         {ended(errors.New("<b>cannot happen")), []string{"&lt;b&gt;cannot happen", "Start it again", "relay doctor"}},
 	} {
-		config := Config{Reprojections: checking{last: c.last}, Now: func() time.Time { return at }}
-		part, err := fragment("reprojections.html", "check", config.check())
+		shown := &Console{config: Config{Reprojections: checking{last: c.last}, Now: func() time.Time { return at }}}
+		part, err := fragment("reprojections.html", "check", shown.check())
 		if err != nil {
 			t.Fatal(err)
 		}

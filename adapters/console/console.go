@@ -52,54 +52,71 @@ type Config struct {
 	Now     func() time.Time
 }
 
-// New returns the admin listener's handler.
-func New(c Config) http.Handler {
-	open, _ := c.routes()
-	return guarded(open)
+// Console is the admin listener's handler.
+type Console struct {
+	config  Config
+	handler http.Handler
 }
+
+// New returns a console.
+func New(config Config) *Console {
+	c := &Console{config: config}
+	open, _ := c.routes()
+	c.handler = guarded(open)
+	return c
+}
+
+// ServeHTTP implements http.Handler.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
 
 // Routes returns the patterns of all routes, as http.ServeMux reads them.
 func Routes() []string {
-	open, behind := Config{Metrics: http.NotFoundHandler(), Now: time.Now}.routes()
+	open, behind := (&Console{config: Config{Metrics: http.NotFoundHandler(), Now: time.Now}}).routes()
 	return slices.Concat(open.patterns, behind.patterns)
 }
 
 // router is a mux that knows what it routes.
 type router struct {
-	*http.ServeMux
+	mux      *http.ServeMux
 	patterns []string
 }
 
-func newRouter() *router { return &router{ServeMux: http.NewServeMux()} }
+func newRouter() *router { return &router{mux: http.NewServeMux()} }
 
-// Handle is http.ServeMux's.
-func (r *router) Handle(pattern string, handler http.Handler) {
+// ServeHTTP implements http.Handler.
+func (r *router) ServeHTTP(w http.ResponseWriter, request *http.Request) { r.mux.ServeHTTP(w, request) }
+
+func (r *router) handle(pattern string, handler http.Handler) {
 	r.patterns = append(r.patterns, pattern)
-	r.ServeMux.Handle(pattern, handler)
+	r.mux.Handle(pattern, handler)
 }
 
-// HandleFunc is http.ServeMux's.
-func (r *router) HandleFunc(pattern string, handle func(http.ResponseWriter, *http.Request)) {
-	r.Handle(pattern, http.HandlerFunc(handle))
-}
+func (r *router) handleFunc(pattern string, handle http.HandlerFunc) { r.handle(pattern, handle) }
 
-// routes returns what answers everybody, and what the gate is before.
-func (c Config) routes() (open, behind *router) {
-	open, behind = newRouter(), newRouter()
-	open.HandleFunc("GET /healthz", healthz)
-	open.HandleFunc("GET /readyz", c.readyz)
-	open.Handle("GET /metrics", c.Metrics)
-	open.Handle("GET /assets/", assets())
-	behind.HandleFunc("GET /api/status", c.status)
-	behind.HandleFunc("GET /api/people", c.apiPerson)
-	c.reprojectionRoutes(behind)
+// routes returns what answers everybody, and what stands behind the gate.
+func (c *Console) routes() (open, behind *router) {
+	behind = newRouter()
+	c.apiRoutes(behind)
 	c.pageRoutes(behind)
-	gate := &gate{Config: c, sessions: newSessions(c.Now), attempts: newAttempts(c.Now), behind: behind}
-	open.HandleFunc("GET /login", gate.showLogin)
-	open.HandleFunc("POST /login", gate.login)
-	open.HandleFunc("POST /logout", gate.logout)
-	open.Handle("/", gate)
+	gate := &gate{console: c, sessions: newSessions(c.config.Now), attempts: newAttempts(c.config.Now), behind: behind}
+	open = newRouter()
+	open.handleFunc("GET /healthz", healthz)
+	open.handleFunc("GET /readyz", c.readyz)
+	open.handle("GET /metrics", c.config.Metrics)
+	open.handle("GET /assets/", assets())
+	open.handleFunc("GET /login", gate.showLogin)
+	open.handleFunc("POST /login", gate.login)
+	open.handleFunc("POST /logout", gate.logout)
+	open.handle("/", gate)
 	return open, behind
+}
+
+// apiRoutes are what programs ask.
+func (c *Console) apiRoutes(to *router) {
+	to.handleFunc("GET /api/status", c.status)
+	to.handleFunc("GET /api/people", c.apiPerson)
+	c.reprojectionRoutes(to)
+	c.checkRoutes(to)
 }
 
 // healthz: the process answers. It says nothing of the database, since ending
@@ -111,10 +128,10 @@ func healthz(w http.ResponseWriter, _ *http.Request) {
 var errReadOnly = errors.New("the database takes no writes; relay doctor tells what to do")
 
 // readyz: payloads can be taken in.
-func (c Config) readyz(w http.ResponseWriter, r *http.Request) {
+func (c *Console) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	status, err := app.InTime(ctx, func() (lookup.Status, error) { return c.Status.Read(ctx) })
+	status, err := app.InTime(ctx, func() (lookup.Status, error) { return c.config.Status.Read(ctx) })
 	if err == nil && status.ReadOnly {
 		err = errReadOnly
 	}
@@ -126,8 +143,8 @@ func (c Config) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 // status is the state of everything, as `relay status --json` prints it.
-func (c Config) status(w http.ResponseWriter, r *http.Request) {
-	status, err := c.Status.Read(r.Context())
+func (c *Console) status(w http.ResponseWriter, r *http.Request) {
+	status, err := c.config.Status.Read(r.Context())
 	answer(w, http.StatusOK, status, err)
 }
 

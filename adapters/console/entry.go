@@ -36,20 +36,20 @@ type entryCall struct {
 type entryField struct{ Name, Value string }
 
 // entry shows a payload as it came, and what was made of it.
-func (c Config) entry(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) entry(r *http.Request) (*page, error) {
 	offset, err := whole(r.PathValue("offset"), "a log offset")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	explanation, err := c.Explainer.Explain(r.Context(), eventlog.Offset(offset))
+	explanation, err := c.config.Explainer.Explain(r.Context(), eventlog.Offset(offset))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data := entryData{Explanation: explanation, ReceivedAt: explanation.Entry.ReceivedAt.Time(), IsControl: explanation.Entry.Kinds.Has(segment.Control), Only: -1}
 	if text := r.FormValue("call"); text != "" {
 		only, err := whole(text, "call")
 		if err != nil {
-			return err
+			return nil, err
 		}
 		data.Only = int(only)
 	}
@@ -60,8 +60,7 @@ func (c Config) entry(w http.ResponseWriter, r *http.Request) error {
 			data.More++
 		}
 	}
-	c.render(w, r, http.StatusOK, "entry.html", "Log offset "+strconv.FormatInt(offset, 10), data)
-	return nil
+	return &page{Status: http.StatusOK, Template: "entry.html", Title: "Log offset " + strconv.FormatInt(offset, 10), Data: data}, nil
 }
 
 func entryCallOf(call lookup.ExplainedCall) entryCall {

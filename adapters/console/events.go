@@ -15,20 +15,19 @@ type eventsData struct {
 }
 
 // events shows which events there are.
-func (c Config) events(w http.ResponseWriter, r *http.Request) error {
-	current, err := c.Mappings.Version(r.Context(), 0)
+func (c *Console) events(r *http.Request) (*page, error) {
+	current, err := c.config.Mappings.Version(r.Context(), 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data := eventsData{Prefix: current.Spec.EventPrefix, Shown: r.FormValue("name")}
-	if data.EventNames, err = c.Events.Names(r.Context()); err != nil {
-		return err
+	if data.EventNames, err = c.config.Events.Names(r.Context()); err != nil {
+		return nil, err
 	}
 	if data.Shown != "" {
-		if data.Properties, data.Looked, err = c.Events.Properties(r.Context(), data.Shown); err != nil {
-			return err
+		if data.Properties, data.Looked, err = c.config.Events.Properties(r.Context(), data.Shown); err != nil {
+			return nil, err
 		}
 	}
-	c.render(w, r, http.StatusOK, "events.html", "Events", data)
-	return nil
+	return &page{Status: http.StatusOK, Template: "events.html", Title: "Events", Data: data}, nil
 }

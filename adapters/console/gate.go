@@ -21,7 +21,7 @@ import (
 // loopback address, to this machine alone; with one it asks for it everywhere,
 // since a proxy on this machine can make anybody look local.
 type gate struct {
-	Config
+	console  *Console
 	sessions *sessions
 	attempts *attempts
 	behind   http.Handler
@@ -29,7 +29,7 @@ type gate struct {
 
 // ServeHTTP implements http.Handler.
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	hash, err := g.Password.Hash(r.Context())
+	hash, err := g.console.config.Password.Hash(r.Context())
 	switch {
 	case err != nil:
 		g.refuse(w, r, http.StatusServiceUnavailable, "The database does not answer, so nobody can be let in. Try again when it is back: "+err.Error())
@@ -51,7 +51,7 @@ func (g *gate) letIn(w http.ResponseWriter, r *http.Request, hash string) {
 // Basic authentication, and leads people to the login page.
 func (g *gate) askPassword(w http.ResponseWriter, r *http.Request, hash string) {
 	if _, password, given := r.BasicAuth(); given {
-		right, wait := g.attempts.try(r, func() bool { return g.Password.Matches(hash, password) })
+		right, wait := g.attempts.try(r, func() bool { return g.console.config.Password.Matches(hash, password) })
 		if right {
 			g.letIn(w, r, hash)
 			return
@@ -81,7 +81,7 @@ func (g *gate) refuse(w http.ResponseWriter, r *http.Request, status int, messag
 		writeJSON(w, status, map[string]string{"error": message})
 		return
 	}
-	g.renderError(w, r, status, message)
+	g.console.renderError(w, r, status, message)
 }
 
 func isAPI(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/") }
@@ -92,24 +92,24 @@ type loginData struct {
 }
 
 func (g *gate) showLogin(w http.ResponseWriter, r *http.Request) {
-	g.render(w, r, http.StatusOK, "login.html", "Log in", loginData{Next: localPath(r.FormValue("next"))})
+	g.console.render(w, r, &page{Status: http.StatusOK, Template: "login.html", Title: "Log in", Data: loginData{Next: localPath(r.FormValue("next"))}})
 }
 
 func (g *gate) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	next := localPath(r.PostFormValue("next"))
-	hash, err := g.Password.Hash(r.Context())
+	hash, err := g.console.config.Password.Hash(r.Context())
 	if err != nil {
-		g.renderError(w, r, statusOf(err), err.Error())
+		g.console.renderError(w, r, statusOf(err), err.Error())
 		return
 	}
-	right, wait := g.attempts.try(r, func() bool { return g.Password.Matches(hash, r.PostFormValue("password")) })
+	right, wait := g.attempts.try(r, func() bool { return g.console.config.Password.Matches(hash, r.PostFormValue("password")) })
 	if wait > 0 {
 		g.refuseForNow(w, r, wait)
 		return
 	}
 	if !right {
-		g.render(w, r, http.StatusUnauthorized, "login.html", "Log in", loginData{Next: next, Wrong: true})
+		g.console.render(w, r, &page{Status: http.StatusUnauthorized, Template: "login.html", Title: "Log in", Data: loginData{Next: next, Wrong: true}})
 		return
 	}
 	http.SetCookie(w, g.sessions.begin(r, hash))

@@ -39,24 +39,23 @@ const liveRows = 50
 // lookBack is how many offsets are looked at for calls that pass a filter.
 const lookBack = 5_000
 
-func (c Config) live(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) live(r *http.Request) (*page, error) {
 	data := liveData{Source: r.FormValue("source"), Type: r.FormValue("type"), Person: r.FormValue("person"), Event: r.FormValue("event"), Types: segment.CallTypes()}
 	f, err := liveFilter(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	after, err := c.Tail.FindWithin(r.Context(), liveRows, lookBack, f)
+	after, err := c.config.Tail.FindWithin(r.Context(), liveRows, lookBack, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if data.Calls, data.After, _, err = c.callsAfter(r.Context(), after, f); err != nil {
-		return err
+		return nil, err
 	}
 	if len(data.Calls) < liveRows {
 		data.LookedFrom = after
 	}
-	c.render(w, r, http.StatusOK, "live.html", "Live", data)
-	return nil
+	return &page{Status: http.StatusOK, Template: "live.html", Title: "Live", Data: data}, nil
 }
 
 func liveFilter(r *http.Request) (f lookup.TailFilter, err error) {
@@ -71,9 +70,9 @@ func liveFilter(r *http.Request) (f lookup.TailFilter, err error) {
 
 // callsAfter returns the last calls after the offset that pass the filter, the
 // newest first, how many others there were, and how far it looked.
-func (c Config) callsAfter(ctx context.Context, after eventlog.Offset, f lookup.TailFilter) (calls []liveCall, upTo eventlog.Offset, left int, err error) {
+func (c *Console) callsAfter(ctx context.Context, after eventlog.Offset, f lookup.TailFilter) (calls []liveCall, upTo eventlog.Offset, left int, err error) {
 	for {
-		upTo, err = c.Tail.Next(ctx, after, f, func(e lookup.TailEntry) error {
+		upTo, err = c.config.Tail.Next(ctx, after, f, func(e lookup.TailEntry) error {
 			for i := range e.Calls {
 				calls = append(calls, liveCallOf(e.Entry, &e.Calls[i]))
 			}
@@ -106,7 +105,7 @@ const (
 )
 
 // liveStream sends rows of the list as calls arrive.
-func (c Config) liveStream(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) liveStream(w http.ResponseWriter, r *http.Request) error {
 	f, err := liveFilter(r)
 	if err != nil {
 		return err
@@ -145,7 +144,7 @@ func (c Config) liveStream(w http.ResponseWriter, r *http.Request) error {
 // stream sends what look finds, again and again, until the reader goes or the
 // server stops. Where look fails, the reader is told, also of the end of that: the
 // database may come back.
-func (c Config) stream(w http.ResponseWriter, r *http.Request, look func(send func(id, event, data string) error) error) error {
+func (c *Console) stream(w http.ResponseWriter, r *http.Request, look func(send func(id, event, data string) error) error) error {
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
@@ -179,7 +178,7 @@ func (c Config) stream(w http.ResponseWriter, r *http.Request, look func(send fu
 		select {
 		case <-r.Context().Done():
 			return nil
-		case <-c.Closing:
+		case <-c.config.Closing:
 			return nil
 		case <-time.After(streamEvery):
 		}

@@ -41,61 +41,60 @@ type mappingData struct {
 }
 
 // mapping shows the mapping that holds, to be edited.
-func (c Config) mapping(w http.ResponseWriter, r *http.Request) error {
-	current, err := c.Mappings.Version(r.Context(), 0)
+func (c *Console) mapping(r *http.Request) (*page, error) {
+	current, err := c.config.Mappings.Version(r.Context(), 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	data := mappingData{Base: current.Number, From: "beginning", Form: formOf(current.Spec), YAML: string(c.MappingFiles.Format(current.Spec)), AsYAML: r.FormValue("as") == "yaml"}
-	return c.showMapping(w, r, http.StatusOK, data)
+	data := mappingData{Base: current.Number, From: "beginning", Form: formOf(current.Spec), YAML: string(c.config.MappingFiles.Format(current.Spec)), AsYAML: r.FormValue("as") == "yaml"}
+	return c.showMapping(r, http.StatusOK, data)
 }
 
-func (c Config) showMapping(w http.ResponseWriter, r *http.Request, status int, data mappingData) (err error) {
-	if data.Traits, err = c.Traits.Traits(r.Context()); err != nil {
-		return err
+func (c *Console) showMapping(r *http.Request, status int, data mappingData) (_ *page, err error) {
+	if data.Traits, err = c.config.Traits.Traits(r.Context()); err != nil {
+		return nil, err
 	}
-	c.render(w, r, status, "mapping.html", "Mapping", data)
-	return nil
+	return &page{Status: status, Template: "mapping.html", Title: "Mapping", Data: data}, nil
 }
 
 // changeMapping previews or saves what was edited.
-func (c Config) changeMapping(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) changeMapping(r *http.Request) (*page, error) {
 	base, err := whole(r.PostFormValue("base"), "base")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data := mappingData{Base: int(base), Note: r.PostFormValue("note"), From: r.PostFormValue("from"), AsYAML: r.PostFormValue("as") == "yaml", YAML: r.PostFormValue("yaml")}
 	spec, err := c.edited(r, &data)
 	if err != nil {
 		data.Wrong = "Nothing was saved: " + err.Error()
-		return c.showMapping(w, r, http.StatusBadRequest, data)
+		return c.showMapping(r, http.StatusBadRequest, data)
 	}
-	current, err := c.Mappings.Version(r.Context(), 0)
+	current, err := c.config.Mappings.Version(r.Context(), 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data.Changes = mapping.Diff(current.Spec, spec)
 	switch r.PostFormValue("do") {
 	case "save", "reproject":
-		return c.saveMapping(w, r, spec, data)
+		return c.saveMapping(r, spec, data)
 	}
 	if current.Number != data.Base {
-		return c.conflict(w, r, data)
+		return c.conflict(r, data)
 	}
-	return c.previewMapping(w, r, spec, data)
+	return c.previewMapping(r, spec, data)
 }
 
 // edited reads the spec that was edited, and shows it in both ways.
-func (c Config) edited(r *http.Request, data *mappingData) (spec mapping.Spec, err error) {
+func (c *Console) edited(r *http.Request, data *mappingData) (spec mapping.Spec, err error) {
 	if data.AsYAML {
-		if spec, err = c.MappingFiles.Parse([]byte(data.YAML)); err == nil {
+		if spec, err = c.config.MappingFiles.Parse([]byte(data.YAML)); err == nil {
 			data.Form = formOf(spec)
 		}
 		return spec, err
 	}
 	data.Form = readForm(r)
 	spec = data.Form.spec()
-	data.YAML = string(c.MappingFiles.Format(spec))
+	data.YAML = string(c.config.MappingFiles.Format(spec))
 	if wrong := spec.Validate(); len(wrong) > 0 {
 		return spec, wrong
 	}
@@ -105,55 +104,53 @@ func (c Config) edited(r *http.Request, data *mappingData) (spec mapping.Spec, e
 // previewPatience is how long a preview may take.
 const previewPatience = 2 * time.Minute
 
-func (c Config) previewMapping(w http.ResponseWriter, r *http.Request, spec mapping.Spec, data mappingData) error {
+func (c *Console) previewMapping(r *http.Request, spec mapping.Spec, data mappingData) (*page, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), previewPatience)
 	defer cancel()
 	data.Looked = true
-	preview, err := c.Previewer.PreviewMapping(ctx, spec, data.From)
+	preview, err := c.config.Previewer.PreviewMapping(ctx, spec, data.From)
 	switch {
 	case err == nil:
 		data.Preview = &preview
 	case errors.Is(err, replay.ErrBadFrom), errors.Is(err, app.ErrNotFound):
 		data.Wrong = err.Error()
-		return c.showMapping(w, r, http.StatusBadRequest, data)
+		return c.showMapping(r, http.StatusBadRequest, data)
 	default:
-		return err
+		return nil, err
 	}
-	return c.showMapping(w, r, http.StatusOK, data)
+	return c.showMapping(r, http.StatusOK, data)
 }
 
-func (c Config) saveMapping(w http.ResponseWriter, r *http.Request, spec mapping.Spec, data mappingData) error {
-	applied, err := c.Mappings.ApplyTo(r.Context(), data.Base, spec, data.Note)
+func (c *Console) saveMapping(r *http.Request, spec mapping.Spec, data mappingData) (*page, error) {
+	applied, err := c.config.Mappings.ApplyTo(r.Context(), data.Base, spec, data.Note)
 	if errors.Is(err, app.ErrOtherVersion) {
-		return c.conflict(w, r, data)
+		return c.conflict(r, data)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if r.PostFormValue("do") == "reproject" {
-		if _, err := c.Reprojections.Start(r.Context(), ReprojectionRequest{From: data.From}); err != nil {
-			return fmt.Errorf("version %d of the mapping is saved, and holds for what arrives; the re-projection did not start: %w", applied.Version, err)
+		if _, err := c.config.Reprojections.Start(r.Context(), ReprojectionRequest{From: data.From}); err != nil {
+			return nil, fmt.Errorf("version %d of the mapping is saved, and holds for what arrives; the re-projection did not start: %w", applied.Version, err)
 		}
-		http.Redirect(w, r, "/reprojections?done=started", http.StatusSeeOther)
-		return nil
+		return redirect("/reprojections?done=started"), nil
 	}
 	done := "saved"
 	if !applied.Changed {
 		done = "unchanged"
 	}
-	http.Redirect(w, r, "/mapping?done="+done, http.StatusSeeOther)
-	return nil
+	return redirect("/mapping?done=" + done), nil
 }
 
 // conflict tells an editor that another was faster. What they edited is still
 // there, and saved by another click.
-func (c Config) conflict(w http.ResponseWriter, r *http.Request, data mappingData) error {
-	current, err := c.Mappings.Version(r.Context(), 0)
+func (c *Console) conflict(r *http.Request, data mappingData) (*page, error) {
+	current, err := c.config.Mappings.Version(r.Context(), 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data.Wrong = fmt.Sprintf("Somebody else saved version %d meanwhile (%q), and you edited version %d. Nothing was overwritten. What you edited is below, and what it would change of version %d: look at it, and save again if that is what you want.",
 		current.Number, current.Note, data.Base, current.Number)
 	data.Base = current.Number
-	return c.showMapping(w, r, http.StatusConflict, data)
+	return c.showMapping(r, http.StatusConflict, data)
 }

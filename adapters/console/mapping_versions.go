@@ -33,10 +33,10 @@ type spanRow struct {
 
 // mappingVersions shows every version, what was done to the mapping when, and
 // where each version applies.
-func (c Config) mappingVersions(w http.ResponseWriter, r *http.Request) error {
-	versions, history, err := c.Mappings.History(r.Context())
+func (c *Console) mappingVersions(r *http.Request) (*page, error) {
+	versions, history, err := c.config.Mappings.History(r.Context())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data := versionsData{Current: history.Current().Number, History: history.MappingChanges()}
 	for _, v := range versions {
@@ -56,10 +56,9 @@ func (c Config) mappingVersions(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if err := data.compare(r, history); err != nil {
-		return err
+		return nil, err
 	}
-	c.render(w, r, http.StatusOK, "versions.html", "Mapping versions", data)
-	return nil
+	return &page{Status: http.StatusOK, Template: "versions.html", Title: "Mapping versions", Data: data}, nil
 }
 
 // compare reads which two versions are to be compared.
@@ -82,18 +81,17 @@ func (d *versionsData) compare(r *http.Request, history app.History) error {
 }
 
 // rollbackMapping makes an earlier version hold again.
-func (c Config) rollbackMapping(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) rollbackMapping(r *http.Request) (*page, error) {
 	base, err := whole(r.PostFormValue("base"), "base")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	version, err := whole(r.PostFormValue("version"), "version")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := c.Mappings.RollbackFrom(r.Context(), int(base), int(version)); err != nil {
-		return err
+	if _, err := c.config.Mappings.RollbackFrom(r.Context(), int(base), int(version)); err != nil {
+		return nil, err
 	}
-	http.Redirect(w, r, "/mapping/versions?done=rolledback", http.StatusSeeOther)
-	return nil
+	return redirect("/mapping/versions?done=rolledback"), nil
 }

@@ -23,24 +23,23 @@ type overviewData struct {
 const mostIssues = 5
 
 // overview is how relay stands, and how to send to it.
-func (c Config) overview(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) overview(r *http.Request) (*page, error) {
 	data, err := c.readOverview(r.Context())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.render(w, r, http.StatusOK, "overview.html", "Overview", data)
-	return nil
+	return &page{Status: http.StatusOK, Template: "overview.html", Title: "Overview", Data: data}, nil
 }
 
-func (c Config) readOverview(ctx context.Context) (data overviewData, err error) {
-	data.Ingest = c.Ingest
-	if data.Status, err = c.Status.Read(ctx); err != nil {
+func (c *Console) readOverview(ctx context.Context) (data overviewData, err error) {
+	data.Ingest = c.config.Ingest
+	if data.Status, err = c.config.Status.Read(ctx); err != nil {
 		return data, err
 	}
 	if err := c.addCharts(ctx, &data); err != nil {
 		return data, err
 	}
-	if data.Issues, err = c.Issues.Issues(ctx); err != nil {
+	if data.Issues, err = c.config.Issues.Issues(ctx); err != nil {
 		return data, err
 	}
 	data.Issues = data.Issues[:min(len(data.Issues), mostIssues)]
@@ -50,33 +49,33 @@ func (c Config) readOverview(ctx context.Context) (data overviewData, err error)
 
 // Warm reads once what the first pages read, so that whoever opens them after a
 // start does not wait for the disk.
-func (c Config) Warm(ctx context.Context) {
+func (c *Console) Warm(ctx context.Context) {
 	_, err := c.readOverview(ctx)
 	if err == nil {
-		_, err = c.Events.Names(ctx)
+		_, err = c.config.Events.Names(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
-		c.Logger.Debug("the console's first pages are not read ahead", "error", err)
+		c.config.Logger.Debug("the console's first pages are not read ahead", "error", err)
 	}
 }
 
 // addCharts adds what came in, and how far projections were behind meanwhile. The
 // lag of a minute is known when it is over.
-func (c Config) addCharts(ctx context.Context, data *overviewData) error {
-	minute, hour := c.Now().UTC().Truncate(time.Minute), c.Now().UTC().Truncate(time.Hour)
-	minutes, err := c.Traffic.Traffic(ctx, minute, time.Minute, 60)
+func (c *Console) addCharts(ctx context.Context, data *overviewData) error {
+	minute, hour := c.config.Now().UTC().Truncate(time.Minute), c.config.Now().UTC().Truncate(time.Hour)
+	minutes, err := c.config.Traffic.Traffic(ctx, minute, time.Minute, 60)
 	if err != nil {
 		return err
 	}
-	hours, err := c.Traffic.Traffic(ctx, hour, time.Hour, 24)
+	hours, err := c.config.Traffic.Traffic(ctx, hour, time.Hour, 24)
 	if err != nil {
 		return err
 	}
-	lagMinutes, err := c.Lags.Lags(ctx, minute.Add(-time.Minute), time.Minute, 60)
+	lagMinutes, err := c.config.Lags.Lags(ctx, minute.Add(-time.Minute), time.Minute, 60)
 	if err != nil {
 		return err
 	}
-	lagHours, err := c.Lags.Lags(ctx, hour, time.Hour, 24)
+	lagHours, err := c.config.Lags.Lags(ctx, hour, time.Hour, 24)
 	if err != nil {
 		return err
 	}

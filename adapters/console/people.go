@@ -24,14 +24,13 @@ type peopleData struct {
 }
 
 // people searches for persons.
-func (c Config) people(w http.ResponseWriter, r *http.Request) (err error) {
+func (c *Console) people(r *http.Request) (_ *page, err error) {
 	data := peopleData{Text: strings.TrimSpace(r.FormValue("q")), Everybody: r.FormValue("everybody") != ""}
 	data.Searched = data.Text != ""
-	if data.PersonSearch, err = c.People.Search(r.Context(), data.Text, mostPeople, data.Everybody); err != nil { // no text: the first ones by id
-		return err
+	if data.PersonSearch, err = c.config.People.Search(r.Context(), data.Text, mostPeople, data.Everybody); err != nil { // no text: the first ones by id
+		return nil, err
 	}
-	c.render(w, r, http.StatusOK, "people.html", "People", data)
-	return nil
+	return &page{Status: http.StatusOK, Template: "people.html", Title: "People", Data: data}, nil
 }
 
 type personData struct {
@@ -46,21 +45,20 @@ type personValue struct {
 	Origin      lookup.Origin
 }
 
-func (c Config) person(w http.ResponseWriter, r *http.Request) error {
-	return c.showPerson(w, r, http.StatusOK, r.FormValue("id"), "")
+func (c *Console) person(r *http.Request) (*page, error) {
+	return c.showPerson(r, http.StatusOK, r.FormValue("id"), "")
 }
 
-func (c Config) showPerson(w http.ResponseWriter, r *http.Request, status int, id, wrong string) error {
-	person, err := c.People.Person(r.Context(), id)
+func (c *Console) showPerson(r *http.Request, status int, id, wrong string) (*page, error) {
+	person, err := c.config.People.Person(r.Context(), id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data := personData{Person: person, Wrong: wrong}
 	if err := data.addValues(); err != nil {
-		return err
+		return nil, err
 	}
-	c.render(w, r, status, "person.html", "Person "+person.ID, data)
-	return nil
+	return &page{Status: status, Template: "person.html", Title: "Person " + person.ID, Data: data}, nil
 }
 
 // addValues lists the properties by key, and the preferences that are set.
@@ -88,15 +86,15 @@ func (d *personData) addValues() error {
 }
 
 // apiPerson is a person as relay profiles show prints one.
-func (c Config) apiPerson(w http.ResponseWriter, r *http.Request) {
-	person, err := c.People.Person(r.Context(), r.FormValue("id"))
+func (c *Console) apiPerson(w http.ResponseWriter, r *http.Request) {
+	person, err := c.config.People.Person(r.Context(), r.FormValue("id"))
 	answer(w, http.StatusOK, person, err)
 }
 
 // exportPerson sends everything about a person as JSON lines.
-func (c Config) exportPerson(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) exportPerson(w http.ResponseWriter, r *http.Request) error {
 	id, began := r.FormValue("id"), false
-	lines, err := c.Exporter.Export(r.Context(), id, func(line []byte) error {
+	lines, err := c.config.Exporter.Export(r.Context(), id, func(line []byte) error {
 		if !began {
 			began = true
 			w.Header().Set("Content-Type", "application/x-ndjson")
@@ -120,20 +118,19 @@ type forgottenData struct {
 }
 
 // forgetPerson erases a person, whose id has to be typed to confirm it.
-func (c Config) forgetPerson(w http.ResponseWriter, r *http.Request) (err error) {
+func (c *Console) forgetPerson(r *http.Request) (_ *page, err error) {
 	id := r.PostFormValue("id")
 	if id == "" || r.PostFormValue("confirm") != id {
-		return c.showPerson(w, r, http.StatusBadRequest, id, "Nothing was erased: what was typed is not the person's id.")
+		return c.showPerson(r, http.StatusBadRequest, id, "Nothing was erased: what was typed is not the person's id.")
 	}
 	data := forgottenData{ID: id}
 	if r.PostFormValue("suppress") != "" {
-		data.Forgotten, err = c.Suppressor.Run(r.Context(), id)
+		data.Forgotten, err = c.config.Suppressor.Run(r.Context(), id)
 	} else {
-		data.Forgotten, err = c.Suppressor.Forgetter.Forget(r.Context(), erasure.Person{ID: id})
+		data.Forgotten, err = c.config.Suppressor.Forgetter.Forget(r.Context(), erasure.Person{ID: id})
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.render(w, r, http.StatusOK, "forgotten.html", "Erased", data)
-	return nil
+	return &page{Status: http.StatusOK, Template: "forgotten.html", Title: "Erased", Data: data}, nil
 }

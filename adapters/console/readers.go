@@ -8,10 +8,10 @@ import (
 type madeReader struct{ Name, URL string }
 
 // doReader does what the buttons about readers say.
-func (c Config) doReader(ctx context.Context, what, name, confirm string, data *settingsData) (done string, err error) {
+func (c *Console) doReader(ctx context.Context, what, name, confirm string, data *settingsData) (done string, err error) {
 	switch what {
 	case "create-reader":
-		url, err := c.Readers.Set(ctx, name)
+		url, err := c.config.Readers.Set(ctx, name)
 		if err == nil {
 			data.Reader = &madeReader{name, url}
 		}
@@ -20,7 +20,7 @@ func (c Config) doReader(ctx context.Context, what, name, confirm string, data *
 		if confirm != name {
 			return "", fmt.Errorf("%w: nobody was removed: what was typed is not the reader's name", ErrBadRequest)
 		}
-		return "unread", c.Readers.Store.Remove(ctx, name)
+		return "unread", c.config.Readers.Store.Remove(ctx, name)
 	default:
 		return "", fmt.Errorf("%w: there is nothing to do called %q", ErrBadRequest, what)
 	}

@@ -47,30 +47,29 @@ type ReprojectionRequest struct {
 // ErrBadRequest is wrapped by errors about what a request says.
 var ErrBadRequest = errors.New("bad request")
 
-func (c Config) reprojectionRoutes(mux *router) {
-	mux.HandleFunc("GET /api/reprojections", func(w http.ResponseWriter, r *http.Request) {
-		list, err := c.Reprojections.List(r.Context())
+func (c *Console) reprojectionRoutes(mux *router) {
+	mux.handleFunc("GET /api/reprojections", func(w http.ResponseWriter, r *http.Request) {
+		list, err := c.config.Reprojections.List(r.Context())
 		answer(w, http.StatusOK, list, err)
 	})
-	mux.HandleFunc("POST /api/reprojections", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
-		return c.Reprojections.Start(r.Context(), request)
+	mux.handleFunc("POST /api/reprojections", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
+		return c.config.Reprojections.Start(r.Context(), request)
 	}))
-	mux.HandleFunc("POST /api/reprojections/plan", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
-		return c.Reprojections.Plan(r.Context(), request)
+	mux.handleFunc("POST /api/reprojections/plan", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
+		return c.config.Reprojections.Plan(r.Context(), request)
 	}))
-	mux.HandleFunc("POST /api/reprojections/resume", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
-		return c.Reprojections.Resume(r.Context())
+	mux.handleFunc("POST /api/reprojections/resume", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
+		return c.config.Reprojections.Resume(r.Context())
 	}))
-	mux.HandleFunc("POST /api/reprojections/undo", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
-		return c.Reprojections.Undo(r.Context())
+	mux.handleFunc("POST /api/reprojections/undo", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
+		return c.config.Reprojections.Undo(r.Context())
 	}))
-	mux.HandleFunc("POST /api/reprojections/cancel", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
-		found, err := c.Reprojections.Cancel(r.Context())
+	mux.handleFunc("POST /api/reprojections/cancel", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
+		found, err := c.config.Reprojections.Cancel(r.Context())
 		return map[string]bool{"cancelled": found}, err
 	}))
-	c.checkRoutes(mux)
-	mux.HandleFunc("POST /api/reprojections/drop-former", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
-		dropped, err := c.Reprojections.DropFormer(r.Context())
+	mux.handleFunc("POST /api/reprojections/drop-former", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
+		dropped, err := c.config.Reprojections.DropFormer(r.Context())
 		return map[string]int{"dropped": dropped}, err
 	}))
 }

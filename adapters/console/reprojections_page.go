@@ -79,8 +79,8 @@ func secondsText(started time.Time, finished *time.Time) string {
 	return strconv.FormatFloat(finished.Sub(started).Seconds(), 'f', 1, 64)
 }
 
-func (c Config) runs(ctx context.Context) (out runs, err error) {
-	list, err := c.Reprojections.List(ctx)
+func (c *Console) runs(ctx context.Context) (out runs, err error) {
+	list, err := c.config.Reprojections.List(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -94,72 +94,71 @@ func (c Config) runs(ctx context.Context) (out runs, err error) {
 		}
 		out.List = append(out.List, one)
 	}
-	out.Former, err = c.Reprojections.Former(ctx)
+	out.Former, err = c.config.Reprojections.Former(ctx)
 	return out, err
 }
 
-func (c Config) reprojections(w http.ResponseWriter, r *http.Request) error {
-	return c.showReprojections(w, r, http.StatusOK, reprojectionsData{Request: ReprojectionRequest{From: "beginning", MaxLoad: 100}})
+func (c *Console) reprojections(r *http.Request) (*page, error) {
+	return c.showReprojections(r, http.StatusOK, reprojectionsData{Request: ReprojectionRequest{From: "beginning", MaxLoad: 100}})
 }
 
-func (c Config) showReprojections(w http.ResponseWriter, r *http.Request, status int, data reprojectionsData) (err error) {
+func (c *Console) showReprojections(r *http.Request, status int, data reprojectionsData) (_ *page, err error) {
 	if data.runs, err = c.runs(r.Context()); err != nil {
-		return err
+		return nil, err
 	}
 	data.Check = c.check()
-	c.render(w, r, status, "reprojections.html", "Re-projections", data)
-	return nil
+	return &page{Status: status, Template: "reprojections.html", Title: "Re-projections", Data: data}, nil
 }
 
 // changeReprojections does what the button says.
-func (c Config) changeReprojections(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) changeReprojections(r *http.Request) (*page, error) {
 	data := reprojectionsData{Request: ReprojectionRequest{From: "beginning", MaxLoad: 100}}
 	if r.PostFormValue("from") != "" {
 		load, err := whole(r.PostFormValue("max_load"), "the load")
 		if err != nil {
-			return err
+			return nil, err
 		}
 		data.Request = ReprojectionRequest{From: r.PostFormValue("from"), Projection: r.PostFormValue("projection"), MaxLoad: int(load)}
 	}
 	done, err := c.doReprojection(r, &data)
-	return conclude(w, r, done, err, func(status int, wrong string) error {
+	return conclude(r, done, err, func(status int, wrong string) (*page, error) {
 		data.Wrong = wrong
-		return c.showReprojections(w, r, status, data)
+		return c.showReprojections(r, status, data)
 	})
 }
 
 // doReprojection returns what to say on the page that comes next, and "" where
 // what it found is shown.
-func (c Config) doReprojection(r *http.Request, data *reprojectionsData) (done string, err error) {
+func (c *Console) doReprojection(r *http.Request, data *reprojectionsData) (done string, err error) {
 	ctx, cancel := context.WithTimeout(r.Context(), previewPatience)
 	defer cancel()
 	switch what := r.PostFormValue("do"); what {
 	case "plan", "dryrun":
-		plan, err := c.Reprojections.Plan(ctx, data.Request)
+		plan, err := c.config.Reprojections.Plan(ctx, data.Request)
 		if data.Plan = &plan; err != nil || what == "plan" {
 			return "", err
 		}
-		preview, err := c.Samples.DryRun(ctx, data.Request)
+		preview, err := c.config.Samples.DryRun(ctx, data.Request)
 		data.Preview = &preview
 		return "", err
 	case "dryrun-all":
-		return "checking", c.Reprojections.StartDryRun(ctx, data.Request)
+		return "checking", c.config.Reprojections.StartDryRun(ctx, data.Request)
 	case "verify-all":
-		return "checking", c.Reprojections.StartVerification(ctx, ReprojectionRequest{})
+		return "checking", c.config.Reprojections.StartVerification(ctx, ReprojectionRequest{})
 	case "start":
-		_, err = c.Reprojections.Start(ctx, data.Request)
+		_, err = c.config.Reprojections.Start(ctx, data.Request)
 		return "started", err
 	case "resume":
-		_, err = c.Reprojections.Resume(ctx)
+		_, err = c.config.Reprojections.Resume(ctx)
 		return "started", err
 	case "undo":
-		_, err = c.Reprojections.Undo(ctx)
+		_, err = c.config.Reprojections.Undo(ctx)
 		return "started", err
 	case "verify":
-		data.Verified, err = c.Samples.Verify(ctx)
+		data.Verified, err = c.config.Samples.Verify(ctx)
 		return "", err
 	case "cancel":
-		found, err := c.Reprojections.Cancel(r.Context())
+		found, err := c.config.Reprojections.Cancel(r.Context())
 		if !found {
 			return "nothing", err
 		}
@@ -168,7 +167,7 @@ func (c Config) doReprojection(r *http.Request, data *reprojectionsData) (done s
 		if r.PostFormValue("confirm") == "" {
 			return "", fmt.Errorf("%w: nothing was removed: tick the box to confirm it", ErrBadRequest)
 		}
-		_, err = c.Reprojections.DropFormer(r.Context())
+		_, err = c.config.Reprojections.DropFormer(r.Context())
 		return "dropped", err
 	default:
 		return "", fmt.Errorf("%w: there is nothing to do called %q", ErrBadRequest, what)
@@ -177,7 +176,7 @@ func (c Config) doReprojection(r *http.Request, data *reprojectionsData) (done s
 
 // reprojectionStream sends the check, and the list of re-projections, whenever
 // they change.
-func (c Config) reprojectionStream(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) reprojectionStream(w http.ResponseWriter, r *http.Request) error {
 	last := map[string]string{}
 	return c.stream(w, r, func(send func(id, event, data string) error) error {
 		part := func(name string, data any) error {

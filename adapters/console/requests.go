@@ -24,20 +24,19 @@ type requestsData struct {
 }
 
 // requests is the list of authenticated requests.
-func (c Config) requests(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) requests(r *http.Request) (*page, error) {
 	data := requestsData{Filter: lookup.RequestFilter{
 		Source: r.FormValue("source"), Outcome: r.FormValue("outcome"), ID: strings.TrimSpace(r.FormValue("id")),
 	}}
 	from, err := requestPlace(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data.Older = from != lookup.RequestPlace{}
-	if data.List, err = c.Requests.Requests(r.Context(), data.Filter, from, pageSize); err != nil {
-		return err
+	if data.List, err = c.config.Requests.Requests(r.Context(), data.Filter, from, pageSize); err != nil {
+		return nil, err
 	}
-	c.render(w, r, http.StatusOK, "requests.html", "Requests", data)
-	return nil
+	return &page{Status: http.StatusOK, Template: "requests.html", Title: "Requests", Data: data}, nil
 }
 
 // requestPlace reads where a list goes on out of its address.
@@ -62,22 +61,21 @@ type rejectedListData struct {
 }
 
 // rejectedBodies is the list of bodies that could not go into the log.
-func (c Config) rejectedBodies(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) rejectedBodies(r *http.Request) (*page, error) {
 	data := rejectedListData{Filter: ingest.RejectedFilter{Source: r.FormValue("source"), Code: r.FormValue("code"), Waiting: r.FormValue("waiting") != ""}}
 	before, err := int64(math.MaxInt64), error(nil)
 	if text := r.FormValue("before"); text != "" {
 		if before, err = whole(text, "before"); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if data.List, err = c.Rejected.List(r.Context(), data.Filter, before, pageSize); err != nil {
-		return err
+	if data.List, err = c.config.Rejected.List(r.Context(), data.Filter, before, pageSize); err != nil {
+		return nil, err
 	}
 	if len(data.List) == pageSize {
 		data.Before = data.List[pageSize-1].ID
 	}
-	c.render(w, r, http.StatusOK, "rejected_list.html", "Rejected bodies", data)
-	return nil
+	return &page{Status: http.StatusOK, Template: "rejected_list.html", Title: "Rejected bodies", Data: data}, nil
 }
 
 type rejectedData struct {
@@ -86,40 +84,37 @@ type rejectedData struct {
 }
 
 // rejected is one body that could not go into the log.
-func (c Config) rejected(w http.ResponseWriter, r *http.Request) error {
-	return c.showRejected(w, r, http.StatusOK, "")
+func (c *Console) rejected(r *http.Request) (*page, error) {
+	return c.showRejected(r, http.StatusOK, "")
 }
 
-func (c Config) showRejected(w http.ResponseWriter, r *http.Request, status int, stays string) error {
+func (c *Console) showRejected(r *http.Request, status int, stays string) (*page, error) {
 	id, err := whole(r.PathValue("id"), "a rejected body's id")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	entry, err := c.Rejected.Get(r.Context(), id)
+	entry, err := c.config.Rejected.Get(r.Context(), id)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.render(w, r, status, "rejected.html", "Rejected body "+strconv.FormatInt(id, 10), rejectedData{entry, stays})
-	return nil
+	return &page{Status: status, Template: "rejected.html", Title: "Rejected body " + strconv.FormatInt(id, 10), Data: rejectedData{entry, stays}}, nil
 }
 
 // retryRejected tries to put the body into the log, as it came.
-func (c Config) retryRejected(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) retryRejected(r *http.Request) (*page, error) {
 	id, err := whole(r.PathValue("id"), "a rejected body's id")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	receipt, err := c.Retry.Run(r.Context(), id)
+	receipt, err := c.config.Retry.Run(r.Context(), id)
 	switch {
 	case err == nil && receipt.Dropped > 0: // the body is there no more
-		http.Redirect(w, r, "/requests?done=suppressed", http.StatusSeeOther)
-		return nil
+		return redirect("/requests?done=suppressed"), nil
 	case err == nil:
-		http.Redirect(w, r, fmt.Sprintf("/rejected/%d?done=retried", id), http.StatusSeeOther)
-		return nil
+		return redirect(fmt.Sprintf("/rejected/%d?done=retried", id)), nil
 	}
 	if errors.Is(err, app.ErrUnavailable) || errors.Is(err, app.ErrNotFound) {
-		return err
+		return nil, err
 	}
-	return c.showRejected(w, r, http.StatusConflict, err.Error())
+	return c.showRejected(r, http.StatusConflict, err.Error())
 }

@@ -92,6 +92,9 @@ func withSession(ctx context.Context, in bool) context.Context {
 	return context.WithValue(ctx, inSession{}, in)
 }
 
+// wasLetIn reports whether the gate let the request in, by a password or without.
+func wasLetIn(r *http.Request) bool { return r.Context().Value(inSession{}) != nil }
+
 func hasSession(r *http.Request) bool {
 	in, _ := r.Context().Value(inSession{}).(bool)
 	return in

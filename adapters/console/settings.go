@@ -37,17 +37,17 @@ type madeKey struct {
 	Signed       bool // whether it was made with a signing secret
 }
 
-func (c Config) settings(w http.ResponseWriter, r *http.Request) error {
-	return c.showSettings(w, r, http.StatusOK, settingsData{})
+func (c *Console) settings(r *http.Request) (*page, error) {
+	return c.showSettings(r, http.StatusOK, settingsData{})
 }
 
-func (c Config) showSettings(w http.ResponseWriter, r *http.Request, status int, data settingsData) (err error) {
-	data.Settings = c.Setting
-	if data.Readers, err = c.Readers.Store.List(r.Context()); err != nil {
-		return err
+func (c *Console) showSettings(r *http.Request, status int, data settingsData) (_ *page, err error) {
+	data.Settings = c.config.Setting
+	if data.Readers, err = c.config.Readers.Store.List(r.Context()); err != nil {
+		return nil, err
 	}
-	if data.Keys, err = c.Keys.Store.List(r.Context()); err != nil {
-		return err
+	if data.Keys, err = c.config.Keys.Store.List(r.Context()); err != nil {
+		return nil, err
 	}
 	seen := map[string]bool{ingest.EnvKeyName: true}
 	for _, k := range data.Keys {
@@ -59,27 +59,26 @@ func (c Config) showSettings(w http.ResponseWriter, r *http.Request, status int,
 		if !k.Signed {
 			continue
 		}
-		secrets, err := c.Secrets.List(r.Context(), k.Name)
+		secrets, err := c.config.Secrets.List(r.Context(), k.Name)
 		if err != nil && !errors.Is(err, app.ErrNotFound) {
-			return err
+			return nil, err
 		}
 		data.Secrets = append(data.Secrets, signedName{k.Name, secrets})
 	}
-	c.render(w, r, status, "settings.html", "Keys and settings", data)
-	return nil
+	return &page{Status: status, Template: "settings.html", Title: "Keys and settings", Data: data}, nil
 }
 
 // changeSettings does what the button says.
-func (c Config) changeSettings(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) changeSettings(r *http.Request) (*page, error) {
 	var data settingsData
 	done, err := c.doSetting(r, &data)
-	return conclude(w, r, done, err, func(status int, wrong string) error {
+	return conclude(r, done, err, func(status int, wrong string) (*page, error) {
 		data.Wrong = wrong
-		return c.showSettings(w, r, status, data)
+		return c.showSettings(r, status, data)
 	})
 }
 
-func (c Config) doSetting(r *http.Request, data *settingsData) (done string, err error) {
+func (c *Console) doSetting(r *http.Request, data *settingsData) (done string, err error) {
 	ctx, name := r.Context(), r.PostFormValue("name")
 	secret := []byte(strings.TrimSpace(r.PostFormValue("secret")))
 	if len(secret) > ingest.MaxSigningSecret {
@@ -89,11 +88,11 @@ func (c Config) doSetting(r *http.Request, data *settingsData) (done string, err
 	case "create", "rotate":
 		made := madeKey{Name: name, Signed: len(secret) > 0}
 		if what == "rotate" {
-			made.Secret, err = c.Keys.Rotate(ctx, name)
+			made.Secret, err = c.config.Keys.Rotate(ctx, name)
 		} else if len(secret) > 0 {
-			made.Secret, err = c.Keys.Create(ctx, name, secret)
+			made.Secret, err = c.config.Keys.Create(ctx, name, secret)
 		} else {
-			made.Secret, err = c.Keys.Create(ctx, name, nil)
+			made.Secret, err = c.config.Keys.Create(ctx, name, nil)
 		}
 		if err == nil {
 			data.Made = &made
@@ -103,17 +102,17 @@ func (c Config) doSetting(r *http.Request, data *settingsData) (done string, err
 		if r.PostFormValue("confirm") != name {
 			return "", fmt.Errorf("%w: nothing was revoked: what was typed is not the key's name", ErrBadRequest)
 		}
-		_, err = c.Keys.Store.Revoke(ctx, name, what == "revoke-replaced")
+		_, err = c.config.Keys.Store.Revoke(ctx, name, what == "revoke-replaced")
 		return "revoked", err
 	case "add-secret":
 		if len(secret) == 0 {
 			return "", fmt.Errorf("%w: the signing secret is empty", ErrBadRequest)
 		}
-		return "secret", c.Secrets.Add(ctx, name, secret)
+		return "secret", c.config.Secrets.Add(ctx, name, secret)
 	case "remove-secret":
 		id, err := whole(r.PostFormValue("id"), "a signing secret's id")
 		if err == nil {
-			_, err = c.Secrets.Remove(ctx, name, id)
+			_, err = c.config.Secrets.Remove(ctx, name, id)
 		}
 		return "unsigned", err
 	default:

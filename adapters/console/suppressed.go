@@ -19,27 +19,26 @@ type suppressedData struct {
 }
 
 // suppressed lists whose calls are dropped.
-func (c Config) suppressed(w http.ResponseWriter, r *http.Request) error {
-	return c.showSuppressed(w, r, http.StatusOK, suppressedData{ID: strings.TrimSpace(r.FormValue("id"))})
+func (c *Console) suppressed(r *http.Request) (*page, error) {
+	return c.showSuppressed(r, http.StatusOK, suppressedData{ID: strings.TrimSpace(r.FormValue("id"))})
 }
 
-func (c Config) showSuppressed(w http.ResponseWriter, r *http.Request, status int, data suppressedData) (err error) {
-	data.List, data.Total, err = erasure.ListSuppressed(r.Context(), c.Suppressor.Store, data.ID, mostSuppressed)
+func (c *Console) showSuppressed(r *http.Request, status int, data suppressedData) (_ *page, err error) {
+	data.List, data.Total, err = erasure.ListSuppressed(r.Context(), c.config.Suppressor.Store, data.ID, mostSuppressed)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.render(w, r, status, "suppressed.html", "Suppressed people", data)
-	return nil
+	return &page{Status: status, Template: "suppressed.html", Title: "Suppressed people", Data: data}, nil
 }
 
 // changeSuppressed does what the button says.
-func (c Config) changeSuppressed(w http.ResponseWriter, r *http.Request) (err error) {
+func (c *Console) changeSuppressed(r *http.Request) (_ *page, err error) {
 	if what := r.PostFormValue("do"); what != "lift" {
 		err = fmt.Errorf("%w: there is nothing to do called %q", ErrBadRequest, what)
 	} else {
-		err = c.Suppressor.Store.RemoveMarked(r.Context(), r.PostFormValue("mark"))
+		err = c.config.Suppressor.Store.RemoveMarked(r.Context(), r.PostFormValue("mark"))
 	}
-	return conclude(w, r, "lifted", err, func(status int, wrong string) error {
-		return c.showSuppressed(w, r, status, suppressedData{Wrong: wrong})
+	return conclude(r, "lifted", err, func(status int, wrong string) (*page, error) {
+		return c.showSuppressed(r, status, suppressedData{Wrong: wrong})
 	})
 }

@@ -22,19 +22,18 @@ var ownDoor = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // tryKey sends tryCalls with a key that was just made, in at the door as Segment
 // would, and shows them arrive.
-func (c Config) tryKey(w http.ResponseWriter, r *http.Request) error {
+func (c *Console) tryKey(r *http.Request) (*page, error) {
 	made := madeKey{Name: r.PostFormValue("name"), Secret: r.PostFormValue("key")}
 	if err := c.sendTry(r.Context(), made.Secret); err != nil {
-		return c.showSettings(w, r, http.StatusBadGateway, settingsData{Made: &made, Wrong: err.Error()})
+		return c.showSettings(r, http.StatusBadGateway, settingsData{Made: &made, Wrong: err.Error()})
 	}
-	http.Redirect(w, r, "/live?done=tried", http.StatusSeeOther)
-	return nil
+	return redirect("/live?done=tried"), nil
 }
 
-func (c Config) sendTry(ctx context.Context, key string) (err error) {
+func (c *Console) sendTry(ctx context.Context, key string) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, tryPatience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Ingest, strings.NewReader(tryCalls))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.config.Ingest, strings.NewReader(tryCalls))
 	if err != nil {
 		return err
 	}

@@ -156,7 +156,7 @@ func (s *server) closeAppender() error {
 }
 
 // tend keeps in order, until ctx ends, what requests and projections rely on.
-func (s *server) tend(ctx context.Context, wg *sync.WaitGroup, pages console.Config) {
+func (s *server) tend(ctx context.Context, wg *sync.WaitGroup, pages *console.Console) {
 	if s.embedded != nil {
 		wg.Go(func() { s.embedded.Supervise(ctx) })
 	}
@@ -188,7 +188,7 @@ func (s *server) waitFor(wg *sync.WaitGroup) {
 	}
 }
 
-func (s *server) handlers(pages console.Config) (in, admin *http.Server, err error) {
+func (s *server) handlers(pages *console.Console) (in, admin *http.Server, err error) {
 	handler, err := webhook.New(webhook.Config{
 		Ingest: &ingest.Ingest{Log: s.appender, Rejected: ingeststore.Rejected{DB: s.db}, Suppressed: s.suppressed},
 		Keys:   s.ring, Requests: s.requests, MaxBody: s.limits.maxBody, MaxInFlight: s.limits.maxInFlight, Metrics: s.metrics, Logger: s.logger,
@@ -196,7 +196,7 @@ func (s *server) handlers(pages console.Config) (in, admin *http.Server, err err
 	if err != nil {
 		return nil, nil, err
 	}
-	admin = &http.Server{Handler: console.New(pages), ReadHeaderTimeout: 5 * time.Second}
+	admin = &http.Server{Handler: pages, ReadHeaderTimeout: 5 * time.Second}
 	return webhook.NewServer(handler), admin, nil
 }
 

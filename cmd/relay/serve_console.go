@@ -23,13 +23,13 @@ import (
 )
 
 // console is what the admin listener shows of the system.
-func (s *server) console(reprojections console.Reprojections) (console.Config, error) {
+func (s *server) console(reprojections console.Reprojections) (*console.Console, error) {
 	password, err := app.NewAdminPassword(lookupstore.Password{DB: s.db}, os.Getenv("RELAY_ADMIN_PASSWORD"))
 	if err != nil {
-		return console.Config{}, usageError{errors.Join(errors.New("RELAY_ADMIN_PASSWORD cannot be used"), err)}
+		return nil, usageError{errors.Join(errors.New("RELAY_ADMIN_PASSWORD cannot be used"), err)}
 	}
 	rejected := ingeststore.Rejected{DB: s.db}
-	return console.Config{
+	return console.New(console.Config{
 		Status: lookupstore.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: reprojections, Password: password,
 		Requests: lookupstore.RequestLists{DB: s.db}, Rejected: rejected, Traffic: lookupstore.Traffics{DB: s.db}, Lags: lookupstore.Lags{DB: s.db}, Issues: lookupstore.IssueList{DB: s.db},
 		Retry:     &ingest.Retry{Store: rejected, Log: s.appender, Now: time.Now, Suppressed: s.suppressed},
@@ -40,7 +40,7 @@ func (s *server) console(reprojections console.Reprojections) (console.Config, e
 		Events: lookupstore.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(), Readers: &lookup.Readers{Store: s.readers()},
 		Ingest:  "http://" + s.ingest.Addr().String() + "/connector/segment/",
 		Closing: s.c.Context.Done(), Logger: s.logger, Now: time.Now,
-	}, nil
+	}), nil
 }
 
 // mappingFiles implements console.MappingFiles.
