@@ -15,9 +15,9 @@ import (
 
 // runner runs what relay serve runs in the background.
 func (w *world) runner() *replay.Runner {
-	return &replay.Runner{New: func(report func(replay.Progress), started func(replay.Reprojection)) *replay.Reprojector {
+	return &replay.Runner{New: func(report func(replay.Progress)) *replay.Reprojector {
 		r := w.reprojector()
-		r.Report, r.Started = report, started
+		r.Builder.Report = report
 		return r
 	}}
 }
@@ -27,12 +27,12 @@ func checks(t *testing.T, chosen []app.Projection) map[string]replay.CheckJob {
 	t.Helper()
 	from := parsed(t, "beginning")
 	return map[string]replay.CheckJob{
-		replay.Verification: func(ctx context.Context, r *replay.Reprojector) (found replay.Found, err error) {
-			found.Verified, err = (&replay.Verifier{Reprojector: r}).Verify(ctx, chosen)
+		replay.Verification: func(ctx context.Context, c *replay.Checker) (found replay.Found, err error) {
+			found.Verified, err = c.Verify(ctx, chosen)
 			return found, err
 		},
-		replay.DryRun: func(ctx context.Context, r *replay.Reprojector) (replay.Found, error) {
-			preview, err := r.DryRun(ctx, from, chosen)
+		replay.DryRun: func(ctx context.Context, c *replay.Checker) (replay.Found, error) {
+			preview, err := c.DryRun(ctx, from, chosen)
 			return replay.Found{Preview: &preview}, err
 		},
 	}
@@ -71,7 +71,7 @@ func TestCancelledChecks(t *testing.T) {
 			if err := runner.StartCheck(t.Context(), kind, jobs[kind]); !errors.Is(err, replay.ErrBusy) {
 				t.Errorf("a second one, in the same process: %v", err)
 			}
-			if _, err := jobs[kind](t.Context(), w.reprojector()); !errors.Is(err, replay.ErrBusy) {
+			if _, err := jobs[kind](t.Context(), w.checker()); !errors.Is(err, replay.ErrBusy) {
 				t.Errorf("a second one, elsewhere: %v", err)
 			}
 			if found, err := w.reprojector().Cancel(t.Context()); !found || err != nil {
@@ -104,12 +104,12 @@ func (w *world) leaveInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r := w.reprojector()
-	r.Report = func(p replay.Progress) {
+	r.Builder.Report = func(p replay.Progress) {
 		if p.Phase == replay.PhaseCatchingUp {
 			cancel()
 		}
 	}
-	if _, err := r.Run(ctx, from, w.all); !errors.Is(err, context.Canceled) {
+	if _, err := r.PlanAndRun(ctx, from, w.all, nil); !errors.Is(err, context.Canceled) {
 		t.Fatalf("the interrupted one ended with %v", err)
 	}
 }
@@ -163,16 +163,16 @@ func TestRunnerKeepsFindings(t *testing.T) {
 	if _, ok := runner.Check(); ok {
 		t.Error("there is a check before the first one")
 	}
-	if last := run(replay.Verification, jobs[replay.Verification]); last.Err != nil || len(last.Verified) != 2 || last.Verified[0].Differences+last.Verified[1].Differences != 0 {
+	if last := run(replay.Verification, jobs[replay.Verification]); last.Err != nil || len(last.Found.Verified) != 2 || last.Found.Verified[0].Differences+last.Found.Verified[1].Differences != 0 {
 		t.Errorf("verification: %+v", last)
 	}
 	last := run(replay.DryRun, jobs[replay.DryRun])
-	if last.Err != nil || last.Preview == nil || len(last.Preview.Projections) != 2 || len(last.Preview.Projections[0].Examples) == 0 {
+	if last.Err != nil || last.Found.Preview == nil || len(last.Found.Preview.Projections) != 2 || len(last.Found.Preview.Projections[0].Examples) == 0 {
 		t.Errorf("dry run: %+v", last)
 	}
 	nowhere := parsed(t, "mapping:99")
-	err := runner.StartCheck(t.Context(), replay.DryRun, func(ctx context.Context, r *replay.Reprojector) (replay.Found, error) {
-		_, err := r.DryRun(ctx, nowhere, w.all)
+	err := runner.StartCheck(t.Context(), replay.DryRun, func(ctx context.Context, c *replay.Checker) (replay.Found, error) {
+		_, err := c.DryRun(ctx, nowhere, w.all)
 		return replay.Found{}, err
 	})
 	if !errors.Is(err, app.ErrNotFound) {
@@ -190,8 +190,8 @@ func TestRunnerKeepsFindings(t *testing.T) {
 		t.Errorf("on a full disk: %+v", last)
 	}
 	from := parsed(t, "beginning")
-	if _, err := runner.Start(t.Context(), func(ctx context.Context, r *replay.Reprojector) (replay.Reprojection, error) {
-		return r.Run(ctx, from, w.all)
+	if _, err := runner.Start(t.Context(), func(r *replay.Reprojector, ctx context.Context) (replay.Reprojection, error) {
+		return r.PlanAndRun(ctx, from, w.all, nil)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -208,13 +208,13 @@ func TestChecksEndWithTheirProcess(t *testing.T) {
 		for _, kind := range []string{replay.Verification, replay.DryRun} {
 			w := filled(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			r := w.reprojector()
-			r.Report = func(p replay.Progress) {
+			c := w.checker()
+			c.Builder.Report = func(p replay.Progress) {
 				if p.Phase == phase {
 					cancel()
 				}
 			}
-			if _, err := checks(t, w.all)[kind](ctx, r); !errors.Is(err, context.Canceled) {
+			if _, err := checks(t, w.all)[kind](ctx, c); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s, %s: it ended with %v", kind, phase, err)
 			}
 			cancel()

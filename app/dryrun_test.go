@@ -186,7 +186,7 @@ func (w *world) dryRunOnAll(t tb, text string) replay.Preview {
 	if err != nil {
 		t.Fatalf("from: %v", err)
 	}
-	preview, err := w.reprojector().DryRun(context.Background(), from, w.all)
+	preview, err := w.checker().DryRun(context.Background(), from, w.all)
 	if err != nil {
 		t.Fatalf("dry run: %v", err)
 	}

@@ -75,7 +75,7 @@ func TestFaultsLeaveWhatIsServed(t *testing.T) {
 			for i, p := range w.all {
 				faulty[i] = withFault(p, c.fault)
 			}
-			_, err = w.reprojector().Run(t.Context(), from, faulty)
+			_, err = w.reprojector().PlanAndRun(t.Context(), from, faulty, nil)
 			if !errors.Is(err, c.fault) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("it ended with %v", err)
 			}
@@ -130,13 +130,13 @@ func TestMappingAppliedMeanwhile(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, applied := w.reprojector(), app.Applied{}
-		r.Report = func(p replay.Progress) {
+		r.Builder.Report = func(p replay.Progress) {
 			if p.Phase == phase && !applied.Changed {
 				applied = w.apply(t, prefixed("two: "))
 				w.append(t, time.Now(), "/connector/segment", `{"type":"track","messageId":"late","userId":"u1","event":"E"}`)
 			}
 		}
-		if _, err := r.Run(t.Context(), from, w.all); err != nil || !applied.Changed {
+		if _, err := r.PlanAndRun(t.Context(), from, w.all, nil); err != nil || !applied.Changed {
 			t.Fatalf("%s: %v, applied %v", phase, err, applied)
 		}
 		w.drain(t)
@@ -166,7 +166,7 @@ func TestProgressIsOnRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := w.reprojector().Run(t.Context(), from, w.all)
+	done, err := w.reprojector().PlanAndRun(t.Context(), from, w.all, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestCancelledAtTheLastMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.reprojector().Run(t.Context(), from, w.all); !errors.Is(err, replay.ErrCancelled) || !asked {
+	if _, err := w.reprojector().PlanAndRun(t.Context(), from, w.all, nil); !errors.Is(err, replay.ErrCancelled) || !asked {
 		t.Errorf("asked for: %t; the run ended with %v", asked, err)
 	}
 	if after := w.rows(t, `SELECT event_name FROM relay.events ORDER BY message_id`); !slices.Equal(before, after) {
@@ -245,7 +245,7 @@ func TestReadersOfAnEarlierMoment(t *testing.T) {
 	}
 	reprojector := w.reprojector()
 	go func() {
-		_, err := reprojector.Run(context.Background(), from, w.all)
+		_, err := reprojector.PlanAndRun(context.Background(), from, w.all, nil)
 		done <- err
 	}()
 	<-loaded

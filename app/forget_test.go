@@ -264,7 +264,7 @@ func TestReprojectionBegunWhileErasing(t *testing.T) {
 	f := w.forgetter()
 	f.Rejected = hookedRejected{f.Rejected, func() {
 		go func() {
-			_, err := w.reprojector().Run(context.Background(), from, w.all)
+			_, err := w.reprojector().PlanAndRun(context.Background(), from, w.all, nil)
 			reprojected <- err
 		}()
 		deadline := time.Now().Add(30 * time.Second)

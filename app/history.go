@@ -62,6 +62,15 @@ func (h *History) addVersion(e eventlog.ControlEntry) error {
 	return nil
 }
 
+// After returns the control entries behind an offset, in order.
+func (h History) After(offset eventlog.Offset) []eventlog.ControlEntry {
+	i := slices.IndexFunc(h.entries, func(e eventlog.ControlEntry) bool { return e.Offset > offset })
+	if i < 0 {
+		return nil
+	}
+	return h.entries[i:]
+}
+
 // Latest returns the greatest version number.
 func (h History) Latest() int {
 	latest := 1

@@ -33,8 +33,8 @@ var (
 
 func (w *world) sampler() *sample.Sampler {
 	return &sample.Sampler{
-		Reprojector: w.reprojector(), Scratch: w.database, Searcher: logstore.Searcher{},
-		Numbers: tables.Generations{}, Links: tables.Identities{}, BatchSize: w.batch,
+		Store: w.store(), Scratch: w.database, Searcher: logstore.Searcher{}, Numbers: tables.Generations{}, Links: tables.Identities{},
+		Workers: 2, BatchSize: w.batch, Report: w.meanwhile,
 	}
 }
 
@@ -63,7 +63,7 @@ func found(t tb, results []replay.Verified, err error) (rows []app.Difference) {
 func (w *world) checkParts(t tb, people []string) []app.Difference {
 	t.Helper()
 	ctx := context.Background()
-	results, err := (&replay.Verifier{Reprojector: w.reprojector()}).Verify(ctx, w.all)
+	results, err := w.checker().Verify(ctx, w.all)
 	all := found(t, results, err)
 	results, err = w.sampler().VerifySample(ctx, everybody, w.all)
 	if sample := found(t, results, err); !slices.Equal(sample, all) {

@@ -210,21 +210,31 @@ func (w *world) apply(t tb, spec mapping.Spec) app.Applied {
 }
 
 func (w *world) reprojector() *replay.Reprojector {
-	r := &replay.Reprojector{
-		DB: w.database, Log: logstore.Reader{}, LogSize: logstore.Reader{}, Live: lookupstore.Statuses{DB: w.db}, Controls: logstore.Controls{},
-		Builder: &replay.Builder{DB: w.database, Log: logstore.Reader{}, Workers: 2}, Projector: w.projector(), Logger: slog.New(slog.DiscardHandler),
-		Report: w.meanwhile,
+	return tables.NewReprojector(w.builder(), w.db)
+}
+
+func (w *world) checker() *replay.Checker { return &replay.Checker{Builder: w.builder()} }
+
+func (w *world) builder() *replay.Builder {
+	b := &replay.Builder{
+		Store: w.store(), Live: lookupstore.Statuses{DB: w.db}, Projector: w.projector(),
+		Logger: slog.New(slog.DiscardHandler), Workers: 2, Report: w.meanwhile,
 	}
-	tables.WireReprojector(r, w.db)
-	r.All = w.all
-	return r
+	tables.WireBuilder(b, w.db)
+	return b
+}
+
+func (w *world) store() replay.Store {
+	return replay.Store{
+		DB: w.database, Projections: w.all, Log: logstore.Reader{}, LogSize: logstore.Reader{}, Controls: logstore.Controls{}, Generations: tables.Generations{},
+	}
 }
 
 func (w *world) reproject(t tb, from string, chosen []app.Projection) {
 	t.Helper()
 	parsed, err := replay.ParseFrom(from, logstore.Reader{})
 	if err == nil {
-		_, err = w.reprojector().Run(context.Background(), parsed, chosen)
+		_, err = w.reprojector().PlanAndRun(context.Background(), parsed, chosen, nil)
 	}
 	if err != nil {
 		t.Fatalf("reproject --from %s: %v", from, err)
@@ -243,7 +253,7 @@ func (w *world) interrupt(t tb, from string, chosen []app.Projection, reports in
 	defer cancel()
 	r := w.reprojector()
 	var told atomic.Int64
-	r.Report = func(p replay.Progress) {
+	r.Builder.Report = func(p replay.Progress) {
 		if w.meanwhile != nil {
 			w.meanwhile(p)
 		}
@@ -251,10 +261,10 @@ func (w *world) interrupt(t tb, from string, chosen []app.Projection, reports in
 			cancel()
 		}
 	}
-	_, err = r.Run(ctx, parsed, chosen)
+	_, err = r.PlanAndRun(ctx, parsed, chosen, nil)
 	for errors.Is(err, context.Canceled) {
 		if _, err = w.reprojector().Resume(context.Background()); errors.Is(err, replay.ErrNothingToResume) {
-			_, err = w.reprojector().Run(context.Background(), parsed, chosen) // there was nothing to build
+			_, err = w.reprojector().PlanAndRun(context.Background(), parsed, chosen, nil) // there was nothing to build
 		}
 	}
 	if err != nil {
@@ -275,8 +285,7 @@ func (w *world) undo(t tb) bool {
 // verify fails the test unless what is served is what a replay gives.
 func (w *world) verify(t tb) {
 	t.Helper()
-	verifier := replay.Verifier{Reprojector: w.reprojector()}
-	results, err := verifier.Verify(context.Background(), w.all)
+	results, err := w.checker().Verify(context.Background(), w.all)
 	if err != nil {
 		t.Fatalf("verify: %v", err)
 	}

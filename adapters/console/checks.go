@@ -68,7 +68,7 @@ func (c *Console) check() *check {
 	p := last.Progress
 	view := &check{
 		Kind: last.Kind, Status: "done", Phase: p.Phase, Projection: p.Projection, StartedAt: last.StartedAt, Done: p.Done, Total: p.Total,
-		Calls: p.Calls, PerSecond: p.CallsPerSecond, Issues: p.Issues, Verified: last.Verified, Preview: last.Preview,
+		Calls: p.Calls, PerSecond: p.CallsPerSecond, Issues: p.Issues, Verified: last.Found.Verified, Preview: last.Found.Preview,
 	}
 	if last.EndedAt.IsZero() {
 		view.Status = "running"

@@ -180,6 +180,7 @@ func isLoopback(host string) bool {
 // statusOf returns the HTTP status that fits an error.
 func statusOf(err error) int {
 	var tooLarge *http.MaxBytesError
+	var outdated *replay.OutdatedPlan
 	switch {
 	case errors.Is(err, ErrBadRequest), errors.Is(err, replay.ErrBadFrom), errors.Is(err, ingest.ErrBadKeyName), errors.Is(err, lookup.ErrBadReaderName):
 		return http.StatusBadRequest
@@ -187,7 +188,7 @@ func statusOf(err error) int {
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, app.ErrNotFound):
 		return http.StatusNotFound
-	case errors.Is(err, replay.ErrBusy), errors.Is(err, replay.ErrNothingToResume), errors.Is(err, replay.ErrCannotUndo), errors.Is(err, app.ErrOtherVersion), errors.Is(err, app.ErrReplaced),
+	case errors.As(err, &outdated), errors.Is(err, replay.ErrBusy), errors.Is(err, replay.ErrNothingToResume), errors.Is(err, replay.ErrCannotUndo), errors.Is(err, app.ErrOtherVersion), errors.Is(err, app.ErrReplaced),
 		errors.Is(err, ingest.ErrExists), errors.Is(err, erasure.ErrBehind), errors.Is(err, lookup.ErrMayNotMakeUsers):
 		return http.StatusConflict
 	}

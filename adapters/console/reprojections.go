@@ -41,7 +41,10 @@ type Reprojections interface {
 type ReprojectionRequest struct {
 	From       string `json:"from"`       // as --from
 	Projection string `json:"projection"` // profiles, events, or empty for both
-	MaxLoad    int    `json:"max_load"`   // percent; 0 is 100
+	MaxBusy    int    `json:"max_load"`   // percent of the time that its readers work; 0 is 100
+	// AsOf of the plan that the operator was shown: another plan is not started. nil:
+	// none was shown.
+	AsOf *int64 `json:"as_of"`
 }
 
 // ErrBadRequest is wrapped by errors about what a request says.

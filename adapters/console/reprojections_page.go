@@ -99,7 +99,7 @@ func (c *Console) runs(ctx context.Context) (out runs, err error) {
 }
 
 func (c *Console) reprojections(r *http.Request) (*page, error) {
-	return c.showReprojections(r, http.StatusOK, reprojectionsData{Request: ReprojectionRequest{From: "beginning", MaxLoad: 100}})
+	return c.showReprojections(r, http.StatusOK, reprojectionsData{Request: ReprojectionRequest{From: "beginning", MaxBusy: 100}})
 }
 
 func (c *Console) showReprojections(r *http.Request, status int, data reprojectionsData) (_ *page, err error) {
@@ -112,13 +112,20 @@ func (c *Console) showReprojections(r *http.Request, status int, data reprojecti
 
 // changeReprojections does what the button says.
 func (c *Console) changeReprojections(r *http.Request) (*page, error) {
-	data := reprojectionsData{Request: ReprojectionRequest{From: "beginning", MaxLoad: 100}}
+	data := reprojectionsData{Request: ReprojectionRequest{From: "beginning", MaxBusy: 100}}
 	if r.PostFormValue("from") != "" {
 		load, err := whole(r.PostFormValue("max_load"), "the load")
 		if err != nil {
 			return nil, err
 		}
-		data.Request = ReprojectionRequest{From: r.PostFormValue("from"), Projection: r.PostFormValue("projection"), MaxLoad: int(load)}
+		data.Request = ReprojectionRequest{From: r.PostFormValue("from"), Projection: r.PostFormValue("projection"), MaxBusy: int(load)}
+		if text := r.PostFormValue("as_of"); text != "" {
+			asOf, err := whole(text, "the plan's last control entry")
+			if err != nil {
+				return nil, err
+			}
+			data.Request.AsOf = &asOf
+		}
 	}
 	done, err := c.doReprojection(r, &data)
 	return conclude(r, done, err, func(status int, wrong string) (*page, error) {

@@ -1,25 +1,49 @@
 package replay
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
-// Kinds of checks, as the claim to build generations names them.
+// Checker builds aside, compares with what is being served, and drops what it
+// built. Nothing that people query changes.
+type Checker struct {
+	Builder *Builder
+}
+
+// Kinds of checks. The build lock is named after them.
 const (
 	Verification = "verification"
 	DryRun       = "dry run"
 )
 
-// Check is a verification or a dry run of all that there is: it builds aside,
-// compares, and drops what it built. A Runner keeps the last one.
+// aside runs do with the build lock, and drops what checks have built before it
+// and after it.
+func (c *Checker) aside(ctx context.Context, kind string, do func(BuildLock) error) error {
+	lock, err := c.Builder.Locks.Claim(ctx, kind)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if err := c.Builder.dropUnserved(ctx, isOfCheck); err != nil {
+		return err
+	}
+	err = do(lock)
+	return errors.Join(err, c.Builder.dropUnserved(context.WithoutCancel(ctx), isOfCheck))
+}
+
+// Check is a verification or a dry run of everything, as a Runner keeps it.
 type Check struct {
 	Kind      string
 	StartedAt time.Time
 	EndedAt   time.Time // zero while it runs
 	Progress  Progress
-	Found
-	Err error // why it ended early; ErrCancelled if somebody wanted that
+	Found     Found
+	Err       error // why it ended early; ErrCancelled if it was cancelled
 }
 
-// Found is what a check found, in the end or until it failed.
+// Found is what a check found until it ended, well or with an error.
 type Found struct {
 	Verified []Verified // by a verification
 	Preview  *Preview   // by a dry run

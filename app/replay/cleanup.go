@@ -9,70 +9,46 @@ import (
 	"relay/app"
 )
 
-// CleanUp removes what dead processes left, what could be resumed too. The
-// caller holds the claim.
-func (r *Reprojector) CleanUp(ctx context.Context) error {
+// cleanUp removes what dead processes left behind, resumable re-projections
+// included. The caller holds the build lock.
+func (r *Reprojector) cleanUp(ctx context.Context) error {
 	if err := r.markAbandoned(ctx); err != nil {
 		return err
 	}
-	return r.dropUnserved(ctx, func(g app.Generation) bool { return g.Status == app.Building })
+	return r.Builder.dropUnserved(ctx, isBuilding)
 }
 
+// cleanUpChecks is cleanUp, resumable re-projections not included.
+func (r *Reprojector) cleanUpChecks(ctx context.Context) error {
+	if err := r.markAbandoned(ctx); err != nil {
+		return err
+	}
+	return r.Builder.dropUnserved(ctx, isOfCheck)
+}
+
+// markAbandoned records that re-projections ended of which the process died.
 func (r *Reprojector) markAbandoned(ctx context.Context) error {
-	if err := r.DB.InTx(ctx, func(tx app.Tx) error { return r.Reprojections.Abandoned(ctx, tx) }); err != nil {
-		return fmt.Errorf("mark what a dead process left: %w", err)
+	err := r.Builder.Store.DB.InTx(ctx, func(tx app.Tx) error { return r.Reprojections.Abandoned(ctx, tx) })
+	if err != nil {
+		return fmt.Errorf("record the end of re-projections whose process died: %w", err)
 	}
 	return nil
 }
 
-// dropAside removes what was built only to be compared.
-func (r *Reprojector) dropAside(ctx context.Context) error {
-	return r.dropUnserved(ctx, func(g app.Generation) bool { return g.Status == app.Building && g.Reprojection == 0 })
-}
+func isBuilding(g app.Generation) bool { return g.Status == app.Building }
 
-// Former tells how many generations there are that re-projections took the
-// place of.
-func (r *Reprojector) Former(ctx context.Context) (n int, err error) {
-	err = r.DB.InTx(ctx, func(tx app.Tx) error {
-		unserved, err := r.Generations.Unserved(ctx, tx)
-		for _, g := range unserved {
-			if g.Status == app.Former {
-				n++
-			}
-		}
-		return err
-	})
-	return n, err
-}
+// isOfCheck reports whether a generation was built only to be compared.
+func isOfCheck(g app.Generation) bool { return isBuilding(g) && g.Reprojection == 0 }
 
-// DropFormer removes the generations that re-projections took the place of.
-// None can be undone after it. It tells how many there were.
-func (r *Reprojector) DropFormer(ctx context.Context) (dropped int, err error) {
-	claim, err := r.Locks.Claim(ctx, "removal of former generations")
-	if err != nil {
-		return 0, err
-	}
-	defer claim.Release()
-	err = r.dropUnserved(ctx, func(g app.Generation) bool {
-		if g.Status == app.Former {
-			dropped++
-		}
-		return g.Status == app.Former
-	})
-	return dropped, err
-}
+func isFormer(g app.Generation) bool { return g.Status == app.Former }
 
-// dropUnserved drops those of the generations that nobody queries that are not
-// wanted, one a transaction, since each takes locks.
-func (r *Reprojector) dropUnserved(ctx context.Context, unwanted func(app.Generation) bool) error {
-	var unserved []app.Generation
-	err := r.DB.InTx(ctx, func(tx app.Tx) (err error) {
-		unserved, err = r.Generations.Unserved(ctx, tx)
-		return err
-	})
+// dropUnserved drops those generations that nobody queries and that unwanted
+// picks, one a transaction because each takes locks.
+func (b *Builder) dropUnserved(ctx context.Context, unwanted func(app.Generation) bool) error {
+	unserved, err := b.Store.unserved(ctx)
 	for _, g := range unserved {
 		if unwanted(g) {
-			err = errors.Join(err, r.drop(ctx, g))
+			err = errors.Join(err, b.drop(ctx, g))
 		}
 	}
 	if err != nil {
@@ -81,61 +57,64 @@ func (r *Reprojector) dropUnserved(ctx context.Context, unwanted func(app.Genera
 	return nil
 }
 
-func (r *Reprojector) drop(ctx context.Context, g app.Generation) error {
-	p, ok := r.projection(g.Projection)
+func (b *Builder) drop(ctx context.Context, g app.Generation) error {
+	p, ok := b.Store.projection(g.Projection)
 	if !ok {
 		return fmt.Errorf("generation %d is of an unknown projection %q", g.ID, g.Projection)
 	}
 	return app.RetryLocked(ctx, func() error {
-		return r.DB.InTx(ctx, func(tx app.Tx) error {
+		return b.Store.DB.InTx(ctx, func(tx app.Tx) error {
 			if err := p.Tables.Schema.Drop(ctx, tx, g.ID); err != nil {
 				return err
 			}
-			return r.Writer.Delete(ctx, tx, g.ID)
+			return b.Writer.Delete(ctx, tx, g.ID)
 		})
 	})
 }
 
-// dropWithin is how long a run that is done otherwise goes on to clean up.
-const dropWithin = 10 * time.Second
+// cleanUpPatience is how long the end of a run, good or bad, may take to clean up.
+const cleanUpPatience = 10 * time.Second
 
-// dropOlder drops the former generations but for those that this run took the
-// place of, which are kept to undo it. A reader in a long transaction can hold
-// them; then a later run drops them.
+// dropOlder drops the former generations, except for those that this run
+// replaced: they are kept so that the run can be undone. A reader in a long
+// transaction can keep one from being dropped; then a later run drops it.
 func (r *run) dropOlder(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, dropWithin)
+	ctx, cancel := context.WithTimeout(ctx, cleanUpPatience)
 	defer cancel()
-	err := r.dropUnserved(ctx, func(g app.Generation) bool { return g.Status == app.Former && g.RetiredBy != r.record.ID })
+	err := r.build.builder.dropUnserved(ctx, func(g app.Generation) bool { return isFormer(g) && g.RetiredBy != r.record.ID })
 	if err != nil {
-		r.Logger.Warn("a former generation stays until the next re-projection", "error", err)
+		r.build.builder.Logger.Warn("a former generation stays until the next re-projection", "error", err)
 	}
 }
 
-// fail records why the run ended. What it built stays where going on makes
-// sense, and is dropped otherwise.
+// fail records why the run ended. What it built is kept if the run can be resumed,
+// and dropped otherwise. The former generations that an undoing failed to switch to
+// stay what they were.
 func (r *run) fail(ctx context.Context, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpPatience)
 	defer cancel()
-	var err error
+	keep := r.record.Undoes != 0
 	switch {
-	case r.record.Undoes != 0:
+	case keep:
 	case resumable(cause):
+		keep = true
 		cause = fmt.Errorf("%w; relay reproject --resume goes on from here, --cancel removes what was built", cause)
 	case errors.Is(cause, app.ErrDiskFull):
 		cause = fmt.Errorf("%w; what was built was removed to free the space", cause)
-		fallthrough
-	default:
-		err = r.dropUnserved(ctx, func(g app.Generation) bool { return g.Status == app.Building })
 	}
-	recorded := r.DB.InTx(ctx, func(tx app.Tx) error { return r.Outcomes.End(ctx, tx, r.record.ID, cause) })
+	var err error
+	if !keep {
+		err = r.build.builder.dropUnserved(ctx, isBuilding)
+	}
+	recorded := r.store.DB.InTx(ctx, func(tx app.Tx) error { return r.build.builder.Outcomes.End(ctx, tx, r.record.ID, cause) })
 	if err = errors.Join(err, recorded); err != nil {
-		r.Logger.Warn("the next re-projection will clean up", "error", err)
+		r.build.builder.Logger.Warn("the next re-projection will clean up", "error", err)
 	}
 	return cause
 }
 
-// resumable tells whether what was built is worth keeping: the run was
-// interrupted, or the database or a lock was not to be had.
+// resumable reports whether what was built is worth keeping: the run was
+// interrupted, or the database or a lock was not available.
 func resumable(cause error) bool {
 	return !errors.Is(cause, ErrCancelled) &&
 		(errors.Is(cause, context.Canceled) || errors.Is(cause, app.ErrDatabase) || errors.Is(cause, app.ErrLocked))

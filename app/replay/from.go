@@ -12,8 +12,8 @@ import (
 	"relay/domain/eventlog"
 )
 
-// From says where a re-projection begins: at an offset, at a time of receipt,
-// or where a mapping version began to hold.
+// From says where a re-projection begins: at a log offset, at a time of receipt,
+// or where a mapping version came into force.
 type From struct {
 	text    string
 	offset  eventlog.Offset
@@ -24,15 +24,16 @@ type From struct {
 
 // TimeFinder finds offsets by time.
 type TimeFinder interface {
-	// FirstAt returns the first offset received at or after the time, and one
-	// past the head if there is none.
+	// FirstAt returns the first offset that was received at or after the time; if
+	// there is none, the offset after the log's last one.
 	FirstAt(ctx context.Context, tx app.Tx, at time.Time) (eventlog.Offset, error)
 }
 
-// ErrBadFrom is returned for a --from that says nothing.
+// ErrBadFrom is returned by ParseFrom for a text that it cannot read.
 var ErrBadFrom = errors.New("--from takes: beginning, a log offset such as 1200, a time such as 2026-01-31T12:00:00Z, or mapping:N")
 
-// ParseFrom reads what --from takes.
+// ParseFrom reads a value of the flag --from. log finds the offsets of times when
+// a plan is made.
 func ParseFrom(text string, log TimeFinder) (From, error) {
 	f := From{text: text, log: log}
 	if text == "beginning" {
@@ -62,12 +63,12 @@ func ParseFrom(text string, log TimeFinder) (From, error) {
 	return f, nil
 }
 
-// String returns what was parsed.
+// String returns the text that was parsed.
 func (f From) String() string { return f.text }
 
-// Offset resolves it, for the chosen projections, against the log as it stands in
-// the transaction.
-func (f From) Offset(ctx context.Context, tx app.Tx, h app.History, head eventlog.Offset, chosen []app.Projection) (eventlog.Offset, error) {
+// resolve returns the log offset, for the chosen projections and the log as the
+// transaction sees it.
+func (f From) resolve(ctx context.Context, tx app.Tx, h app.History, head eventlog.Offset, chosen []app.Projection) (eventlog.Offset, error) {
 	switch {
 	case f.version > 0:
 		return f.startOf(h, chosen)
@@ -79,9 +80,9 @@ func (f From) Offset(ctx context.Context, tx app.Tx, h app.History, head eventlo
 	return f.offset, nil
 }
 
-// startOf returns where the version began to hold for any of the chosen
-// projections. One that holds for none of them any more began where it was
-// applied.
+// startOf returns the least offset from which the version is in force for any of
+// the chosen projections. If no timeline has the version any more, it is the
+// offset at which the version was applied.
 func (f From) startOf(h app.History, chosen []app.Projection) (eventlog.Offset, error) {
 	if _, known := h.Versions[f.version]; !known {
 		return 0, fmt.Errorf("%w: mapping version %d; the latest is %d", app.ErrNotFound, f.version, h.Latest())

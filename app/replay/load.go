@@ -8,27 +8,26 @@ import (
 	"sync"
 
 	"relay/app"
-	"relay/projections"
 )
 
-// load loads and indexes what is not loaded yet, one generation after the other,
-// that with most to read first. Each is indexed while the next is loaded, since
-// that alone leaves processors idle.
-func (r *run) load(ctx context.Context) error {
+// load loads the targets in bulk and indexes them, one after the other, that with
+// most to read first. Each is indexed while the next one is loaded, because
+// indexing alone leaves processors idle.
+func (b *build) load(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var indexing sync.WaitGroup
-	list := r.toLoad()
-	for n, i := range list {
-		loader, err := r.read(ctx, r.chosen[i], r.built[i])
+	pending := b.unloaded()
+	for n, t := range pending {
+		loader, err := b.loadRows(ctx, t)
 		if err != nil {
 			cancel(err)
 			break
 		}
-		r.progress.loaded(list[n+1:])
-		r.progress.phase(ctx, r.chosen[i].Name, PhaseIndexing)
+		b.progress.loaded(pending[n+1:])
+		b.progress.phase(ctx, t.projection.Name, PhaseIndexing)
 		indexing.Go(func() {
-			if err := r.index(ctx, loader, r.chosen[i], r.built[i]); err != nil {
+			if err := b.index(ctx, loader, t); err != nil {
 				cancel(err)
 			}
 		})
@@ -37,47 +36,41 @@ func (r *run) load(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// toLoad returns the places of the generations that are not loaded.
-func (r *run) toLoad() (list []int) {
-	for i, g := range r.built {
-		if !g.Loaded {
-			list = append(list, i)
+// unloaded returns the targets that are not loaded yet, that with most to read
+// first.
+func (b *build) unloaded() (list []*target) {
+	for _, t := range b.targets {
+		if !t.generation.Loaded {
+			list = append(list, t)
 		}
 	}
-	slices.SortFunc(list, func(a, b int) int { return cmp.Compare(r.progress.rows[b], r.progress.rows[a]) })
+	slices.SortStableFunc(list, func(x, y *target) int { return cmp.Compare(y.rows, x.rows) })
 	return list
 }
 
-// loadMappings returns the mappings under which a generation is loaded.
-func (r *run) loadMappings(g app.Generation) projections.Mappings {
-	return r.history.Mappings(g.Projection, r.replay).UpTo(g.LoadUpTo)
+// loadRows loads a target's rows. The loader that it returns can make the indexes.
+func (b *build) loadRows(ctx context.Context, t *target) (app.Loader, error) {
+	b.progress.phase(ctx, t.projection.Name, PhaseLoading)
+	return b.newBulkLoad(t).run(ctx, t)
 }
 
-// read loads a generation, but for its indexes.
-func (r *run) read(ctx context.Context, p app.Projection, g app.Generation) (app.Loader, error) {
-	r.progress.phase(ctx, p.Name, PhaseLoading)
-	mappings := r.loadMappings(g)
-	return r.Builder.Load(ctx, Load{
-		Projection: p.Under(mappings), Generation: g.ID, UpTo: g.LoadUpTo, Mappings: mappings,
-		Read: r.progress.read, Pace: r.progress.pace, Busy: r.progress.live.moving,
-	})
-}
-
-// index makes a generation's indexes, and completes it.
-func (r *run) index(ctx context.Context, loader app.Loader, p app.Projection, g app.Generation) error {
+// index makes a target's indexes, erases what was erased from the log while the
+// rows were loaded, and notes that the target is loaded.
+func (b *build) index(ctx context.Context, loader app.Loader, t *target) error {
+	name := t.projection.Name
 	if err := loader.Index(ctx); err != nil {
-		return fmt.Errorf("index %s: %w", p.Name, err)
+		return fmt.Errorf("index %s: %w", name, err)
 	}
-	return r.DB.InTx(ctx, func(tx app.Tx) error {
-		if err := r.Erasures.Lock(ctx, tx); err != nil {
+	return b.store.DB.InTx(ctx, func(tx app.Tx) error {
+		if err := b.builder.Erasures.Lock(ctx, tx); err != nil {
 			return err
 		}
-		if err := r.erasePending(ctx, tx, p, g); err != nil {
-			return fmt.Errorf("erase what was forgotten meanwhile from %s: %w", p.Name, err)
+		if err := b.erasePending(ctx, tx, t); err != nil {
+			return fmt.Errorf("erase what was forgotten meanwhile from %s: %w", name, err)
 		}
-		if err := p.Tables.Schema.Complete(ctx, tx, g.ID); err != nil {
-			return fmt.Errorf("complete %s: %w", p.Name, err)
+		if err := t.projection.Tables.Schema.Complete(ctx, tx, t.generation.ID); err != nil {
+			return fmt.Errorf("complete %s: %w", name, err)
 		}
-		return r.Writer.SetLoaded(ctx, tx, g.ID)
+		return b.builder.Writer.SetLoaded(ctx, tx, t.generation.ID)
 	})
 }

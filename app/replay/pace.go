@@ -9,23 +9,23 @@ import (
 )
 
 const (
-	// watchEvery is how often a run looks at what goes on beside it.
-	watchEvery = 250 * time.Millisecond
-	// lagAllowed is the lag of the live projections above which a run holds its
-	// workers.
+	// lookAgainAfter is how long a worker rests before it looks again at how the
+	// live projections do.
+	lookAgainAfter = watchEvery / 5
+	// lagAllowed is the lag of the live projections above which workers rest.
 	lagAllowed = 400 * time.Millisecond
-	// lagIsStalled is for how long live projections may stand still until a run
-	// takes it that nobody serves, and waits for them no longer. Until they are
-	// seen to move it does not wait for them.
+	// lagIsStalled is how long live projections may stand still before workers
+	// take them for stopped and no longer rest for them.
 	lagIsStalled = 2 * time.Second
 )
 
-// liveWatch follows the live projections.
+// liveWatch keeps what was seen of the live projections. It is safe for
+// concurrent use.
 type liveWatch struct {
 	mu      sync.Mutex
 	live    app.Live
 	at      time.Time // of the last look
-	movedAt time.Time // when the checkpoint was seen to move last
+	movedAt time.Time // of the last look at which the checkpoint had moved
 }
 
 func (w *liveWatch) look(live app.Live, at time.Time) {
@@ -50,23 +50,24 @@ func (w *liveWatch) now() app.Live {
 	return w.live
 }
 
-// moving tells whether the live projections take in what comes.
+// moving reports whether the live projections are at work.
 func (w *liveWatch) moving() bool { return w.now().RowsPerSecond > 1 }
 
-// pressed tells whether the live projections are at work and fall behind.
-func (w *liveWatch) pressed() bool {
+// behind reports whether the live projections are at work and lag.
+func (w *liveWatch) behind() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.live.Lag > lagAllowed && w.at.Sub(w.movedAt) < lagIsStalled
 }
 
-// pace leaves room for live traffic: it rests for as long as MaxLoad says after
-// the time that a chunk took, and while the live projections fall behind.
-func (p *progress) pace(ctx context.Context, took time.Duration) {
-	if load := p.run.MaxLoad; load > 0 && load < 100 {
-		app.Rest(ctx, took*time.Duration(100-load)/time.Duration(load))
+// pace leaves room for live traffic after a worker's chunk: it rests as long as
+// MaxBusy asks for after the time that the chunk took, and while the live
+// projections lag.
+func (b *build) pace(ctx context.Context, took time.Duration) {
+	if busy := b.builder.MaxBusy; busy > 0 && busy < 100 {
+		app.Rest(ctx, took*time.Duration(100-busy)/time.Duration(busy))
 	}
-	for ctx.Err() == nil && p.live.pressed() {
-		app.Rest(ctx, watchEvery/5)
+	for ctx.Err() == nil && b.progress.live.behind() {
+		app.Rest(ctx, lookAgainAfter)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"relay/app"
 )
 
-// TestPressed: a run waits for live projections that move and are behind, and
-// not for those that stand still.
-func TestPressed(t *testing.T) {
+// TestLiveBehind: workers rest for live projections that move and lag, and not for
+// those that stand still.
+func TestLiveBehind(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
 	behind := func(seconds int) app.Live { return app.Live{Checkpoint: 7, Lag: time.Duration(seconds) * time.Second} }
@@ -26,12 +26,12 @@ func TestPressed(t *testing.T) {
 		{3 * watchEvery, app.Live{Checkpoint: 9, Lag: lagAllowed}, false, "they are hardly behind"},
 		{4 * watchEvery, app.Live{Checkpoint: 9, Lag: time.Second}, true, "they moved a moment ago"},
 		{4*watchEvery + lagIsStalled, app.Live{Checkpoint: 9, Lag: time.Minute}, false, "they have stood still"},
-		{5*watchEvery + lagIsStalled, app.Live{}, false, "there is nothing to take in"},
-		{6*watchEvery + lagIsStalled, app.Live{Lag: time.Second}, true, "they had taken in all a moment ago"},
+		{5*watchEvery + lagIsStalled, app.Live{}, false, "there is nothing to project"},
+		{6*watchEvery + lagIsStalled, app.Live{Lag: time.Second}, true, "they had projected all a moment ago"},
 	} {
 		w.look(step.live, start.Add(step.after))
-		if got := w.pressed(); got != step.want {
-			t.Errorf("after %s a run waits for them: %t, and %s", step.after, got, step.why)
+		if got := w.behind(); got != step.want {
+			t.Errorf("after %s workers rest for them: %t, and %s", step.after, got, step.why)
 		}
 	}
 }

@@ -9,10 +9,11 @@ import (
 	"relay/domain/eventlog"
 )
 
-// erasePending removes from a generation whose load has just ended what the
-// generation may hold of people who were erased during the load.
-func (r *run) erasePending(ctx context.Context, tx app.Tx, p app.Projection, g app.Generation) error {
-	pending, err := r.Erasures.Pending(ctx, tx, g.ID)
+// erasePending removes from a target whose load has just ended what it may hold of
+// people who were erased during the load.
+func (b *build) erasePending(ctx context.Context, tx app.Tx, t *target) error {
+	p, g := t.projection, t.generation
+	pending, err := b.builder.Erasures.Pending(ctx, tx, g.ID)
 	if err != nil || len(pending) == 0 {
 		return err
 	}
@@ -23,8 +24,8 @@ func (r *run) erasePending(ctx context.Context, tx app.Tx, p app.Projection, g a
 		}
 		recount = recount || e.Recount
 	}
-	loaded := refold.Generation{ID: g.ID, Projection: p, Mappings: r.loadMappings(g)}
-	merger := refold.Merger{DB: r.DB, Log: r.Log}
+	loaded := refold.Generation{ID: g.ID, Projection: p, Mappings: b.mappings(t)}
+	merger := refold.Merger{DB: b.store.DB, Log: b.store.Log}
 	for _, e := range pending {
 		entries := slices.DeleteFunc(e.Entries, func(o eventlog.Offset) bool { return o > g.LoadUpTo })
 		if err := merger.Merge(ctx, tx, loaded, entries, nil); err != nil {
@@ -33,12 +34,12 @@ func (r *run) erasePending(ctx context.Context, tx app.Tx, p app.Projection, g a
 	}
 	if recount {
 		counter := refold.NewIssueCounter(loaded)
-		if err := counter.AddRange(ctx, tx, r.Log, eventlog.Range{UpTo: g.LoadUpTo}); err != nil {
+		if err := counter.AddRange(ctx, tx, b.store.Log, eventlog.Range{UpTo: g.LoadUpTo}); err != nil {
 			return err
 		}
-		if err := r.Issues.SetIssues(ctx, tx, g.ID, counter.Issues()); err != nil {
+		if err := b.builder.Issues.SetIssues(ctx, tx, g.ID, counter.Issues()); err != nil {
 			return err
 		}
 	}
-	return r.Erasures.Settle(ctx, tx, g.ID)
+	return b.builder.Erasures.Settle(ctx, tx, g.ID)
 }

@@ -12,69 +12,116 @@ import (
 	"relay/projections"
 )
 
-// Plan is what a re-projection will do, worked out from the timeline that is
-// served and the one that is wanted.
+// Plan is what a re-projection will do: the change of the timeline, and what has
+// to be rebuilt for it. Store.Plan makes plans; Reprojector.Run carries them out.
 type Plan struct {
 	From        eventlog.Offset `json:"from_offset"`
 	Version     int             `json:"mapping_version"`
+	AsOf        eventlog.Offset `json:"as_of"` // log offset of the last control entry that the plan knows
 	Projections []PlanStep      `json:"projections"`
+
+	chosen []app.Projection // those that Projections is about, in the same order
 }
 
 // PlanStep is what a re-projection will do with one projection.
 type PlanStep struct {
 	Projection string   `json:"projection"`
-	Rebuild    bool     `json:"rebuild"` // false: its timeline changes, its rows do not
-	Parts      []string `json:"parts"`   // what of it is rebuilt
-	Why        []string `json:"why"`
-	Kinds      string   `json:"kinds"`     // of calls that are read
-	Rows       int64    `json:"log_rows"`  // to read
-	Bytes      int64    `json:"log_bytes"` // of payloads in them, about
+	Rebuild    bool     `json:"rebuild"`   // false: its timeline changes, its rows do not
+	Parts      []string `json:"parts"`     // the parts that are rebuilt
+	Why        []string `json:"why"`       // reasons, for people
+	Kinds      string   `json:"kinds"`     // of the calls that are read
+	Rows       int64    `json:"log_rows"`  // to read, an estimate
+	Bytes      int64    `json:"log_bytes"` // of the payloads in those rows, an estimate
 }
 
-// PlanFor works out which of the chosen projections the replay alters.
-func (r *Reprojector) PlanFor(ctx context.Context, tx app.Tx, h app.History, replay app.Replay, head eventlog.Offset, chosen []app.Projection) (Plan, error) {
-	plan := Plan{From: replay.From, Version: replay.Version}
+// Plan works out what has to be rebuilt of the chosen projections for the current
+// mapping version to apply from the offset on.
+func (s Store) Plan(ctx context.Context, from From, chosen []app.Projection) (plan Plan, err error) {
+	err = s.DB.InSnapshot(ctx, func(tx app.Tx) error {
+		plan, _, err = s.plan(ctx, tx, from, chosen)
+		return err
+	})
+	return plan, err
+}
+
+// plan is Plan in a transaction. It also returns the history that it read.
+func (s Store) plan(ctx context.Context, tx app.Tx, from From, chosen []app.Projection) (plan Plan, h app.History, err error) {
+	if h, err = app.ReadHistory(ctx, tx, s.Controls); err != nil {
+		return plan, h, err
+	}
+	head, err := s.Log.Head(ctx, tx)
+	if err != nil {
+		return plan, h, err
+	}
+	plan = Plan{Version: h.Current().Number, AsOf: h.Head, chosen: chosen}
+	if plan.From, err = from.resolve(ctx, tx, h, head, chosen); err != nil {
+		return plan, h, err
+	}
 	for _, p := range chosen {
-		served, err := r.Generations.Serving(ctx, tx, p.Name)
+		step, err := s.step(ctx, tx, p, h, plan.Change(), head)
 		if err != nil {
-			return plan, err
-		}
-		p = p.Under(h.Mappings(p.Name, &replay).UpTo(head))
-		step := PlanStep{Projection: p.Name}
-		step.Parts, step.Why = altered(p, h, replay, head, served.Rules)
-		step.Rebuild = len(step.Parts) > 0
-		if !step.Rebuild {
-			step.Why = []string{"what differs between the mappings does not concern it"}
-			plan.Projections = append(plan.Projections, step)
-			continue
-		}
-		step.Kinds = p.Kinds.String()
-		if step.Rows, step.Bytes, err = r.LogSize.Size(ctx, tx, p, eventlog.Range{UpTo: head}); err != nil {
-			return plan, fmt.Errorf("measure what there is to read: %w", err)
+			return plan, h, err
 		}
 		plan.Projections = append(plan.Projections, step)
 	}
-	return plan, nil
+	return plan, h, nil
 }
 
-// altered returns the parts of a projection that have to be rebuilt, and why.
-func altered(p app.Projection, h app.History, replay app.Replay, head eventlog.Offset, rules int) (parts, why []string) {
+// Change returns what the plan changes of the timeline.
+func (p Plan) Change() app.Replay {
+	return app.Replay{From: p.From, Version: p.Version, AsOf: p.AsOf}
+}
+
+// Rebuilt returns the chosen projections that are rebuilt, each limited to the
+// parts that are, and their steps.
+func (p Plan) Rebuilt() (list []app.Projection, steps []PlanStep) {
+	for i, step := range p.Projections {
+		if step.Rebuild {
+			list = append(list, p.chosen[i].Only(step.Parts))
+			steps = append(steps, step)
+		}
+	}
+	return list, steps
+}
+
+// step plans one projection.
+func (s Store) step(ctx context.Context, tx app.Tx, p app.Projection, h app.History, change app.Replay, head eventlog.Offset) (PlanStep, error) {
+	step := PlanStep{Projection: p.Name}
+	served, err := s.Generations.Serving(ctx, tx, p.Name)
+	if err != nil {
+		return step, err
+	}
+	step.Parts, step.Why = altered(p, h, change, head, served.Rules)
+	step.Rebuild = len(step.Parts) > 0
+	if !step.Rebuild {
+		step.Why = []string{"the mappings differ in nothing that it depends on"}
+		return step, nil
+	}
+	p = p.Under(h.Mappings(p.Name, &change).UpTo(head))
+	step.Kinds = p.Kinds.String()
+	if step.Rows, step.Bytes, err = s.LogSize.Size(ctx, tx, p, eventlog.Range{UpTo: head}); err != nil {
+		return step, fmt.Errorf("measure the log: %w", err)
+	}
+	return step, nil
+}
+
+// altered returns the parts of a projection of which rows change, and why. rules
+// is the version of the projection rules that made the served rows.
+func altered(p app.Projection, h app.History, change app.Replay, head eventlog.Offset, rules int) (parts, why []string) {
 	if rules != projections.RulesVersion {
 		return p.Parts, []string{fmt.Sprintf("its rows were made by version %d of the projection rules, and this is version %d", rules, projections.RulesVersion)}
 	}
-	served := h.Timelines[p.Name]
-	wanted := h.Timeline(p.Name, &replay)
-	differences := mapping.Differences(served, wanted)
+	differences := mapping.Differences(h.Timelines[p.Name], h.Timeline(p.Name, &change))
 	if len(differences) == 0 {
 		return p.Parts, []string{"the mapping is the same everywhere; it is rebuilt as it is"}
 	}
 	reasons, changed := map[string]bool{}, map[string]bool{}
 	for _, d := range differences {
 		if d.After >= head {
-			continue // nothing is there yet
+			continue // the log holds nothing there yet
 		}
-		from, to := h.Versions[d.Served].Spec, h.Versions[d.Wanted].Spec
-		before, after := p.Depends(&from), p.Depends(&to)
+		served, wanted := h.Versions[d.Served].Spec, h.Versions[d.Wanted].Spec
+		before, after := p.Depends(&served), p.Depends(&wanted)
 		for part := range before {
 			if before[part] != after[part] {
 				changed[part] = true
@@ -83,30 +130,4 @@ func altered(p app.Projection, h app.History, replay app.Replay, head eventlog.O
 		}
 	}
 	return slices.Sorted(maps.Keys(changed)), slices.Sorted(maps.Keys(reasons))
-}
-
-// Plan returns what Run would do.
-func (r *Reprojector) Plan(ctx context.Context, from From, chosen []app.Projection) (plan Plan, err error) {
-	err = r.DB.InSnapshot(ctx, func(tx app.Tx) error {
-		history, head, replay, err := r.Resolve(ctx, tx, from, chosen)
-		if err != nil {
-			return err
-		}
-		plan, err = r.PlanFor(ctx, tx, history, replay, head, chosen)
-		return err
-	})
-	return plan, err
-}
-
-// Resolve reads the history and fixes what a replay from there would change.
-func (r *Reprojector) Resolve(ctx context.Context, tx app.Tx, from From, chosen []app.Projection) (h app.History, head eventlog.Offset, replay app.Replay, err error) {
-	if h, err = app.ReadHistory(ctx, tx, r.Controls); err != nil {
-		return h, 0, replay, err
-	}
-	if head, err = r.Log.Head(ctx, tx); err != nil {
-		return h, 0, replay, err
-	}
-	replay = app.Replay{Version: h.Current().Number, AsOf: h.Head}
-	replay.From, err = from.Offset(ctx, tx, h, head, chosen)
-	return h, head, replay, err
 }

@@ -9,86 +9,88 @@ import (
 	"relay/projections"
 )
 
-// ErrBusy is returned when another re-projection or verification runs; the
-// error says which and since when.
+// ErrBusy is returned while another re-projection, verification or dry run runs;
+// the error says which, and since when.
 var ErrBusy = errors.New("another re-projection or verification is running")
 
-// BuildLocks gives out the right to build generations.
+// BuildLocks hands out the build lock.
 type BuildLocks interface {
-	// Claim makes the caller the only one that builds generations, until the lock
-	// is released or the process ends. ErrBusy if somebody else is.
+	// Claim returns the lock for building generations, which one process at a time
+	// can have. It is held until it is released or the process ends. what names the
+	// use, for ErrBusy of others. ErrBusy if the lock is taken.
 	Claim(ctx context.Context, what string) (BuildLock, error)
 }
 
-// BuildLock is the right to build generations.
+// BuildLock is the lock for building generations.
 type BuildLock interface {
 	Release()
-	// Check returns an error if the lock was lost, as with its connection.
+	// Check returns an error if the lock was lost, such as with its connection.
 	Check(ctx context.Context) error
 }
 
 // Reprojections keeps the records that people read in relay.reprojections.
 type Reprojections interface {
+	// Start records a run by this process, and returns its number.
 	Start(ctx context.Context, tx app.Tx, r Reprojection) (id int64, err error)
-	// Restart makes one that failed run again, by this process.
+	// Restart records that one that failed runs again, by this process.
 	Restart(ctx context.Context, tx app.Tx, id int64) error
 	// Get returns a re-projection; app.ErrNotFound if there is none.
 	Get(ctx context.Context, tx app.Tx, id int64) (Reprojection, error)
-	// LastDone returns the newest one that was done; app.ErrNotFound if there is
-	// none.
+	// LastDone returns the last one that was done; app.ErrNotFound if there is none.
 	LastDone(ctx context.Context, tx app.Tx) (Reprojection, error)
-	// Abandoned marks what a dead process left as failed, or cancelled where
-	// somebody asked for that.
+	// Abandoned records that the runs of dead processes failed, or were cancelled if
+	// that had been requested.
 	Abandoned(ctx context.Context, tx app.Tx) error
 }
 
 // Outcomes records what becomes of a re-projection that runs.
 type Outcomes interface {
+	// Progress records how far it has come.
 	Progress(ctx context.Context, p Progress) error
 	// Switched records the control entry with which it took effect.
 	Switched(ctx context.Context, tx app.Tx, id int64, control eventlog.Offset) error
-	// End records how it ended; a nil error is success, ErrCancelled is no failure.
-	// It returns ErrCancelled where it is success and somebody wanted the end
-	// before.
+	// End records how it ended: nil is success, ErrCancelled is no failure. It returns
+	// ErrCancelled if it would be success but a cancellation was requested before.
 	End(ctx context.Context, tx app.Tx, id int64, err error) error
 }
 
-// Cancellations carries the wish that something ends to the process that runs it.
+// Cancellations carries requests to stop to the process that runs a re-projection or
+// a check.
 type Cancellations interface {
-	// RequestCancel asks whoever runs a re-projection to stop, and tells whether
-	// one runs.
+	// RequestCancel requests that the re-projection that runs stops, and reports
+	// whether one runs.
 	RequestCancel(ctx context.Context) (bool, error)
-	// CancelRequested tells whether somebody asked for it.
+	// CancelRequested reports whether that was requested of a re-projection.
 	CancelRequested(ctx context.Context, id int64) (bool, error)
-	// RequestCheckCancel asks whoever runs a check to stop, until withdraw is
-	// called, and tells whether one runs. Where none does, nobody is asked.
-	RequestCheckCancel(ctx context.Context) (asked bool, withdraw func(), err error)
-	// CheckCancelRequested tells whether somebody asks for it now.
+	// RequestCheckCancel requests, until withdraw is called, that the check that runs
+	// stops, and reports whether one runs. If none runs, it requests nothing.
+	RequestCheckCancel(ctx context.Context) (requested bool, withdraw func(), err error)
+	// CheckCancelRequested reports whether that is requested now.
 	CheckCancelRequested(ctx context.Context) (bool, error)
 }
 
-// Snapshots finds transactions that see the database as of an earlier moment.
+// Snapshots finds transactions that see the database as it was before.
 type Snapshots interface {
 	// Snapshots lists the open transactions that hold a snapshot; with among, only
 	// those of that list that are still open.
 	Snapshots(ctx context.Context, among []string) ([]string, error)
 }
 
-// Checkpoints moves the checkpoints of generations that are built.
+// Checkpoints moves the checkpoints of generations that are being built.
 type Checkpoints interface {
-	// Move sets a generation's checkpoint.
+	// Move sets a generation's checkpoint: its tables hold everything up to there.
 	Move(ctx context.Context, tx app.Tx, id int64, checkpoint eventlog.Offset) error
 }
 
 // Issues keeps what the folds of generations ignored.
 type Issues interface {
-	// SetIssues replaces what a generation's fold ignored, but for what the
-	// database could not hold.
+	// SetIssues replaces what a generation's fold ignored. What the database could
+	// not hold stays noted.
 	SetIssues(ctx context.Context, tx app.Tx, generation int64, issues projections.Issues) error
 	// ClearIssues removes what a generation's fold ignored.
 	ClearIssues(ctx context.Context, tx app.Tx, generation int64) error
-	// IssuesByCode counts what a generation's fold ignored, for the codes; nil:
-	// for all.
+	// IssuesByCode counts what a generation's fold ignored, by code; nil: for all
+	// codes.
 	IssuesByCode(ctx context.Context, tx app.Tx, generation int64, codes []string) ([]app.Count, error)
 	// CompareIssues is app.Comparing's Compare for what the folds ignored.
 	CompareIssues(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Difference, int, error)
@@ -96,7 +98,7 @@ type Issues interface {
 
 // LogSize measures what a replay will read.
 type LogSize interface {
-	// Size returns the number of log rows, and how many bytes they hold, both
-	// about so where the log is large.
+	// Size returns the number of log rows that the projection reads of the range,
+	// and the bytes of their payloads. Both are estimates if the log is large.
 	Size(ctx context.Context, tx app.Tx, p app.Projection, r eventlog.Range) (rows, bytes int64, err error)
 }

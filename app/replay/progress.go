@@ -9,29 +9,36 @@ import (
 	"relay/app"
 )
 
-// PhaseComparing is a verification's last phase.
-const PhaseComparing = "comparing"
+// Phases of a re-projection, in order. A check loads, indexes and compares.
+const (
+	PhasePlanning   = "planning"
+	PhaseLoading    = "loading"
+	PhaseIndexing   = "indexing"
+	PhaseCatchingUp = "catching up"
+	PhaseSwitching  = "switching"
+	PhaseComparing  = "comparing"
+)
 
-// Progress tells how far a re-projection has come.
+// Progress is how far a re-projection or a check has come.
 type Progress struct {
-	ID             int64
-	Projection     string // at hand; empty where it concerns all
+	ID             int64  // of the re-projection; 0: a check
+	Projection     string // that the phase is about; empty: all
 	Phase          string
 	Done, Total    int64   // log rows
 	Calls          int64   // read so far by this process
 	CallsPerSecond float64 // since it started or was resumed
-	Issues         int64   // how often something had to be ignored so far
+	Issues         int64   // how many values and calls were ignored so far
 	Live           app.Live
-	Left           time.Duration // until all is read, at the rate so far; 0: cannot be told
-	Waiting        error         // why the last try failed, while it is tried again; nil: it is not
+	Left           time.Duration // until all is read, at the rate so far; 0: not known
+	Waiting        error         // why the last try failed that will be repeated; nil: none did
 }
 
-// progress counts what a re-projection has done and tells of it, to SQL no more
-// than once a second.
+// progress counts what a build has done. It reports each change to the builder's
+// Report, and to SQL at most once a second and at each new phase.
 type progress struct {
-	run         *run
+	builder     *Builder
+	id          int64 // of the re-projection; 0: a check
 	started     time.Time
-	rows        []int64 // to be read of each projection that is built
 	total, done atomic.Int64
 	before      atomic.Int64 // rows that were done before it was resumed
 	calls       atomic.Int64
@@ -42,34 +49,32 @@ type progress struct {
 	projection string
 	name       string
 	waiting    error
-	told       time.Time
+	reported   time.Time // to SQL
 }
 
-// read counts; several workers call it.
-func (p *progress) read(r ReadSoFar) {
-	p.done.Add(int64(r.Rows))
-	p.calls.Add(int64(r.Calls))
-	p.issues.Add(r.Issues)
-	p.tell(context.Background(), false)
+// add counts rows and calls that were read, and issues; workers call it
+// concurrently.
+func (p *progress) add(rows, calls int, issues int64) {
+	p.done.Add(int64(rows))
+	p.calls.Add(int64(calls))
+	p.issues.Add(issues)
+	p.report(context.Background(), false)
 }
 
-// expect adds what is to be read of one more projection.
-func (p *progress) expect(rows int64) {
-	p.rows = append(p.rows, rows)
-	p.total.Add(rows)
-}
+// expect adds an estimate of the rows to be read for one more target.
+func (p *progress) expect(rows int64) { p.total.Add(rows) }
 
-// loaded notes that all is read that there was to read, which may have been
-// estimated, but for what is left of the projections at some places.
-func (p *progress) loaded(left []int) {
+// loaded corrects the estimate once a target is loaded: only the rows of the
+// targets in left are still to be read.
+func (p *progress) loaded(left []*target) {
 	total := p.done.Load()
-	for _, i := range left {
-		total += p.rows[i]
+	for _, t := range left {
+		total += t.rows
 	}
 	p.total.Store(total)
 }
 
-// resumed notes rows that need not be read again.
+// resumed counts rows that need not be read again.
 func (p *progress) resumed(rows int64) {
 	p.done.Add(rows)
 	p.before.Add(rows)
@@ -79,15 +84,15 @@ func (p *progress) phase(ctx context.Context, projection, name string) {
 	p.mu.Lock()
 	p.projection, p.name, p.waiting = projection, name, nil
 	p.mu.Unlock()
-	p.tell(ctx, true)
+	p.report(ctx, true)
 }
 
-// wait notes why something is tried again.
+// wait notes why the last try failed, which will be repeated.
 func (p *progress) wait(ctx context.Context, why error) {
 	p.mu.Lock()
 	p.waiting = why
 	p.mu.Unlock()
-	p.tell(ctx, true)
+	p.report(ctx, true)
 }
 
 // now returns the progress as it stands.
@@ -95,7 +100,7 @@ func (p *progress) now() Progress {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := Progress{
-		ID: p.run.record.ID, Projection: p.projection, Phase: p.name,
+		ID: p.id, Projection: p.projection, Phase: p.name,
 		Done: p.done.Load(), Calls: p.calls.Load(), Issues: p.issues.Load(), Live: p.live.now(),
 		Waiting: p.waiting,
 	}
@@ -108,20 +113,20 @@ func (p *progress) now() Progress {
 	return now
 }
 
-func (p *progress) tell(ctx context.Context, always bool) {
+func (p *progress) report(ctx context.Context, always bool) {
 	now := p.now()
 	p.mu.Lock()
-	due := always || time.Since(p.told) > time.Second
+	due := always || time.Since(p.reported) > time.Second
 	if due {
-		p.told = time.Now()
+		p.reported = time.Now()
 	}
 	p.mu.Unlock()
-	if p.run.Report != nil {
-		p.run.Report(now)
+	if p.builder.Report != nil {
+		p.builder.Report(now)
 	}
 	if due && now.ID != 0 {
-		if err := p.run.Outcomes.Progress(ctx, now); err != nil {
-			p.run.Logger.Warn("progress could not be noted", "error", err)
+		if err := p.builder.Outcomes.Progress(ctx, now); err != nil {
+			p.builder.Logger.Warn("progress could not be recorded", "error", err)
 		}
 	}
 }

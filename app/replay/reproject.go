@@ -2,189 +2,168 @@ package replay
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"time"
+	"errors"
 
 	"relay/app"
-	"relay/app/live"
 	"relay/domain/eventlog"
 )
 
-// Reprojection is one run of `relay reproject`.
-type Reprojection struct {
-	ID          int64    `json:"id"`
-	Projections []string `json:"projections"` // whose timeline it changes
-	Rebuilt     []string `json:"rebuilt"`     // those of them whose rows it alters
-	app.Replay
-	Undoes  int64           `json:"undoes,omitempty"` // the re-projection that it undoes; 0: none
-	Control eventlog.Offset `json:"-"`                // of the control entry that it wrote in the end
-}
-
-// Phases of a re-projection, in order.
-const (
-	PhasePlanning   = "planning"
-	PhaseLoading    = "loading"
-	PhaseIndexing   = "indexing"
-	PhaseCatchingUp = "catching up"
-	PhaseSwitching  = "switching"
-)
-
-// Reprojector re-projects: it builds new generations beside those being served
-// and switches to them.
+// Reprojector applies mappings to the past: it builds new generations beside
+// those being served, and switches to them.
 type Reprojector struct {
-	DB            app.Database
-	All           []app.Projection
-	Log           app.LogReader
-	LogSize       LogSize
-	Live          app.LiveReader
-	Controls      app.Controls
-	Generations   app.Generations
-	Writer        app.GenerationWriter
-	Checkpoints   Checkpoints
-	Issues        Issues
+	Builder       *Builder
 	Reprojections Reprojections
-	Outcomes      Outcomes
-	Locks         BuildLocks
-	Cancellations Cancellations
 	Snapshots     Snapshots
 	Timelines     app.Timelines
-	Erasures      app.Erasures
-	Builder       *Builder
-	Projector     *live.Projector
-	Logger        *slog.Logger
-	MaxLoad       int // percent of the time that readers work; 0 is 100
-	// Report, if set, is told of progress; it must not block.
-	Report func(Progress)
-	// Started, if set, is told once a run is on record.
+	// Started, if set, receives each run once it is on record.
 	Started func(Reprojection)
 }
 
-// Run rebuilds the projections of which rows change when the current mapping
-// holds from the offset on, and makes them the ones that people query. It
-// returns when that is so. A failure leaves the old ones.
-func (r *Reprojector) Run(ctx context.Context, from From, chosen []app.Projection) (Reprojection, error) {
-	claim, err := r.Locks.Claim(ctx, "re-projection")
-	if err != nil {
-		return Reprojection{}, err
-	}
-	defer claim.Release()
-	if err := r.CleanUp(ctx); err != nil {
-		return Reprojection{}, err
-	}
-	run := newRun(r, claim)
-	if err := run.start(ctx, from, chosen); err != nil {
-		return Reprojection{}, err
-	}
-	return run.finish(ctx)
+// Reprojection is one run of a Reprojector, as it is on record.
+type Reprojection struct {
+	ID          int64           `json:"id"`
+	Projections []string        `json:"projections"` // of which the timeline changes
+	Rebuilt     []string        `json:"rebuilt"`     // those of them of which rows change
+	From        eventlog.Offset `json:"from_offset"`
+	Version     int             `json:"mapping_version"`
+	AsOf        eventlog.Offset `json:"-"`                // see app.Replay
+	Undoes      int64           `json:"undoes,omitempty"` // the re-projection that it undoes; 0: none
+	Control     eventlog.Offset `json:"-"`                // of the control entry that it wrote at the switch
 }
 
-// run is one re-projection, dry run or verification under way.
-type run struct {
-	*Reprojector
-	record   Reprojection
-	claim    BuildLock
-	replay   *app.Replay      // what it changes of the timeline; nil: nothing
-	chosen   []app.Projection // those that are rebuilt
-	built    []app.Generation
-	history  app.History
-	head     eventlog.Offset // of the log when it was planned
-	progress progress
-}
-
-func newRun(r *Reprojector, claim BuildLock) *run {
-	run := &run{Reprojector: r, claim: claim}
-	run.progress = progress{run: run, started: time.Now()}
-	return run
-}
-
-// start plans: it fixes the offset, the mapping version and what is loaded in
-// bulk, in one transaction that also records them.
-func (r *run) start(ctx context.Context, from From, chosen []app.Projection) error {
-	return r.DB.InTx(ctx, func(tx app.Tx) (err error) {
-		if r.history, r.head, r.record.Replay, err = r.Resolve(ctx, tx, from, chosen); err != nil {
-			return err
-		}
-		r.replay = &r.record.Replay
-		plan, err := r.PlanFor(ctx, tx, r.history, *r.replay, r.head, chosen)
+// PlanAndRun plans and runs a re-projection. shown, if set, receives the plan
+// before it is carried out. If the timeline changes in between, PlanAndRun plans
+// again, and shown also receives why; the first time that is nil.
+func (r *Reprojector) PlanAndRun(ctx context.Context, from From, chosen []app.Projection, shown func(Plan, *OutdatedPlan)) (Reprojection, error) {
+	var outdated *OutdatedPlan
+	for {
+		plan, err := r.Builder.Store.Plan(ctx, from, chosen)
 		if err != nil {
-			return err
+			return Reprojection{}, err
 		}
-		for i, p := range chosen {
-			r.record.Projections = append(r.record.Projections, p.Name)
-			if plan.Projections[i].Rebuild {
-				r.record.Rebuilt = append(r.record.Rebuilt, p.Name)
-				r.chosen = append(r.chosen, p.Only(plan.Projections[i].Parts))
-				r.progress.expect(plan.Projections[i].Rows)
-			}
+		if shown != nil {
+			shown(plan, outdated)
 		}
-		if r.record.ID, err = r.Reprojections.Start(ctx, tx, r.record); err != nil {
-			return err
+		done, err := r.Run(ctx, plan)
+		if !errors.As(err, &outdated) {
+			return done, err
 		}
-		return r.createGenerations(ctx, tx)
+	}
+}
+
+// Run carries out a plan and returns when people query the result. After an error
+// they query what they did before. An OutdatedPlan if the plan no longer applies.
+func (r *Reprojector) Run(ctx context.Context, plan Plan) (Reprojection, error) {
+	return r.carryOut(ctx, "re-projection", r.cleanUp, func(ctx context.Context, tx app.Tx, run *run) error {
+		return run.begin(ctx, tx, plan)
 	})
 }
 
-func (r *run) createGenerations(ctx context.Context, tx app.Tx) error {
-	// An erasure under way must know of the generation, or be done before it is
-	// loaded.
-	if err := r.Erasures.Lock(ctx, tx); err != nil {
-		return err
-	}
-	for _, p := range r.chosen {
-		upTo, err := r.loadUpTo(ctx, tx, p)
-		if err != nil {
-			return err
-		}
-		g := app.Generation{Projection: p.Name, Parts: p.Parts, Reprojection: r.record.ID, LoadUpTo: upTo, Replay: r.replay}
-		if g.ID, err = r.Writer.Create(ctx, tx, g); err != nil {
-			return err
-		}
-		if err := p.Tables.Schema.Create(ctx, tx, g.ID, r.loadMappings(g).Joined); err != nil {
-			return fmt.Errorf("create the tables of generation %d: %w", g.ID, err)
-		}
-		r.built = append(r.built, g)
-	}
-	return nil
+// run is one re-projection under way.
+type run struct {
+	reprojector *Reprojector
+	build       *build
+	store       Store // the build's
+	record      Reprojection
 }
 
-// loadUpTo is how far a generation is loaded in bulk: to the log's head, unless
-// it will adopt tables of the served one, which it must not be ahead of.
-func (r *run) loadUpTo(ctx context.Context, tx app.Tx, p app.Projection) (eventlog.Offset, error) {
-	whole, _ := r.projection(p.Name)
-	if len(p.Parts) == len(whole.Parts) {
-		return r.head, nil
+// carryOut is the way of every re-projection, resumption and undoing: nobody else
+// may build; what dead processes left is removed; the first transaction records
+// the run, with the generations that it will serve; these are loaded and indexed,
+// catch up with the live projections, and are switched to; what was served before
+// the last re-projection is removed.
+func (r *Reprojector) carryOut(ctx context.Context, what string, cleanUp func(context.Context) error, record func(context.Context, app.Tx, *run) error) (Reprojection, error) {
+	lock, err := r.Builder.Locks.Claim(ctx, what)
+	if err != nil {
+		return Reprojection{}, err
 	}
-	served, err := r.Generations.Serving(ctx, tx, p.Name)
-	return min(r.head, served.Checkpoint), err
-}
-
-// finish builds what is not built yet, switches to it, and records the outcome.
-func (r *run) finish(ctx context.Context) (Reprojection, error) {
+	defer lock.Release()
+	if err := cleanUp(ctx); err != nil {
+		return Reprojection{}, err
+	}
+	run := &run{reprojector: r, build: r.Builder.newBuild(lock), store: r.Builder.Store}
+	if err := run.store.DB.InTx(ctx, func(tx app.Tx) error { return record(ctx, tx, run) }); err != nil {
+		return Reprojection{}, err
+	}
 	if r.Started != nil {
-		r.Started(r.record)
+		r.Started(run.record)
 	}
-	if err := r.buildUnlessCancelled(ctx); err != nil {
-		return r.record, r.fail(ctx, err)
+	if err := run.build.watched(ctx, run.loadAndSwitch); err != nil {
+		return run.record, run.fail(ctx, err)
 	}
-	r.dropOlder(ctx)
-	return r.record, nil
+	run.dropOlder(ctx)
+	return run.record, nil
 }
 
-func (r *run) build(ctx context.Context) error {
-	if err := r.load(ctx); err != nil {
+func (r *run) loadAndSwitch(ctx context.Context) error {
+	if err := r.build.load(ctx); err != nil {
 		return err
 	}
-	r.progress.phase(ctx, "", PhaseCatchingUp)
+	r.build.progress.phase(ctx, "", PhaseCatchingUp)
+	if err := r.awaitSnapshots(ctx); err != nil {
+		return err
+	}
 	return r.catchUpAndSwitch(ctx)
 }
 
-// projection returns the projection of that name among all that there are.
-func (r *Reprojector) projection(name string) (app.Projection, bool) {
-	for _, p := range r.All {
-		if p.Name == name {
-			return p, true
-		}
+// begin records a run of the plan and creates its generations, if the plan still
+// applies.
+func (r *run) begin(ctx context.Context, tx app.Tx, plan Plan) (err error) {
+	if err := r.readHistory(ctx, tx); err != nil {
+		return err
 	}
-	return app.Projection{}, false
+	if err := plan.check(r.build.history); err != nil {
+		return err
+	}
+	rebuilt, steps := plan.Rebuilt()
+	r.record = Reprojection{Projections: names(plan.chosen), Rebuilt: names(rebuilt), From: plan.From, Version: plan.Version, AsOf: plan.AsOf}
+	if err := r.start(ctx, tx, plan.Change()); err != nil {
+		return err
+	}
+	head, err := r.store.Log.Head(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for i, p := range rebuilt {
+		upTo, err := r.loadUpTo(ctx, tx, p, head)
+		if err != nil {
+			return err
+		}
+		r.build.add(p, upTo, steps[i].Rows)
+	}
+	return r.build.create(ctx, tx)
+}
+
+// readHistory reads the history that the build begins with.
+func (r *run) readHistory(ctx context.Context, tx app.Tx) (err error) {
+	r.build.history, err = app.ReadHistory(ctx, tx, r.store.Controls)
+	return err
+}
+
+// start puts the run on record, which gives it its number, and says what it
+// changes of the timeline.
+func (r *run) start(ctx context.Context, tx app.Tx, change app.Replay) (err error) {
+	if r.record.ID, err = r.reprojector.Reprojections.Start(ctx, tx, r.record); err != nil {
+		return err
+	}
+	r.build.progress.id, r.build.change = r.record.ID, &change
+	return nil
+}
+
+// loadUpTo returns how far a generation is loaded in bulk: to the log's head, or,
+// if it will adopt tables of the served one, not further than that one has come.
+func (r *run) loadUpTo(ctx context.Context, tx app.Tx, p app.Projection, head eventlog.Offset) (eventlog.Offset, error) {
+	whole, _ := r.store.projection(p.Name)
+	if len(p.Parts) == len(whole.Parts) {
+		return head, nil
+	}
+	served, err := r.store.Generations.Serving(ctx, tx, p.Name)
+	return min(head, served.Checkpoint), err
+}
+
+func names(list []app.Projection) (names []string) {
+	for _, p := range list {
+		names = append(names, p.Name)
+	}
+	return names
 }

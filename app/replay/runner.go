@@ -8,36 +8,39 @@ import (
 	"time"
 )
 
-// Runner runs re-projections and checks in the background of a process that
-// serves, one at a time. It is safe for concurrent use.
+// Runner runs re-projections and checks in the background of a process, one at a
+// time. It is safe for concurrent use.
 type Runner struct {
-	// New returns a reprojector that reports to the functions, which may be nil.
-	New func(report func(Progress), started func(Reprojection)) *Reprojector
+	// New returns a reprojector whose builder reports to the function; nil: it does
+	// not report.
+	New func(report func(Progress)) *Reprojector
 
 	mu      sync.Mutex
 	running string        // what runs; empty: nothing
-	ended   chan struct{} // closed when what runs, or ran last, has ended; nil: nothing did
-	check   *Check        // the last, until something else is under way
+	ended   chan struct{} // closed when what runs, or ran last, has ended; nil: nothing ran yet
+	check   *Check        // the last one, until a re-projection begins; nil: none
 	wg      sync.WaitGroup
 }
 
-// Job is one thing that a Reprojector can be asked to do: Run, Resume or Undo.
-type Job func(ctx context.Context, r *Reprojector) (Reprojection, error)
+// Job is what a Runner does in the background with a Reprojector, such as the
+// method expressions (*Reprojector).Resume and (*Reprojector).Undo.
+type Job func(r *Reprojector, ctx context.Context) (Reprojection, error)
 
-// Start begins the job and returns when it is under way. It goes on until ctx
-// ends, after which it can be resumed. ErrBusy if something runs already.
+// Start begins the job and returns when it is on record. The job runs until ctx
+// ends; then it can be resumed. ErrBusy if something runs already.
 func (r *Runner) Start(ctx context.Context, job Job) (Reprojection, error) {
 	started := make(chan Reprojection, 1)
-	reprojector := r.New(nil, func(run Reprojection) {
+	reprojector := r.New(nil)
+	reprojector.Started = func(run Reprojection) {
 		r.change(func() { r.check = nil })
 		started <- run
-	})
+	}
 	failed, err := r.begin("re-projection", func() error {
-		_, err := job(ctx, reprojector)
+		_, err := job(reprojector, ctx)
 		return err
 	}, func(err error) {
 		if err != nil && !errors.Is(err, ErrBusy) {
-			reprojector.Logger.Error("a re-projection ended", "error", err)
+			reprojector.Builder.Logger.Error("a re-projection ended", "error", err)
 		}
 	})
 	if err != nil {
@@ -51,24 +54,24 @@ func (r *Runner) Start(ctx context.Context, job Job) (Reprojection, error) {
 	}
 }
 
-// CheckJob is a Verifier's Verify or a Reprojector's DryRun.
-type CheckJob func(ctx context.Context, r *Reprojector) (Found, error)
+// CheckJob is what a Runner does in the background with a Checker: Verify or
+// DryRun.
+type CheckJob func(ctx context.Context, c *Checker) (Found, error)
 
 // StartCheck begins a check and returns when it is under way, or has ended. From
-// then on Check tells of it. The end of ctx is its end too. ErrBusy if something
-// runs already.
+// then on Check returns it. It ends with ctx. ErrBusy if something runs already.
 func (r *Runner) StartCheck(ctx context.Context, kind string, job CheckJob) error {
 	check, underway := &Check{Kind: kind, StartedAt: time.Now()}, make(chan struct{})
 	show := sync.OnceFunc(func() {
 		r.check = check
 		close(underway)
 	})
-	reprojector := r.New(func(p Progress) {
+	checker := &Checker{Builder: r.New(func(p Progress) {
 		r.change(func() { show(); check.Progress = p })
-	}, nil)
+	}).Builder}
 	var found Found
 	failed, err := r.begin(kind, func() (err error) {
-		found, err = job(ctx, reprojector)
+		found, err = job(ctx, checker)
 		return err
 	}, func(err error) {
 		check.Found, check.Err, check.EndedAt = found, err, time.Now()
@@ -76,7 +79,7 @@ func (r *Runner) StartCheck(ctx context.Context, kind string, job CheckJob) erro
 		case err == nil:
 			show() // there was nothing to report of
 		case !errors.Is(err, ErrBusy) && !errors.Is(err, ErrCancelled):
-			reprojector.Logger.Error("a check ended", "kind", kind, "error", err)
+			checker.Builder.Logger.Error("a check ended", "kind", kind, "error", err)
 		}
 	})
 	if err != nil {
@@ -88,30 +91,30 @@ func (r *Runner) StartCheck(ctx context.Context, kind string, job CheckJob) erro
 	case err = <-failed:
 	}
 	select {
-	case <-underway: // Check tells of the error
+	case <-underway: // Check returns the error
 		return nil
 	default:
 		return err
 	}
 }
 
-// begin runs do in the background, and after with its error while nobody can ask
-// how it stands.
-func (r *Runner) begin(what string, do func() error, after func(error)) (failed <-chan error, err error) {
+// begin runs do in the background, and then after with its error, under the
+// runner's mutex. It returns a channel that receives the error.
+func (r *Runner) begin(what string, do func() error, after func(error)) (outcome <-chan error, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running != "" {
 		return nil, fmt.Errorf("%w: a %s, in this process", ErrBusy, r.running)
 	}
-	ended, outcome := make(chan struct{}), make(chan error, 1)
+	ended, result := make(chan struct{}), make(chan error, 1)
 	r.running, r.ended = what, ended
 	r.wg.Go(func() {
 		err := do()
-		r.change(func() { r.running = ""; after(err) }) // before anybody is told that it ended
+		r.change(func() { r.running = ""; after(err) }) // before ended is closed
 		close(ended)
-		outcome <- err
+		result <- err
 	})
-	return outcome, nil
+	return result, nil
 }
 
 func (r *Runner) change(do func()) {
@@ -120,7 +123,7 @@ func (r *Runner) change(do func()) {
 	do()
 }
 
-// Check returns the check that runs, or ran last if no re-projection began
+// Check returns the check that runs, or the last one if no re-projection began
 // since; false: there is none.
 func (r *Runner) Check() (Check, bool) {
 	r.mu.Lock()
@@ -131,7 +134,8 @@ func (r *Runner) Check() (Check, bool) {
 	return *r.check, true
 }
 
-// Ended is closed when what runs now has ended, or was if nothing runs.
+// Ended returns a channel that is closed when what runs now has ended; if nothing
+// runs, it is closed already.
 func (r *Runner) Ended() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,5 +146,5 @@ func (r *Runner) Ended() <-chan struct{} {
 	return r.ended
 }
 
-// Wait returns when nothing is under way.
+// Wait returns when nothing runs.
 func (r *Runner) Wait() { r.wg.Wait() }

@@ -4,171 +4,94 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"relay/app"
 	"relay/domain/eventlog"
 )
 
-// Verifier proves that what is being served is what the log says: it rebuilds
-// aside and compares row by row.
-type Verifier struct {
-	*Reprojector
-}
-
-// Verified is the outcome for one projection.
+// Verified is the outcome of a verification for one projection.
 type Verified struct {
 	Projection  string           `json:"projection"`
-	UpTo        eventlog.Offset  `json:"up_to"` // log offset at which the two were compared
+	UpTo        eventlog.Offset  `json:"up_to"` // log offset at which the rows were compared
 	Differences int              `json:"differences"`
-	Examples    []app.Difference `json:"examples,omitempty"`
-	BasedOn     *Basis           `json:"based_on,omitempty"` // null: all there is
+	Examples    []app.Difference `json:"examples,omitempty"` // at most MaxExamples
+	BasedOn     *Basis           `json:"based_on,omitempty"` // of a sample; null: everything was compared
 }
 
-// MaxExamples is how many differences are shown for each projection.
-const MaxExamples = 20
-
-// Verify compares each of the projections with a rebuild.
-func (v *Verifier) Verify(ctx context.Context, chosen []app.Projection) ([]Verified, error) {
-	claim, err := v.Locks.Claim(ctx, Verification)
-	if err != nil {
-		return nil, err
-	}
-	defer claim.Release()
-	if err := v.dropAside(ctx); err != nil {
-		return nil, err
-	}
-	var results []Verified
-	for _, p := range chosen {
-		result, err := v.verifyOne(ctx, claim, p)
-		err = errors.Join(err, v.dropAside(context.WithoutCancel(ctx)))
-		if err != nil {
-			return results, fmt.Errorf("verify %s: %w", p.Name, err)
-		}
-		results = append(results, result)
-	}
-	return results, nil
-}
-
-func (v *Verifier) verifyOne(ctx context.Context, claim BuildLock, p app.Projection) (Verified, error) {
-	run := newRun(v.Reprojector, claim)
-	run.chosen = []app.Projection{p}
-	if err := v.DB.InTx(ctx, func(tx app.Tx) error { return run.prepareAside(ctx, tx, p) }); err != nil {
-		return Verified{}, err
-	}
-	var result Verified
-	err := run.watched(ctx, func(ctx context.Context) error {
-		if err := run.load(ctx); err != nil {
-			return err
-		}
-		return app.RetryLocked(ctx, func() (err error) {
-			if err := run.catchUp(ctx); err != nil {
-				return err
-			}
-			result, err = v.compare(ctx, run, p)
-			return err
-		})
-	})
-	return result, err
-}
-
-// prepareAside creates a generation that is rebuilt under the very timeline
-// that is being served.
-func (r *run) prepareAside(ctx context.Context, tx app.Tx, p app.Projection) (err error) {
-	if r.history, err = app.ReadHistory(ctx, tx, r.Controls); err != nil {
-		return err
-	}
-	served, err := r.Generations.Serving(ctx, tx, p.Name)
-	if err != nil {
-		return err
-	}
-	r.head = served.Checkpoint
-	joined := p.Under(r.history.Mappings(p.Name, nil).UpTo(r.head))
-	rows, _, err := r.LogSize.Size(ctx, tx, joined, eventlog.Range{UpTo: r.head})
-	if err != nil {
-		return err
-	}
-	r.progress.expect(rows)
-	return r.createGenerations(ctx, tx)
-}
-
-// compare compares the rebuilt generation with the served one.
-func (v *Verifier) compare(ctx context.Context, r *run, p app.Projection) (result Verified, err error) {
-	result.Projection = p.Name
-	result.UpTo, err = v.inStep(ctx, r, p, func(tx app.Tx, served, rebuilt int64) error {
-		return v.compareAll(ctx, tx, p, served, rebuilt, &result)
-	})
-	return result, err
-}
-
-// inStep brings the rebuilt generation to where the served one stands, and
-// calls do in a snapshot that was taken while neither could move.
-func (r *Reprojector) inStep(ctx context.Context, run *run, p app.Projection, do func(tx app.Tx, served, rebuilt int64) error) (upTo eventlog.Offset, err error) {
-	run.progress.phase(ctx, p.Name, PhaseComparing)
-	rebuilt := run.generation(p)
-	locked, release := make(chan eventlog.Offset), make(chan struct{})
-	holding := make(chan error, 1)
-	go func() { holding <- r.hold(ctx, p, locked, release) }()
-	select {
-	case err := <-holding:
-		return 0, err
-	case upTo = <-locked:
-	}
-	letGo := sync.OnceFunc(func() { close(release) })
-	defer letGo()
-	err = r.DB.InTx(ctx, func(tx app.Tx) error { return run.lastStep(ctx, tx, p, rebuilt, upTo) })
-	if err != nil {
-		return upTo, err
-	}
-	return upTo, r.DB.InSnapshot(ctx, func(tx app.Tx) error {
-		served, err := r.Generations.Serving(ctx, tx, p.Name) // takes the snapshot
-		letGo()
-		if err = errors.Join(err, <-holding); err != nil {
-			return err
-		}
-		return do(tx, served.ID, rebuilt)
-	})
-}
-
-// hold keeps the served generation where it stands until release is closed.
-func (r *Reprojector) hold(ctx context.Context, p app.Projection, locked chan<- eventlog.Offset, release <-chan struct{}) error {
-	return r.DB.InTx(ctx, func(tx app.Tx) error {
-		served, err := r.Generations.LockServing(ctx, tx, p.Name)
-		if err != nil {
-			return err
-		}
-		locked <- served.Checkpoint
-		<-release
-		return nil
-	})
-}
-
-// generation returns the generation that is built for the projection.
-func (r *run) generation(p app.Projection) int64 {
-	for _, g := range r.built {
-		if g.Projection == p.Name {
-			return g.ID
-		}
-	}
-	return 0
-}
-
-// compareAll compares rows, and what was ignored on the way to them.
-func (v *Verifier) compareAll(ctx context.Context, tx app.Tx, p app.Projection, served, rebuilt int64, result *Verified) error {
-	rows, n, err := p.Tables.Comparing.Compare(ctx, tx, served, rebuilt, MaxExamples)
-	if err != nil {
-		return err
-	}
-	issues, m, err := v.Issues.CompareIssues(ctx, tx, served, rebuilt, MaxExamples)
-	if err != nil {
-		return err
-	}
-	result.Differences, result.Examples = n+m, append(rows, issues...)
-	return nil
-}
-
-// Basis is what a comparison of a part is based on.
+// Basis says what a sample consists of.
 type Basis struct {
 	People int   `json:"people"`
 	Calls  int64 `json:"calls"` // that were folded
+}
+
+// MaxExamples is how many differences a verification shows for each projection.
+const MaxExamples = 20
+
+// Verify rebuilds each of the projections aside, under the timeline in force, and
+// compares it row by row with what is being served.
+func (c *Checker) Verify(ctx context.Context, chosen []app.Projection) (results []Verified, err error) {
+	err = c.aside(ctx, Verification, func(lock BuildLock) error {
+		for _, p := range chosen {
+			result, err := c.verifyOne(ctx, lock, p)
+			err = errors.Join(err, c.Builder.dropUnserved(context.WithoutCancel(ctx), isOfCheck))
+			if err != nil {
+				return fmt.Errorf("verify %s: %w", p.Name, err)
+			}
+			results = append(results, result)
+		}
+		return nil
+	})
+	return results, err
+}
+
+func (c *Checker) verifyOne(ctx context.Context, lock BuildLock, p app.Projection) (Verified, error) {
+	result := Verified{Projection: p.Name}
+	build := c.Builder.newBuild(lock)
+	if err := build.store.DB.InTx(ctx, func(tx app.Tx) error { return build.createCopy(ctx, tx, p) }); err != nil {
+		return result, err
+	}
+	err := build.watched(ctx, func(ctx context.Context) (err error) {
+		if err := build.load(ctx); err != nil {
+			return err
+		}
+		result.UpTo, err = build.compare(ctx, build.targets[0], func(tx app.Tx, served, rebuilt int64) error {
+			result.Examples, result.Differences, err = build.differences(ctx, tx, p, served, rebuilt)
+			return err
+		})
+		return err
+	})
+	return result, err
+}
+
+// createCopy creates a generation to be built under the timeline in force, up to
+// where the served one stands.
+func (b *build) createCopy(ctx context.Context, tx app.Tx, p app.Projection) (err error) {
+	if b.history, err = app.ReadHistory(ctx, tx, b.store.Controls); err != nil {
+		return err
+	}
+	served, err := b.store.Generations.Serving(ctx, tx, p.Name)
+	if err != nil {
+		return err
+	}
+	upTo := served.Checkpoint
+	rows, _, err := b.store.LogSize.Size(ctx, tx, p.Under(b.history.Mappings(p.Name, nil).UpTo(upTo)), eventlog.Range{UpTo: upTo})
+	if err != nil {
+		return err
+	}
+	b.add(p, upTo, rows)
+	return b.create(ctx, tx)
+}
+
+// differences compares rows and issues. It returns examples and the number of
+// differences.
+func (b *build) differences(ctx context.Context, tx app.Tx, p app.Projection, served, rebuilt int64) ([]app.Difference, int, error) {
+	rows, n, err := p.Tables.Comparing.Compare(ctx, tx, served, rebuilt, MaxExamples)
+	if err != nil {
+		return nil, 0, err
+	}
+	issues, m, err := b.builder.Issues.CompareIssues(ctx, tx, served, rebuilt, MaxExamples)
+	if err != nil {
+		return nil, 0, err
+	}
+	return append(rows, issues...), n + m, nil
 }

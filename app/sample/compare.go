@@ -9,35 +9,35 @@ import (
 	"relay/domain/identity"
 )
 
-// compare folds the subset, batch by batch, and calls do with two scratch
-// generations for each: what is served of it, and what the log says. They end
-// with do.
+// compare folds the subset batch by batch. For each batch it calls do with two
+// scratch generations: what is served of it, and what was rebuilt. They are gone
+// after do.
 func (u *subset) compare(ctx context.Context, do func(tx app.Tx, served, rebuilt int64) error) error {
 	for first := true; first || !u.complete(); first = false {
 		b := u.newBatch()
-		if err := u.gather(ctx, b); err != nil {
+		if err := u.collect(ctx, b); err != nil {
 			return err
 		}
 		if u.linking != nil {
-			if err := u.catchUp(ctx, b); err != nil {
+			if err := u.advanceInPieces(ctx, b); err != nil {
 				return err
 			}
 		}
 		if err := u.compareBatch(ctx, b, do); err != nil {
 			return err
 		}
-		u.ignored.Merge(b.fold.Ignored())
-		if b.now != nil {
-			u.ignoredNow.Merge(b.now.Ignored())
+		u.issuesRebuilt.Merge(b.rebuilt.Ignored())
+		if b.served != nil {
+			u.issuesServed.Merge(b.served.Ignored())
 		}
 	}
 	return nil
 }
 
 func (u *subset) compareBatch(ctx context.Context, b *batch, do func(tx app.Tx, served, rebuilt int64) error) error {
-	u.tell(replay.PhaseComparing)
-	return u.Scratch.InScratch(ctx, func(tx app.Tx) error {
-		which, err := u.bringUpToDate(ctx, tx, b)
+	u.report(replay.PhaseComparing)
+	return u.sampler.Scratch.InScratch(ctx, func(tx app.Tx) error {
+		which, err := u.finish(ctx, tx, b)
 		if err != nil {
 			return err
 		}
@@ -52,16 +52,16 @@ func (u *subset) compareBatch(ctx context.Context, b *batch, do func(tx app.Tx, 
 		if err := u.projection.Tables.Sampling.Copy(ctx, tx, u.served.ID, served, which); err != nil {
 			return err
 		}
-		if err := u.projection.Tables.Sampling.Write(ctx, tx, rebuilt, b.fold.Fold, u.links(which)); err != nil {
-			return fmt.Errorf("write what the log says: %w", err)
+		if err := u.projection.Tables.Sampling.Write(ctx, tx, rebuilt, b.rebuilt.fold, u.links(which)); err != nil {
+			return fmt.Errorf("write what was rebuilt: %w", err)
 		}
 		return do(tx, served, rebuilt)
 	})
 }
 
-// scratch makes the tables of a generation that is gone with the transaction.
+// scratch creates the tables of a generation that ends with the transaction.
 func (u *subset) scratch(ctx context.Context, tx app.Tx, joined bool) (int64, error) {
-	id, err := u.Numbers.ScratchNumber(ctx, tx)
+	id, err := u.sampler.Numbers.ScratchNumber(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
@@ -71,9 +71,9 @@ func (u *subset) scratch(ctx context.Context, tx app.Tx, joined bool) (int64, er
 	return id, nil
 }
 
-// bringUpToDate completes the batch to what is served in this transaction's
-// snapshot, and returns which rows of that it is to be compared with.
-func (u *subset) bringUpToDate(ctx context.Context, tx app.Tx, b *batch) (app.Which, error) {
+// finish completes the batch up to what is served in the transaction's snapshot,
+// and returns which of the served rows it is compared with.
+func (u *subset) finish(ctx context.Context, tx app.Tx, b *batch) (app.Which, error) {
 	served, err := u.stillServing(ctx, tx) // takes the snapshot
 	if err != nil {
 		return app.Which{}, err
@@ -83,25 +83,26 @@ func (u *subset) bringUpToDate(ctx context.Context, tx app.Tx, b *batch) (app.Wh
 	}
 	which := app.Which{People: u.ids()}
 	if u.projection.PerCall {
-		if which, err = u.settle(ctx, tx, b); err != nil {
+		if which, err = u.resolveMessageIDs(ctx, tx, b); err != nil {
 			return which, err
 		}
 	}
 	return u.withLinks(which), nil
 }
 
-// stillServing returns the generation that is served, if that and what holds for
-// it is what the subset was chosen from.
+// stillServing returns the generation that is served. ErrReplaced if it is not the
+// one that the subset was chosen from, or if its timeline or the log's payloads
+// changed since.
 func (u *subset) stillServing(ctx context.Context, tx app.Tx) (app.Generation, error) {
-	served, err := u.Generations.Serving(ctx, tx, u.projection.Name)
+	served, err := u.store.Generations.Serving(ctx, tx, u.projection.Name)
 	if err != nil {
 		return served, err
 	}
-	history, err := app.ReadHistory(ctx, tx, u.Controls)
+	history, err := app.ReadHistory(ctx, tx, u.store.Controls)
 	if err != nil {
 		return served, err
 	}
-	// Of control entries, erasures change what was read, others what holds for it.
+	// A control entry is an erasure, which changes payloads, or changes the timeline.
 	joinsServed, joinsRebuilt := u.joins(served.Checkpoint)
 	if served.ID != u.served.ID || history.Head != u.history.Head || joinsServed != u.joinsServed || joinsRebuilt != u.joinsRebuilt {
 		return served, app.ErrReplaced
@@ -109,10 +110,10 @@ func (u *subset) stillServing(ctx context.Context, tx app.Tx) (app.Generation, e
 	return served, nil
 }
 
-// withLinks adds whose links are compared: everybody's, and that once. To tell
-// whose events are, each batch needs them.
+// withLinks adds the ids of which links are compared: all members, with the first
+// batch. In a preview each batch needs them, to find whose its events are.
 func (u *subset) withLinks(which app.Which) app.Which {
-	if u.linking == nil || u.linked && u.replay == nil {
+	if u.linking == nil || u.linked && u.change == nil {
 		return which
 	}
 	u.linked = true
@@ -122,10 +123,10 @@ func (u *subset) withLinks(which app.Which) app.Which {
 	return which
 }
 
-// links returns what the log says of the links that are compared.
+// links returns the rebuilt links that are compared.
 func (u *subset) links(which app.Which) identity.State {
 	if !u.joinsRebuilt {
 		return identity.State{}
 	}
-	return u.linking.of(which.Linked)
+	return u.linking.linksOf(which.Linked)
 }

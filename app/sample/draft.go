@@ -3,6 +3,7 @@ package sample
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"relay/app"
@@ -11,32 +12,43 @@ import (
 	"relay/domain/mapping"
 )
 
-// PreviewDraft is DryRun for a mapping that nobody applied yet: what would change
-// if it were applied, and re-projected from there on.
+// PreviewDraft is DryRun for a mapping that is not applied: it returns what would
+// change if the mapping were applied and then re-projected.
 func (s *Sampler) PreviewDraft(ctx context.Context, spec mapping.Spec, from replay.From, n int, chosen []app.Projection) (replay.Preview, error) {
 	encoded, err := json.Marshal(spec)
 	if err != nil {
 		return replay.Preview{}, fmt.Errorf("encode the mapping: %w", err)
 	}
-	reprojector, draft := *s.Reprojector, *s
-	reprojector.Controls = drafted{s.Controls, encoded}
-	draft.Reprojector = &reprojector
+	draft := *s
+	draft.Store.Controls = draftControls{log: s.Store.Controls, spec: encoded}
 	return draft.DryRun(ctx, from, n, chosen)
 }
 
-// drafted are the log's control entries, and one more that applies the draft
-// after all there is.
-type drafted struct {
-	app.Controls
+// draftControls are the log's control entries, and a last one that applies the
+// draft.
+type draftControls struct {
+	log  app.Controls
 	spec json.RawMessage
 }
 
-// draftOffset is beyond every log.
+// draftOffset is greater than the offsets of every log.
 const draftOffset eventlog.Offset = 1 << 60
 
-// All implements Controls.
-func (d drafted) All(ctx context.Context, tx app.Tx) ([]eventlog.ControlEntry, error) {
-	entries, err := d.Controls.All(ctx, tx)
+// errDraftWrites is returned by the methods that would write: a preview changes
+// nothing.
+var errDraftWrites = errors.New("the preview of a draft writes no control entries")
+
+// Lock implements app.Controls.
+func (draftControls) Lock(context.Context, app.Tx) error { return errDraftWrites }
+
+// Append implements app.Controls.
+func (draftControls) Append(context.Context, app.Tx, eventlog.Control) (eventlog.Offset, error) {
+	return 0, errDraftWrites
+}
+
+// All implements app.Controls.
+func (d draftControls) All(ctx context.Context, tx app.Tx) ([]eventlog.ControlEntry, error) {
+	entries, err := d.log.All(ctx, tx)
 	if err != nil {
 		return nil, err
 	}

@@ -11,10 +11,11 @@ import (
 	"relay/projections"
 )
 
-// DryRun tells what a re-projection would change of about n people at random,
-// and of the events of stretches of the log that hold calls of as many.
+// DryRun returns what a re-projection would change of the states of about n people
+// at random, and of the events of random stretches of the log that hold calls of
+// about n people.
 func (s *Sampler) DryRun(ctx context.Context, from replay.From, n int, chosen []app.Projection) (preview replay.Preview, err error) {
-	err = s.steadily(func() error {
+	err = retryReplaced(func() error {
 		preview, err = s.dryRun(ctx, from, n, chosen)
 		return err
 	})
@@ -22,17 +23,7 @@ func (s *Sampler) DryRun(ctx context.Context, from replay.From, n int, chosen []
 }
 
 func (s *Sampler) dryRun(ctx context.Context, from replay.From, n int, chosen []app.Projection) (preview replay.Preview, err error) {
-	var plan replay.Plan
-	var change app.Replay
-	err = s.DB.InSnapshot(ctx, func(tx app.Tx) error {
-		history, head, planned, err := s.Resolve(ctx, tx, from, chosen)
-		if err != nil {
-			return err
-		}
-		change = planned
-		plan, err = s.PlanFor(ctx, tx, history, change, head, chosen)
-		return err
-	})
+	plan, err := s.Store.Plan(ctx, from, chosen)
 	if err != nil {
 		return preview, err
 	}
@@ -40,7 +31,7 @@ func (s *Sampler) dryRun(ctx context.Context, from replay.From, n int, chosen []
 	for i, step := range plan.Projections {
 		changes := replay.PreviewChanges{Projection: step.Projection, Rebuild: step.Rebuild, Parts: step.Parts}
 		if step.Rebuild {
-			if err := s.sampleChanges(ctx, chosen[i].Only(step.Parts), &change, n, &changes); err != nil {
+			if err := s.preview(ctx, chosen[i].Only(step.Parts), plan.Change(), n, &changes); err != nil {
 				return preview, fmt.Errorf("preview %s: %w", step.Projection, err)
 			}
 		}
@@ -49,9 +40,9 @@ func (s *Sampler) dryRun(ctx context.Context, from replay.From, n int, chosen []
 	return preview, nil
 }
 
-// sampleChanges tells what the replay would change of a sample.
-func (s *Sampler) sampleChanges(ctx context.Context, p app.Projection, change *app.Replay, n int, changes *replay.PreviewChanges) error {
-	u, err := s.begin(ctx, p, change, func(ctx context.Context, tx app.Tx, u *subset) error { return u.chooseSome(ctx, tx, n) })
+// preview notes what the change of the timeline would change of a sample.
+func (s *Sampler) preview(ctx context.Context, p app.Projection, change app.Replay, n int, changes *replay.PreviewChanges) error {
+	u, err := s.newSubset(ctx, p, &change, chooseSome(n))
 	if err != nil {
 		return err
 	}
@@ -61,12 +52,12 @@ func (s *Sampler) sampleChanges(ctx context.Context, p app.Projection, change *a
 		changes.Examples = append(changes.Examples, examples...)
 		return err
 	})
-	changes.Issues = replay.JoinIssues(byCode(u.ignoredNow), byCode(u.ignored))
+	changes.Issues = replay.JoinIssues(byCode(u.issuesServed), byCode(u.issuesRebuilt))
 	changes.BasedOn = u.basis()
 	return err
 }
 
-// addCounts adds up counts of the same things.
+// addCounts adds more to sum, thing by thing.
 func addCounts(sum, more []app.Count) []app.Count {
 	for _, c := range more {
 		i := slices.IndexFunc(sum, func(s app.Count) bool { return s.What == c.What })

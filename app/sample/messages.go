@@ -10,15 +10,15 @@ import (
 	"relay/projections"
 )
 
-// settle gives every message id of a batch to the call that makes its row: the
-// one with the lowest position, whoever's it is. It returns which rows the
-// batch's rows are to be compared with.
+// resolveMessageIDs keeps, for every message id of a batch, the row of the call with
+// the lowest position, whoever made the call. It returns which of the served rows the
+// batch's rows are compared with.
 //
-// If the row of a message id comes from a call outside the batch, that call wins
-// only if the log still holds it and it still makes that row.
-func (u *subset) settle(ctx context.Context, tx app.Tx, b *batch) (app.Which, error) {
+// If the row of a message id comes from a call outside the batch, that call wins only
+// if the log still holds it and it still makes that row.
+func (u *subset) resolveMessageIDs(ctx context.Context, tx app.Tx, b *batch) (app.Which, error) {
 	which := app.Which{People: u.ids(), Ranges: eventlog.Join(b.ranges)}
-	fold, ok := b.fold.Fold.(projections.ByMessage)
+	fold, ok := b.rebuilt.fold.(projections.ByMessage)
 	if !ok {
 		return which, nil
 	}
@@ -27,7 +27,7 @@ func (u *subset) settle(ctx context.Context, tx app.Tx, b *batch) (app.Which, er
 	if err != nil {
 		return which, err
 	}
-	if u.linking != nil && u.replay != nil { // to tell whose the rows are
+	if u.linking != nil && u.change != nil { // to find whose the rows are
 		for _, row := range rows {
 			which.Linked = append(which.Linked, cmp.Or(row.DistinctID, row.AnonymousID))
 		}
@@ -58,7 +58,7 @@ func messageIDs(messages []projections.Message) []string {
 	return ids
 }
 
-// concerns tells whether the row is one of those that are compared.
+// concerns reports whether the row is one of those that are compared.
 func (u *subset) concerns(which app.Which, row app.MessageRow) bool {
 	id := row.DistinctID
 	if u.linking != nil {
@@ -69,11 +69,11 @@ func (u *subset) concerns(which app.Which, row app.MessageRow) bool {
 	})
 }
 
-// foldEntry folds one entry of the log.
+// foldEntry folds one entry of the log, if the log still holds it.
 func (u *subset) foldEntry(ctx context.Context, tx app.Tx, b *batch, at eventlog.Offset) (projections.Fold, error) {
 	fold := u.projection.Fold()
-	err := u.Log.Read(ctx, tx, eventlog.Range{After: at - 1, UpTo: at}, u.projection.Kinds, func(e *eventlog.Entry) error {
-		b.reader.Read(e, b.fold.mappings, fold)
+	err := u.store.Log.Read(ctx, tx, eventlog.Range{After: at - 1, UpTo: at}, u.projection.Kinds, func(e *eventlog.Entry) error {
+		b.reader.Read(e, b.rebuilt.mappings, fold)
 		return nil
 	})
 	return fold, err

@@ -9,67 +9,75 @@ import (
 	"relay/app/replay"
 )
 
-// Sampler compares a part of what is served with what the log says of it: the
-// rows of some people, or of some stretches of the log. It folds only their
-// calls and builds nothing that others see, so it can run beside a re-projection.
+// Sampler compares a part of what is served with the log: the rows of some people,
+// or of some stretches of the log. It folds only their calls, and nobody else sees
+// what it builds, so it can run beside a re-projection.
 type Sampler struct {
-	*replay.Reprojector
+	Store    replay.Store
 	Scratch  Scratch
 	Searcher app.LogSearcher
 	Numbers  ScratchNumbers
 	Links    LinkFinder
+	Workers  int // readers at once; default 1
 	// BatchSize is how many bytes of events are compared at a time; default 16 MiB.
-	// Calls with one message id and no row, in two batches, are two differences.
+	// If two batches hold calls with the same message id, of which no row exists,
+	// each of the batches finds a difference.
 	BatchSize int
+	// Report, if set, receives the progress. It must not block.
+	Report func(replay.Progress)
 }
 
-// Scratch is a database to work things out in.
+// Scratch is a database in which samples write tables that nobody else sees.
 type Scratch interface {
-	// InScratch runs do in a transaction where all statements see one state, and
-	// undoes whatever do wrote.
+	// InScratch runs do in a transaction in which all statements see one state. It
+	// rolls back whatever do wrote.
 	InScratch(ctx context.Context, do func(tx app.Tx) error) error
 }
 
-// ScratchNumbers gives numbers to scratch generations.
+// ScratchNumbers numbers scratch generations.
 type ScratchNumbers interface {
 	// ScratchNumber returns a number that no generation has or will have.
 	ScratchNumber(ctx context.Context, tx app.Tx) (int64, error)
 }
 
-// LinkFinder finds ids by the links of a generation that joins ids.
+// LinkFinder finds ids by the links of a generation that joins ids. Its methods
+// return app.ErrReplaced if the generation is gone.
 type LinkFinder interface {
-	// SomeLinked returns up to n ids at random from which links lead; all there are,
-	// if n is enough. app.ErrReplaced if the generation is gone.
+	// SomeLinked returns up to n ids at random from which links lead; all of them, if
+	// there are no more than n.
 	SomeLinked(ctx context.Context, tx app.Tx, generation int64, n int) ([]string, error)
-	// SamePeople returns the ids and those that the links say to be the same
-	// people's. app.ErrReplaced if the generation is gone.
+	// SamePeople returns the ids, and all ids that links join to them.
 	SamePeople(ctx context.Context, tx app.Tx, generation int64, ids []string) ([]string, error)
 }
 
-// MaxSample is how many people a sample may have: their states are in memory at
-// once.
+// MaxSample is how many people a sample may have: the states of all of them are in
+// memory at once.
 const MaxSample = 100_000
 
-// VerifyPerson compares one person's rows; where mappings join ids, those of all
-// ids that are joined to the given one, in what is served or in the log. A call
-// of somebody else, with the message id of one of theirs and before it, is known
-// by its row; where that is missing, only Verify tells. A row of theirs that
-// should be somebody else's is found alone: Verify tells what it should be.
+// VerifyPerson compares one person's rows. If mappings join ids, it compares the
+// rows of all ids that are joined to the given one, by what is served or by the
+// log.
+//
+// It reads no calls of other people. So it knows an earlier call of another person
+// with the same message id only by that call's row; only a full Verify finds the
+// call if the row is missing. A row that belongs to another person is reported as
+// surplus; only a full Verify shows the right owner.
 func (s *Sampler) VerifyPerson(ctx context.Context, id string, chosen []app.Projection) ([]replay.Verified, error) {
-	return s.verify(ctx, chosen, func(ctx context.Context, tx app.Tx, u *subset) error { return u.choosePerson(ctx, tx, id) })
+	return s.verify(ctx, chosen, choosePerson(id))
 }
 
-// VerifySample compares the rows of about n people at random: their states, and
-// the events of stretches of the log that hold calls of as many.
+// VerifySample compares the states of about n people at random, and the events of
+// random stretches of the log that hold calls of about n people.
 func (s *Sampler) VerifySample(ctx context.Context, n int, chosen []app.Projection) ([]replay.Verified, error) {
-	return s.verify(ctx, chosen, func(ctx context.Context, tx app.Tx, u *subset) error { return u.chooseSome(ctx, tx, n) })
+	return s.verify(ctx, chosen, chooseSome(n))
 }
 
+// verify compares, for each projection, the part that choose picks.
 func (s *Sampler) verify(ctx context.Context, chosen []app.Projection, choose chooser) ([]replay.Verified, error) {
 	var results []replay.Verified
 	for _, p := range chosen {
 		var result replay.Verified
-		err := s.steadily(func() (err error) {
+		err := retryReplaced(func() (err error) {
 			result, err = s.verifyOne(ctx, p, choose)
 			return err
 		})
@@ -81,9 +89,12 @@ func (s *Sampler) verify(ctx context.Context, chosen []app.Projection, choose ch
 	return results, nil
 }
 
-// steadily does again what was disturbed.
-func (s *Sampler) steadily(do func() error) (err error) {
-	for range 5 {
+// triesIfReplaced is how often a comparison is tried.
+const triesIfReplaced = 5
+
+// retryReplaced tries again when what do compares was replaced meanwhile.
+func retryReplaced(do func() error) (err error) {
+	for range triesIfReplaced {
 		if err = do(); !errors.Is(err, app.ErrReplaced) {
 			return err
 		}
@@ -92,7 +103,7 @@ func (s *Sampler) steadily(do func() error) (err error) {
 }
 
 func (s *Sampler) verifyOne(ctx context.Context, p app.Projection, choose chooser) (replay.Verified, error) {
-	u, err := s.begin(ctx, p, nil, choose)
+	u, err := s.newSubset(ctx, p, nil, choose)
 	if err != nil {
 		return replay.Verified{}, err
 	}

@@ -21,7 +21,7 @@ func (s *system) limit(c *cli.Context) error {
 	if err != nil {
 		return usageError{fmt.Errorf("--memory: %w", err)}
 	}
-	s.memory, s.maxLoad = memory, c.Int("max-load")
+	s.memory, s.maxBusy = memory, c.Int("max-load")
 	// What is collected late counts too, so the collector works harder as memory
 	// nears the double of the budget.
 	debug.SetMemoryLimit(memory + memory/2)

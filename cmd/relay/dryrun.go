@@ -24,7 +24,7 @@ func dryRun(c *cli.Context, s *system, from replay.From, chosen []app.Projection
 // dryRunner is a dry run on all that there is, or on a sample.
 func dryRunner(c *cli.Context, s *system, progress *progressView) func(context.Context, replay.From, []app.Projection) (replay.Preview, error) {
 	if !c.IsSet("sample") {
-		return s.reprojector(progress.report).DryRun
+		return (&replay.Checker{Builder: s.builder(progress.report)}).DryRun
 	}
 	return func(ctx context.Context, from replay.From, chosen []app.Projection) (replay.Preview, error) {
 		return s.sampler(progress.report).DryRun(ctx, from, c.Int("sample"), chosen)

@@ -148,7 +148,7 @@ func reprojectApplied(c *cli.Context, s *system, applied app.Applied) error {
 	if err == nil {
 		var done reprojected
 		done, err = runToEnd(c, s, func(r *replay.Reprojector, ctx context.Context) (replay.Reprojection, error) {
-			return r.Run(ctx, from, s.projections)
+			return r.PlanAndRun(ctx, from, s.projections, nil)
 		})
 		if err == nil {
 			out.Reprojection = &done

@@ -15,8 +15,9 @@ import (
 // progressView shows a re-projection's progress: a bar on a terminal, a line
 // every few seconds elsewhere.
 type progressView struct {
-	out io.Writer
-	bar *progressbar.ProgressBar // nil where there is no terminal
+	out      io.Writer
+	terminal bool
+	bar      *progressbar.ProgressBar // from the first report on; nil where there is no terminal
 
 	mu   sync.Mutex
 	said time.Time
@@ -27,13 +28,14 @@ type progressView struct {
 const sayEvery = 3 * time.Second
 
 func newProgressView(c *cli.Context) *progressView {
-	v := &progressView{out: c.App.ErrWriter, said: time.Now()}
-	if isTerminal(c) {
-		v.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(v.out), progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"), progressbar.OptionThrottle(200*time.Millisecond),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
-	}
-	return v
+	return &progressView{out: c.App.ErrWriter, terminal: isTerminal(c), said: time.Now()}
+}
+
+// newBar returns a bar, which draws itself from now on.
+func newBar(out io.Writer) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(out), progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"), progressbar.OptionThrottle(200*time.Millisecond),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
 }
 
 func (v *progressView) report(p replay.Progress) {
@@ -41,7 +43,10 @@ func (v *progressView) report(p replay.Progress) {
 	defer v.mu.Unlock()
 	newPhase := p.Phase != v.last.Phase || p.Projection != v.last.Projection
 	v.last = p
-	if v.bar != nil {
+	if v.terminal {
+		if v.bar == nil {
+			v.bar = newBar(v.out)
+		}
 		v.bar.ChangeMax64(max(p.Total, 1))
 		v.bar.Describe(barText(p))
 		_ = v.bar.Set64(p.Done) // a bar that cannot be drawn is no reason to stop

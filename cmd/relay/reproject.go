@@ -90,19 +90,27 @@ func reproject(c *cli.Context, s *system, fromText string, chosen []app.Projecti
 	if c.Bool("dry-run") {
 		return dryRun(c, s, from, chosen)
 	}
-	plan, err := s.reprojector(nil).Plan(c.Context, from, chosen)
-	if err != nil {
-		return err
-	}
 	if c.Bool("plan") {
+		plan, err := s.store().Plan(c.Context, from, chosen)
+		if err != nil {
+			return err
+		}
 		return printPlan(c, plan)
+	}
+	return runReprojection(c, s, func(r *replay.Reprojector, ctx context.Context) (replay.Reprojection, error) {
+		return r.PlanAndRun(ctx, from, chosen, func(plan replay.Plan, outdated *replay.OutdatedPlan) { sayPlan(c, plan, outdated) })
+	})
+}
+
+// sayPlan shows the plan that is about to be run, and why another one before it was
+// not.
+func sayPlan(c *cli.Context, plan replay.Plan, outdated *replay.OutdatedPlan) {
+	if outdated != nil {
+		say(c, "planned again, because %s meanwhile:", outdated.Change)
 	}
 	for _, step := range plan.Projections {
 		say(c, "%s", stepText(step))
 	}
-	return runReprojection(c, s, func(r *replay.Reprojector, ctx context.Context) (replay.Reprojection, error) {
-		return r.Run(ctx, from, chosen)
-	})
 }
 
 // reprojected is a re-projection that was done, as JSON.
@@ -118,7 +126,7 @@ type reprojected struct {
 }
 
 // runReprojection runs one and tells of it.
-func runReprojection(c *cli.Context, s *system, run func(*replay.Reprojector, context.Context) (replay.Reprojection, error)) error {
+func runReprojection(c *cli.Context, s *system, run replay.Job) error {
 	done, err := runToEnd(c, s, run)
 	switch {
 	case err != nil:
@@ -130,7 +138,7 @@ func runReprojection(c *cli.Context, s *system, run func(*replay.Reprojector, co
 	return nil
 }
 
-func runToEnd(c *cli.Context, s *system, run func(*replay.Reprojector, context.Context) (replay.Reprojection, error)) (out reprojected, err error) {
+func runToEnd(c *cli.Context, s *system, run replay.Job) (out reprojected, err error) {
 	progress := newProgressView(c)
 	started := time.Now()
 	done, err := run(s.reprojector(progress.report), c.Context)

@@ -10,6 +10,7 @@ import (
 	"relay/adapters/postgres/tables"
 	"relay/app"
 	"relay/app/replay"
+	"relay/domain/eventlog"
 )
 
 // served runs re-projections and checks inside relay serve.
@@ -22,11 +23,7 @@ type served struct {
 var _ console.Reprojections = served{}
 
 func (s *system) served(ctx context.Context) served {
-	return served{system: s, ctx: ctx, runner: &replay.Runner{New: func(report func(replay.Progress), started func(replay.Reprojection)) *replay.Reprojector {
-		r := s.reprojector(report)
-		r.Started = started
-		return r
-	}}}
+	return served{system: s, ctx: ctx, runner: &replay.Runner{New: s.reprojector}}
 }
 
 // Plan implements console.Reprojections.
@@ -35,7 +32,7 @@ func (s served) Plan(ctx context.Context, request console.ReprojectionRequest) (
 	if err != nil {
 		return replay.Plan{}, err
 	}
-	return s.reprojector(nil).Plan(ctx, from, chosen)
+	return s.store().Plan(ctx, from, chosen)
 }
 
 // Start implements console.Reprojections.
@@ -44,20 +41,34 @@ func (s served) Start(_ context.Context, request console.ReprojectionRequest) (r
 	if err != nil {
 		return replay.Reprojection{}, err
 	}
-	return s.runner.Start(s.ctx, func(ctx context.Context, r *replay.Reprojector) (replay.Reprojection, error) {
-		r.MaxLoad = request.MaxLoad
-		return r.Run(ctx, from, chosen)
+	return s.runner.Start(s.ctx, func(r *replay.Reprojector, ctx context.Context) (replay.Reprojection, error) {
+		r.Builder.MaxBusy = request.MaxBusy
+		return s.start(ctx, r, request.AsOf, from, chosen)
 	})
+}
+
+// start plans and runs. If the operator was shown a plan, which knew the control
+// entries up to asOf, only that plan is run.
+func (s served) start(ctx context.Context, r *replay.Reprojector, asOf *int64, from replay.From, chosen []app.Projection) (replay.Reprojection, error) {
+	if asOf == nil {
+		return r.PlanAndRun(ctx, from, chosen, nil)
+	}
+	plan, err := s.store().Plan(ctx, from, chosen)
+	if err != nil {
+		return replay.Reprojection{}, err
+	}
+	plan.AsOf = eventlog.Offset(*asOf)
+	return r.Run(ctx, plan)
 }
 
 // Resume implements console.Reprojections.
 func (s served) Resume(context.Context) (replay.Reprojection, error) {
-	return s.runner.Start(s.ctx, func(ctx context.Context, r *replay.Reprojector) (replay.Reprojection, error) { return r.Resume(ctx) })
+	return s.runner.Start(s.ctx, (*replay.Reprojector).Resume)
 }
 
 // Undo implements console.Reprojections.
 func (s served) Undo(context.Context) (replay.Reprojection, error) {
-	return s.runner.Start(s.ctx, func(ctx context.Context, r *replay.Reprojector) (replay.Reprojection, error) { return r.Undo(ctx) })
+	return s.runner.Start(s.ctx, (*replay.Reprojector).Undo)
 }
 
 // StartVerification implements console.Reprojections.
@@ -66,9 +77,9 @@ func (s served) StartVerification(_ context.Context, request console.Reprojectio
 	if err != nil {
 		return err
 	}
-	return s.runner.StartCheck(s.ctx, replay.Verification, func(ctx context.Context, r *replay.Reprojector) (found replay.Found, err error) {
-		r.MaxLoad = request.MaxLoad
-		found.Verified, err = (&replay.Verifier{Reprojector: r}).Verify(ctx, chosen)
+	return s.runner.StartCheck(s.ctx, replay.Verification, func(ctx context.Context, c *replay.Checker) (found replay.Found, err error) {
+		c.Builder.MaxBusy = request.MaxBusy
+		found.Verified, err = c.Verify(ctx, chosen)
 		return found, err
 	})
 }
@@ -79,9 +90,9 @@ func (s served) StartDryRun(_ context.Context, request console.ReprojectionReque
 	if err != nil {
 		return err
 	}
-	return s.runner.StartCheck(s.ctx, replay.DryRun, func(ctx context.Context, r *replay.Reprojector) (replay.Found, error) {
-		r.MaxLoad = request.MaxLoad
-		preview, err := r.DryRun(ctx, from, chosen)
+	return s.runner.StartCheck(s.ctx, replay.DryRun, func(ctx context.Context, c *replay.Checker) (replay.Found, error) {
+		c.Builder.MaxBusy = request.MaxBusy
+		preview, err := c.DryRun(ctx, from, chosen)
 		return replay.Found{Preview: &preview}, err
 	})
 }
@@ -129,8 +140,8 @@ func (s served) read(request console.ReprojectionRequest) (replay.From, []app.Pr
 // readScope reads what a request says but for where from.
 func (s served) readScope(request console.ReprojectionRequest) ([]app.Projection, error) {
 	chosen, err := s.choose(request.Projection)
-	if err == nil && (request.MaxLoad < 0 || request.MaxLoad > 100) {
-		err = fmt.Errorf("max_load %d: a percentage from 1 to 100 is wanted", request.MaxLoad)
+	if err == nil && (request.MaxBusy < 0 || request.MaxBusy > 100) {
+		err = fmt.Errorf("max_load %d: a percentage from 1 to 100 is wanted", request.MaxBusy)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", console.ErrBadRequest, err)

@@ -45,7 +45,7 @@ type system struct {
 	controls    logstore.Controls
 	migrated    int   // how many migrations ran just now
 	memory      int64 // budget of a rebuild in bytes; 0: the default
-	maxLoad     int   // of a rebuild; 0: 100
+	maxBusy     int   // percent of the time that a rebuild's readers work; 0: 100
 }
 
 // connections is how many a command may have open at once.
@@ -141,14 +141,27 @@ func (s *system) projector(observe func(string, live.BatchResult), onError func(
 	}
 }
 
-func (s *system) reprojector(report func(replay.Progress)) *replay.Reprojector {
-	r := &replay.Reprojector{
-		DB: s.database, Log: s.reader, LogSize: s.reader, Live: lookupstore.Statuses{DB: s.db}, Controls: s.controls,
-		Builder:   &replay.Builder{DB: s.database, Log: s.reader, Workers: 3, Memory: s.memory},
-		Projector: s.projector(nil, nil), Logger: s.logger, MaxLoad: s.maxLoad, Report: report,
+// store is what plans are made from, and what builds and samples read.
+func (s *system) store() replay.Store {
+	return replay.Store{
+		DB: s.database, Projections: s.projections, Log: s.reader, LogSize: s.reader, Controls: s.controls, Generations: tables.Generations{},
 	}
-	tables.WireReprojector(r, s.db)
-	return r
+}
+
+// logWorkers is how many workers of a rebuild or of a sample read the log at once.
+const logWorkers = 3
+
+func (s *system) builder(report func(replay.Progress)) *replay.Builder {
+	b := &replay.Builder{
+		Store: s.store(), Live: lookupstore.Statuses{DB: s.db}, Projector: s.projector(nil, nil),
+		Logger: s.logger, Workers: logWorkers, Memory: s.memory, MaxBusy: s.maxBusy, Report: report,
+	}
+	tables.WireBuilder(b, s.db)
+	return b
+}
+
+func (s *system) reprojector(report func(replay.Progress)) *replay.Reprojector {
+	return tables.NewReprojector(s.builder(report), s.db)
 }
 
 // choose returns the projections of that name; all of them for none.

@@ -73,13 +73,13 @@ func verifier(c *cli.Context, s *system, progress *progressView) func(context.Co
 			return s.sampler(progress.report).VerifySample(ctx, c.Int("sample"), chosen)
 		}
 	}
-	return (&replay.Verifier{Reprojector: s.reprojector(progress.report)}).Verify
+	return (&replay.Checker{Builder: s.builder(progress.report)}).Verify
 }
 
 func (s *system) sampler(report func(replay.Progress)) *sample.Sampler {
 	return &sample.Sampler{
-		Reprojector: s.reprojector(report), Scratch: s.database, Searcher: logstore.Searcher{},
-		Numbers: tables.Generations{}, Links: tables.Identities{},
+		Store: s.store(), Scratch: s.database, Searcher: logstore.Searcher{}, Numbers: tables.Generations{}, Links: tables.Identities{},
+		Workers: logWorkers, Report: report,
 	}
 }
 

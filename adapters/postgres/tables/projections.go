@@ -21,11 +21,15 @@ func Setup(db app.Database, controls app.Controls) *app.Setup {
 	return &app.Setup{DB: db, Controls: controls, Generations: Generations{}, Writer: Generations{}, Timelines: Timelines{}}
 }
 
-// WireReprojector fills in the ports that this package implements.
-func WireReprojector(r *replay.Reprojector, db *sql.DB) {
+// WireBuilder fills in the ports that this package implements.
+func WireBuilder(b *replay.Builder, db *sql.DB) {
 	records := Reprojections{DB: db}
-	r.All = Projections(db)
-	r.Generations, r.Writer, r.Checkpoints, r.Issues = Generations{}, Generations{}, Generations{}, Issues{}
-	r.Reprojections, r.Outcomes, r.Locks, r.Cancellations, r.Snapshots = records, records, records, records, records
-	r.Timelines, r.Erasures = Timelines{}, Erasures{}
+	b.Writer, b.Checkpoints, b.Issues, b.Erasures = Generations{}, Generations{}, Issues{}, Erasures{}
+	b.Locks, b.Outcomes, b.Cancellations = records, records, records
+}
+
+// NewReprojector returns a re-projector that builds with the builder.
+func NewReprojector(b *replay.Builder, db *sql.DB) *replay.Reprojector {
+	records := Reprojections{DB: db}
+	return &replay.Reprojector{Builder: b, Reprojections: records, Snapshots: records, Timelines: Timelines{}}
 }
