@@ -73,7 +73,7 @@ func TestKeyInACompressedBody(t *testing.T) {
 	m := newMemory()
 	server := newServer(t, m, nil)
 	body := `{"writeKey":"good","batch":[` + call + `]}`
-	if reply, a := do(t, server, request{path: "/v1/batch", auth: "none", body: gzipped(body), header: gzipHeader}); reply.StatusCode != 200 || string(m.entries[0].Body) != body {
+	if reply, a := do(t, server, request{path: "/v1/batch", auth: "none", body: gzipped(body), header: gzipHeader}); reply.StatusCode != 200 || string(m.entries[0].Inbound.Body) != body {
 		t.Errorf("status %d, %+v", reply.StatusCode, a)
 	}
 	if reply, _ := do(t, server, request{path: "/v1/batch", auth: "none", body: body, header: gzipHeader}); reply.StatusCode != 401 || len(m.rejected) != 0 {

@@ -29,9 +29,9 @@ func TestTheEntryIsTheRequest(t *testing.T) {
 	got := m.entries[0]
 	want := ingest.Inbound{
 		RequestID: reply.Header.Get("X-Request-Id"), Source: "web", Route: "/connector/segment",
-		ContentType: "application/json", ReceivedAt: now, Body: got.Body,
+		ContentType: "application/json", ReceivedAt: now, Body: got.Inbound.Body,
 	}
-	if fmt.Sprint(got.Inbound) != fmt.Sprint(want) || string(got.Body) != body || got.Kinds != segment.Track || got.Calls != 1 {
+	if fmt.Sprint(got.Inbound) != fmt.Sprint(want) || string(got.Inbound.Body) != body || got.Kinds != segment.Track || got.Calls != 1 {
 		t.Errorf("the entry is %+v", got)
 	}
 }
@@ -59,7 +59,7 @@ func TestExactBytesArrive(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer good")
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
-		if w.Code != 200 || len(m.entries) != 1 || string(m.entries[0].Body) != body {
+		if w.Code != 200 || len(m.entries) != 1 || string(m.entries[0].Inbound.Body) != body {
 			t.Fatalf("status %d %s; %d entries", w.Code, w.Body, len(m.entries))
 		}
 		m.entries = nil
@@ -73,7 +73,7 @@ func TestMemoryInUseIsLeftAlone(t *testing.T) {
 	m := newMemory()
 	var given [][]byte
 	m.block = func(_ context.Context, e ingest.NewEntry) error {
-		given = append(given, e.Body)
+		given = append(given, e.Inbound.Body)
 		return app.ErrUnavailable
 	}
 	handler := newHandler(t, m, nil)

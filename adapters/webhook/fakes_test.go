@@ -64,7 +64,7 @@ func (m *memory) Append(ctx context.Context, e ingest.NewEntry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail == nil {
-		e.Body = bytes.Clone(e.Body)
+		e.Inbound.Body = bytes.Clone(e.Inbound.Body)
 		m.entries = append(m.entries, e)
 	}
 	return m.fail

@@ -71,7 +71,7 @@ func TestDefaultLimit(t *testing.T) {
 			}
 		}
 	}
-	if len(m.entries) != 2 || len(m.entries[0].Body) != 32<<20 || len(m.entries[1].Body) != 32<<20 {
+	if len(m.entries) != 2 || len(m.entries[0].Inbound.Body) != 32<<20 || len(m.entries[1].Inbound.Body) != 32<<20 {
 		t.Errorf("%d entries", len(m.entries))
 	}
 }
@@ -117,7 +117,7 @@ func TestDecodedBytesCount(t *testing.T) {
 	m := newMemory()
 	goOn := make(chan struct{})
 	m.block = func(_ context.Context, e ingest.NewEntry) error {
-		if len(e.Body) == len(call) {
+		if len(e.Inbound.Body) == len(call) {
 			<-goOn
 		}
 		return nil

@@ -37,8 +37,8 @@ func TestRoutes(t *testing.T) {
 				if reply.StatusCode != 200 || len(m.entries) != 1 {
 					t.Fatalf("status %d, %+v", reply.StatusCode, a)
 				}
-				if e := m.entries[0]; e.Route != path || e.Kinds != want || e.PathKind != kind {
-					t.Errorf("route %s, kinds %s of path kind %s; want %s, %s, %s", e.Route, e.Kinds, e.PathKind, path, want, kind)
+				if e := m.entries[0]; e.Inbound.Route != path || e.Kinds != want || e.Inbound.PathKind != kind {
+					t.Errorf("route %s, kinds %s of path kind %s; want %s, %s, %s", e.Inbound.Route, e.Kinds, e.Inbound.PathKind, path, want, kind)
 				}
 			})
 		}

@@ -53,7 +53,7 @@ type Inbound struct {
 
 // NewEntry is a payload on its way into the log.
 type NewEntry struct {
-	Inbound
+	Inbound Inbound
 	Kinds  segment.Kinds
 	Calls  int   // calls in the payload, usable or not
 	Erased []int // indexes of the calls that were cut out of the body

@@ -45,8 +45,8 @@ func (b *bench) appending(ctx context.Context) error {
 	return b.measureAppend(what, "Watermill's default", few, newTraffic(few, 3), func(entries []ingest.NewEntry) error {
 		messages := make([]*message.Message, len(entries))
 		for i, e := range entries {
-			messages[i] = message.NewMessage(e.RequestID, e.Body)
-			messages[i].Metadata = message.Metadata{"source": e.Source, "route": e.Route}
+			messages[i] = message.NewMessage(e.Inbound.RequestID, e.Inbound.Body)
+			messages[i].Metadata = message.Metadata{"source": e.Inbound.Source, "route": e.Inbound.Route}
 		}
 		return publisher.Publish(peerTopic, messages...)
 	})
@@ -101,11 +101,11 @@ func (b *bench) copyIn(ctx context.Context, entries []ingest.NewEntry) error {
 	defer func() { _ = stmt.Close() }() // the last Exec has ended the COPY
 	for _, e := range entries {
 		b.copied++
-		metadata, err := json.Marshal(map[string]string{"source": e.Source, "route": e.Route})
+		metadata, err := json.Marshal(map[string]string{"source": e.Inbound.Source, "route": e.Inbound.Route})
 		if err != nil {
 			return err
 		}
-		if _, err := stmt.ExecContext(ctx, b.copied, e.RequestID, e.ReceivedAt, int64(e.Kinds), e.Kinds&1 != 0, e.Body, string(metadata)); err != nil {
+		if _, err := stmt.ExecContext(ctx, b.copied, e.Inbound.RequestID, e.Inbound.ReceivedAt, int64(e.Kinds), e.Kinds&1 != 0, e.Inbound.Body, string(metadata)); err != nil {
 			return err
 		}
 	}

@@ -54,11 +54,11 @@ func newRequest(traffic *traffic, calls int) request {
 
 func bodyOf(traffic *traffic, calls int) []byte {
 	if calls == 1 {
-		return traffic.next().Body
+		return traffic.next().Inbound.Body
 	}
 	list := make([][]byte, calls)
 	for i := range list {
-		list[i] = traffic.next().Body
+		list[i] = traffic.next().Inbound.Body
 	}
 	return append(append([]byte{'['}, bytes.Join(list, []byte{','})...), ']')
 }

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// use is when something was used last. To note it costs a request next to
-// nothing: one store into memory.
+// use is when something was used last. Noting it costs a request one store into
+// memory.
 type use struct {
 	at      atomic.Int64 // microseconds since 1970; 0: not since this process began
-	written int64        // what of it is in the database; belongs to the writer
+	written int64        // the value of at that is in the database; for the writer alone
 }
 
 func (u *use) now() { u.at.Store(time.Now().UnixMicro()) }
 
-// usesAge is how old what the database says of uses may be.
+// usesAge is how old the times of uses in the database may be.
 const usesAge = 5 * time.Second
 
-// keyUses are the uses of all keys and signing secrets that were ever read. The
+// keyUses holds the uses of all keys and signing secrets that were ever read. The
 // zero value is ready.
 type keyUses struct {
 	keys    sync.Map // *keyUse by hash, a string
@@ -28,8 +28,8 @@ type keyUses struct {
 }
 
 type keyUse struct {
-	use
 	name string
+	use  use
 }
 
 // ofKey returns where the key's use is noted, always the same place.
@@ -47,8 +47,8 @@ func (u *keyUses) ofSecret(id int64) *use {
 	return s.(*use)
 }
 
-// writeUses writes down what changed. What the database cannot take now is
-// written with the next.
+// writeUses writes down the uses that changed. What the database cannot take now
+// is written the next time.
 func (r *KeyRing) writeUses(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
 	defer cancel()

@@ -14,10 +14,10 @@ import (
 	"relay/app/ingest"
 )
 
-// KeyRing implements ingest.KeyRing from memory. It reads the keys again every
-// second, so that a revoked key is refused a second later, and at once when it
-// is shown a secret that it does not know. It writes down every few seconds when
-// each key was used last.
+// KeyRing implements ingest.KeyRing from memory. It reads the keys every second, so
+// that a revoked key is refused a second later, and at once when it is asked for a
+// secret that it does not know. Every few seconds it writes down when each key was
+// used last.
 type KeyRing struct {
 	db      *sql.DB
 	logger  *slog.Logger
@@ -26,12 +26,12 @@ type KeyRing struct {
 	envUse  *use
 	keys    atomic.Pointer[map[string]ringKey] // by hash
 	reading chan struct{}                      // holds one value while somebody reads the keys
-	began   time.Time                          // the last reading that succeeded; belongs to whoever is reading
+	began   time.Time                          // when the last reading that succeeded began; guarded by reading
 }
 
-// ringKey is a key and where its use is noted.
+// ringKey is a key, and where its use is noted.
 type ringKey struct {
-	ingest.Key
+	key ingest.Key
 	use *use
 }
 
@@ -62,7 +62,7 @@ func (r *KeyRing) Run(ctx context.Context) {
 	defer tick.Stop()
 	written := time.Now()
 	for {
-		_ = r.readSince(ctx, time.Now().Add(-keysAge/2)) // while the database is away the old keys hold
+		_ = r.readSince(ctx, time.Now().Add(-keysAge/2)) // while the database is away the old keys are valid
 		if time.Since(written) >= usesAge {
 			r.writeUses(ctx)
 			written = time.Now()
@@ -105,17 +105,17 @@ func (r *KeyRing) lookUp(hash []byte) (ingest.Key, bool) {
 		r.envUse.now()
 		return ingest.Key{Name: ingest.EnvKeyName}, true
 	}
-	key, ok := (*r.keys.Load())[string(hash)]
+	found, ok := (*r.keys.Load())[string(hash)]
 	if ok {
-		key.use.now()
+		found.use.now()
 	}
-	return key.Key, ok
+	return found.key, ok
 }
 
-// readSince reads the keys unless a reading began after the moment. Readings
-// come one after the other, with a pause between them; whoever waited for one
-// has no need of another. Nobody waits longer than their ctx says, also for a
-// server that hangs: the reading under way then ends when it does.
+// readSince reads the keys unless a reading began after the moment. Readings come
+// one after the other, with a pause between them, so that callers who wait for the
+// same reading share it. No caller waits longer than its ctx says, even for a server
+// that hangs: the reading goes on without the caller.
 func (r *KeyRing) readSince(ctx context.Context, moment time.Time) error {
 	select {
 	case r.reading <- struct{}{}:
@@ -129,7 +129,7 @@ func (r *KeyRing) readSince(ctx context.Context, moment time.Time) error {
 	return err
 }
 
-// readNow is readSince for whoever alone reads.
+// readNow is readSince for the caller that holds r.reading.
 func (r *KeyRing) readNow(ctx context.Context, moment time.Time) error {
 	if r.began.After(moment) {
 		return nil
@@ -168,14 +168,14 @@ FROM relay_store.api_keys k LEFT JOIN relay_store.signing_secrets s USING (name)
 		if err := rows.Scan(&name, &hash, &id, &signing); err != nil {
 			return nil, err
 		}
-		key, ok := keys[string(hash)]
+		k, ok := keys[string(hash)]
 		if !ok {
-			key = ringKey{Key: ingest.Key{Name: name}, use: r.uses.ofKey(hash, name)}
+			k = ringKey{key: ingest.Key{Name: name}, use: r.uses.ofKey(hash, name)}
 		}
 		if id.Valid {
-			key.SigningSecrets = append(key.SigningSecrets, ingest.SigningSecret{ID: id.Int64, Secret: signing})
+			k.key.SigningSecrets = append(k.key.SigningSecrets, ingest.SigningSecret{ID: id.Int64, Secret: signing})
 		}
-		keys[string(hash)] = key
+		keys[string(hash)] = k
 	}
 	return keys, rows.Err()
 }

@@ -30,7 +30,7 @@ func messagesOf(ctx context.Context, entries []*ingest.NewEntry) []*message.Mess
 	list, messages := make([]*message.Message, len(entries)), make([]message.Message, len(entries))
 	for i, e := range entries {
 		list[i] = &messages[i]
-		list[i].UUID, list[i].Payload = e.RequestID, e.Body
+		list[i].UUID, list[i].Payload = e.Inbound.RequestID, e.Inbound.Body
 	}
 	list[0].SetContext(ctx) // the publisher works under the first message's context
 	return list

@@ -97,7 +97,7 @@ func (a *Appender) Append(ctx context.Context, e ingest.NewEntry) error {
 func (a *Appender) enqueue(p *pending) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	size := len(p.entry.Body)
+	size := len(p.entry.Inbound.Body)
 	switch {
 	case a.closed:
 		return fmt.Errorf("%w: shutting down", app.ErrUnavailable)
@@ -135,7 +135,7 @@ func (a *Appender) next() []*pending {
 	}
 	n, bytes := 0, 0
 	for n < len(a.waiting) && n < a.config.MaxRows {
-		bytes += len(a.waiting[n].entry.Body)
+		bytes += len(a.waiting[n].entry.Inbound.Body)
 		if n > 0 && bytes > a.config.MaxBytes {
 			break
 		}
@@ -164,7 +164,7 @@ func (a *Appender) commit(group []*pending) {
 
 func bytesOf(group []*pending) (n int) {
 	for _, p := range group {
-		n += len(p.entry.Body)
+		n += len(p.entry.Inbound.Body)
 	}
 	return n
 }

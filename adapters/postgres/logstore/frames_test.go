@@ -59,7 +59,7 @@ func checkRead(t *testing.T, db postgres.Database, written []ingest.NewEntry, ki
 			if e.Offset != next {
 				t.Fatalf("%v of %+v: offset %d, want %d", kinds, r, e.Offset, next)
 			}
-			if want := written[next-1]; string(e.Payload) != string(want.Body) || e.Kinds != want.Kinds || e.Source != want.Source {
+			if want := written[next-1]; string(e.Payload) != string(want.Inbound.Body) || e.Kinds != want.Kinds || e.Source != want.Inbound.Source {
 				t.Fatalf("offset %d: %.40q %v %q", next, e.Payload, e.Kinds, e.Source)
 			}
 			skip()

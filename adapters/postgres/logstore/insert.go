@@ -57,9 +57,9 @@ func insertOne(e *ingest.NewEntry) (watermillsql.Query, error) {
 	if err != nil {
 		return watermillsql.Query{}, err
 	}
-	received := wire.AppendInstant(nil, segment.InstantOf(e.ReceivedAt))
+	received := wire.AppendInstant(nil, segment.InstantOf(e.Inbound.ReceivedAt))
 	kinds := binary.BigEndian.AppendUint32(nil, uint32(e.Kinds))
-	body := e.Body
+	body := e.Inbound.Body
 	if body == nil {
 		body = []byte{} // nil would be null
 	}
@@ -78,7 +78,7 @@ func insertMany(entries []*ingest.NewEntry) (watermillsql.Query, error) {
 }
 
 func entryID(e *ingest.NewEntry) (uuid.UUID, error) {
-	id, err := uuid.Parse(e.RequestID)
+	id, err := uuid.Parse(e.Inbound.RequestID)
 	if err != nil {
 		return id, fmt.Errorf("the id of an entry for the log: %w", err)
 	}
@@ -96,7 +96,7 @@ type insertColumns struct {
 func newInsertColumns(entries []*ingest.NewEntry) *insertColumns {
 	n, bytes := len(entries), 0
 	for _, e := range entries {
-		bytes += len(e.Body)
+		bytes += len(e.Inbound.Body)
 	}
 	ints := func() *wire.Column { return wire.NewSizedColumn(wire.OIDInt4, n, 4) }
 	return &insertColumns{
@@ -112,12 +112,12 @@ func (c *insertColumns) add(e *ingest.NewEntry) error {
 		return err
 	}
 	c.uuids.UUID(id)
-	c.received.Instant(segment.InstantOf(e.ReceivedAt))
+	c.received.Instant(segment.InstantOf(e.Inbound.ReceivedAt))
 	c.kinds.Int4(int32(e.Kinds))
 	c.starts.Int4(int32(len(c.bodies) + 1))
-	c.lengths.Int4(int32(len(e.Body)))
+	c.lengths.Int4(int32(len(e.Inbound.Body)))
 	c.metadataIDs.Int4(int32(c.placeOf(metadataOf(e))))
-	c.bodies = append(c.bodies, e.Body...)
+	c.bodies = append(c.bodies, e.Inbound.Body...)
 	return nil
 }
 

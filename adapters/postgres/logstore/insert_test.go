@@ -39,7 +39,7 @@ func TestAloneAsInCompany(t *testing.T) {
 			}
 		}
 		var rows, distinct int
-		err := db.QueryRow(`SELECT count(*), count(DISTINCT (received_at, kinds, identity, payload, metadata)) FROM relay.log WHERE uuid = $1`, e.RequestID).Scan(&rows, &distinct)
+		err := db.QueryRow(`SELECT count(*), count(DISTINCT (received_at, kinds, identity, payload, metadata)) FROM relay.log WHERE uuid = $1`, e.Inbound.RequestID).Scan(&rows, &distinct)
 		if err != nil {
 			t.Fatal(err)
 		}

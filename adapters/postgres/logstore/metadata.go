@@ -17,7 +17,7 @@ type metadata struct {
 }
 
 func metadataOf(e *ingest.NewEntry) metadata {
-	m := metadata{source: e.Source, route: e.Route, contentType: e.ContentType, calls: e.Calls}
+	m := metadata{source: e.Inbound.Source, route: e.Inbound.Route, contentType: e.Inbound.ContentType, calls: e.Calls}
 	if len(e.Erased) > 0 {
 		list, _ := json.Marshal(e.Erased) // numbers always marshal
 		m.erased = string(list)

@@ -53,7 +53,7 @@ func TestSearchLeavesNoneOut(t *testing.T) {
 			}
 		}
 		if slices.Contains(found, all.UpTo) {
-			t.Errorf("%q is found in %s", id, entries[len(entries)-1].Body)
+			t.Errorf("%q is found in %s", id, entries[len(entries)-1].Inbound.Body)
 		}
 	}
 	many := strings.Fields(fmt.Sprint(make([]int, maxNeedles+1)))
