@@ -34,6 +34,9 @@ quick: ## all tests without the race detector
 clients: ## Segment's own libraries for JavaScript, which the tests send with, and axe (needs npm)
 	npm ci --prefix cmd/relay/testdata/clients
 
+docs: ## docs/cli.md and docs/sql.md, from the help texts and the comments in the database
+	$(GO) test ./cmd/relay -run 'Document$$' -update
+
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs grep -oHE '^func Fuzz[A-Za-z]+' | sed 's/:func /:/'); do \
 		$(GO) test -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $${FUZZTIME:-30s} ./$$(dirname $${target%%:*}) || exit 1; \
@@ -61,4 +64,4 @@ vulns: ## known vulnerabilities in what is used
 clean: ## remove what make made (not the data in .relay)
 	rm -rf $(BIN) cmd/relay/testdata/clients/node_modules
 
-.PHONY: help build run test quick clients fuzz bench screenshots lint vulns clean
+.PHONY: help build run test quick clients docs fuzz bench screenshots lint vulns clean

@@ -32,7 +32,7 @@ func Names() []string { return []string{Profiles, Events} }
 type Mapping struct {
 	Version int
 	Spec    *mapping.Spec
-	// Joined tells whether any version joins ids, as Mappings.Joined does.
+	// Joined reports whether any version joins ids, as Mappings.Joined does.
 	Joined bool
 }
 
@@ -53,7 +53,7 @@ type Fold interface {
 type Mappings struct {
 	Timeline mapping.Timeline
 	Specs    map[int]*mapping.Spec
-	// Joined tells whether any version joins ids that begins to hold before the
+	// Joined reports whether any version joins ids that begins to hold before the
 	// end of what is folded. Then calls of every offset count for more.
 	Joined bool
 }

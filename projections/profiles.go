@@ -117,7 +117,7 @@ func (f *ProfilesFold) add(people map[string]profile.State, id string, s profile
 	people[id] = profile.Merge(known, s)
 }
 
-// readMembers notes the top-level members of a call's traits. It tells whether
+// readMembers notes the top-level members of a call's traits. It reports whether
 // they are an object, or nothing.
 func (f *ProfilesFold) readMembers(traits segment.Value) bool {
 	f.members = f.members[:0]

@@ -52,7 +52,7 @@ func (b *bench) appending(ctx context.Context) error {
 	})
 }
 
-// isWritten tells whether the log was written by an earlier run.
+// isWritten reports whether the log was written by an earlier run.
 func (b *bench) isWritten(ctx context.Context) (written bool, err error) {
 	err = b.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM relay.log)`).Scan(&written)
 	return written, err

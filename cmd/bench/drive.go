@@ -170,7 +170,7 @@ func (w *worker) note(answer reply, err error, took time.Duration, counts bool) 
 
 var errWrong = errors.New("requests were answered wrongly")
 
-// check returns an error unless every request was taken in.
+// check returns an error unless every request was accepted.
 func (o *outcome) check() error {
 	if o.wrong+o.refused == 0 {
 		return nil

@@ -45,7 +45,7 @@ func (b *bench) overloading(ctx context.Context) (err error) {
 	return l.check()
 }
 
-// capacity is what relay takes in a closed loop over 64 connections.
+// capacity is what relay accepts in a closed loop over 64 connections.
 func (b *bench) capacity(ctx context.Context, m mail) (float64, error) {
 	c := ingestCases[1]
 	if rate := b.fastest(c.what); rate > 0 {

@@ -35,7 +35,7 @@ func (b *bench) newMail() mail {
 	return mail{1: newRequests(50_000, 1, b.calls), 50: newRequests(1000, 50, b.calls)}
 }
 
-// ingesting measures what relay serve takes in, and its peers, case by case side
+// ingesting measures the throughput of relay serve and its peers, case by case side
 // by side.
 func (b *bench) ingesting(ctx context.Context) error {
 	if err := b.setUp(ctx); err != nil {

@@ -104,7 +104,7 @@ func (b *bench) killOnce(ctx context.Context, k *kills, want string) error {
 	return b.countWrong(ctx, k, want)
 }
 
-// killRelay starts a relay command and kills it. It tells whether it was still
+// killRelay starts a relay command and kills it. It reports whether it was still
 // running.
 func (b *bench) killRelay(ctx context.Context, after time.Duration, args ...string) (killed bool, err error) {
 	command := b.command(ctx, b.relay, args...)

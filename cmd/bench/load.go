@@ -37,7 +37,7 @@ func (l load) name() string {
 	return l.target
 }
 
-// rate is calls taken in, a second.
+// rate is accepted calls a second.
 func (l load) rate() float64 { return l.outcome.rate() * float64(l.calls) }
 
 func (l load) row(all []load) []string {
@@ -66,7 +66,7 @@ func (l load) lagText(percent float64) string {
 	return milliseconds(quantile(l.lag, percent))
 }
 
-// spentText is time on cores for each call that was taken in.
+// spentText is time on cores for each accepted call.
 func (l load) spentText(spent time.Duration) string {
 	if spent <= 0 { // no process to be seen, or one that ended
 		return "-"

@@ -77,7 +77,7 @@ func cpuOf(pids ...int) (total time.Duration) {
 // clockTicks is what Linux counts in a second of a process's time.
 const clockTicks = 100
 
-// isPostgres tells whether a process of this machine is of a Postgres server.
+// isPostgres reports whether a process of this machine is of a Postgres server.
 func isPostgres(pid int) bool {
 	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	return err == nil && strings.HasPrefix(string(name), "postgres")

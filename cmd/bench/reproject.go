@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// liveRate is the traffic, in calls a second, that goes on while the past is
+// liveRate is the traffic, in calls a second, that continues while the past is
 // re-projected.
 const liveRate = 500
 
@@ -29,7 +29,7 @@ type replay struct {
 	readErrors int
 	ended      time.Time
 	slowest    time.Duration // answer to a live call
-	wrong      int           // live calls that were not taken in
+	wrong      int           // live calls that were not accepted
 }
 
 var replayColumns = []string{

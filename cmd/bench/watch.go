@@ -99,8 +99,8 @@ func (w *watch) stop() {
 	}
 }
 
-// lagSQL: the age of the oldest log row that a served projection has not taken
-// in.
+// lagSQL: the age of the oldest log row that a served projection has not
+// projected.
 const lagSQL = `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - (
     SELECT l.received_at FROM relay.log l WHERE l."offset" > g.checkpoint ORDER BY l."offset" LIMIT 1))), 0)::float8
 FROM relay_store.generations g WHERE g.status = 'serving'`
@@ -143,7 +143,7 @@ func lagOf(row *sql.Row) (time.Duration, error) {
 	return time.Duration(max(seconds, 0) * float64(time.Second)), err
 }
 
-// waitForProjections waits until live projections have taken in what is in the
+// waitForProjections waits until live projections have projected what is in the
 // log.
 func (p *place) waitForProjections(ctx context.Context) error {
 	for {

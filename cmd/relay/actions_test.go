@@ -205,7 +205,7 @@ func (a *actions) note(events []*forwarded, as credentials, status int) {
 	a.changed.Broadcast()
 }
 
-// sentAgain tells whether Segment sends again what was answered so.
+// sentAgain reports whether Segment sends again after an answer with this status.
 func sentAgain(status int) bool {
 	switch status {
 	case 0, 408, 410, 429, 460:

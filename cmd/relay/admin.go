@@ -16,14 +16,14 @@ import (
 
 func adminCommand() *cli.Command {
 	return &cli.Command{
-		Name: "admin", Usage: "who may see the console",
+		Name: "admin", Usage: "set or remove the console's password",
 		Subcommands: []*cli.Command{
 			{
-				Name: "set-password", Usage: "set the console's password, which is then asked for on every address",
-				Description: "Asks for it on a terminal, and reads it from standard input elsewhere. Only its bcrypt hash\nis stored. RELAY_ADMIN_PASSWORD of relay serve counts before it.",
+				Name: "set-password", Usage: "set the password that the console asks for, on every address",
+				Description: "Asks for the password on a terminal, and otherwise reads it from standard input. Stores only its\nbcrypt hash. RELAY_ADMIN_PASSWORD, if relay serve has it, is used instead.",
 				Action:      with(adminSetPassword),
 			},
-			{Name: "remove-password", Usage: "open the console without a password, on loopback addresses only", Action: with(adminRemovePassword)},
+			{Name: "remove-password", Usage: "remove the password; the console then opens without one, on loopback addresses only", Action: with(adminRemovePassword)},
 		},
 	}
 }
@@ -40,7 +40,7 @@ func adminSetPassword(c *cli.Context, s *system) error {
 	if err := admin.Set(c.Context, password); err != nil {
 		return err
 	}
-	say(c, "The console asks for this password from now on. Sessions under another one have ended.")
+	say(c, "The console now asks for this password. All earlier sessions have ended.")
 	return nil
 }
 
@@ -64,7 +64,7 @@ func askPassword(c *cli.Context) (string, error) {
 		typed[i] = string(data)
 	}
 	if typed[0] != typed[1] {
-		return "", errors.New("that was not the same password twice; nothing was changed")
+		return "", errors.New("the two passwords differ; nothing was changed")
 	}
 	return typed[0], nil
 }
@@ -77,6 +77,6 @@ func adminRemovePassword(c *cli.Context, s *system) error {
 	if err := admin.Remove(c.Context); err != nil {
 		return err
 	}
-	say(c, "The console is open on loopback addresses, and closed on others.")
+	say(c, "The console now opens without a password on loopback addresses, and is closed on all others.")
 	return nil
 }

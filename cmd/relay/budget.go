@@ -10,9 +10,9 @@ import (
 // leastMemory is the smallest budget with which a rebuild makes progress.
 const leastMemory = 32 << 20
 
-var memoryFlag = &cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "for partial results; the process as a whole takes up to twice as much"}
+var memoryFlag = &cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "memory for partial results; the whole process takes up to twice as much"}
 
-// limit takes from the command line how much a rebuild may take of the machine.
+// limit reads from the command line how much memory and CPU a rebuild may use.
 func (s *system) limit(c *cli.Context) error {
 	memory, err := parseSize(c.String("memory"))
 	if err == nil && memory < leastMemory {
@@ -22,8 +22,8 @@ func (s *system) limit(c *cli.Context) error {
 		return usageError{fmt.Errorf("--memory: %w", err)}
 	}
 	s.memory, s.maxBusy = memory, c.Int("max-load")
-	// What is collected late counts too, so the collector works harder as memory
-	// nears the double of the budget.
+	// Garbage that is not yet collected counts too, so the collector works harder
+	// as memory nears one and a half times the budget.
 	debug.SetMemoryLimit(memory + memory/2)
 	debug.SetGCPercent(200)
 	return nil

@@ -245,7 +245,7 @@ func startWithPipes(t *testing.T, process *exec.Cmd) (in io.WriteCloser, out io.
 	return in, out
 }
 
-// read takes in the lines in which a program tells what became of calls.
+// read parses the lines in which a program reports the outcome of its calls.
 func (d *deliveries) read(out io.Reader) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {

@@ -52,7 +52,7 @@ func (b *tab) menu(name string) {
 	b.sees("h1", name)
 }
 
-// click clicks what is found. Where another page came in between, it looks anew.
+// click clicks the element, and searches again if another page was loaded meanwhile.
 func (b *tab) click(xpath string) {
 	b.t.Helper()
 	var err error

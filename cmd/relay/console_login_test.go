@@ -10,7 +10,7 @@ import (
 )
 
 // TestLoginIsLimited: who guesses the password, on the page or as a program, is
-// told to wait, while who was let in goes on.
+// told to wait, while those who logged in before are not affected.
 func TestLoginIsLimited(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)

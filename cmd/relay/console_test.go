@@ -82,8 +82,8 @@ func TestConsoleShowsText(t *testing.T) {
 	}
 }
 
-// TestConsoleStream: calls appear on a stream as they arrive, as text, and it
-// goes on where it was cut off.
+// TestConsoleStream: calls appear on a stream as they arrive, as text, and a
+// stream resumes where it was cut off.
 func TestConsoleStream(t *testing.T) {
 	t.Parallel()
 	server := newInstance(t).serve()

@@ -11,7 +11,7 @@ import (
 
 func migrateCommand() *cli.Command {
 	return &cli.Command{
-		Name: "migrate", Usage: "bring the schema up to date (other commands do so too)", Flags: []cli.Flag{jsonFlag},
+		Name: "migrate", Usage: "bring the database schema up to date (every other command does so too)", Flags: []cli.Flag{jsonFlag},
 		Action: with(func(c *cli.Context, s *system) error {
 			if c.Bool("json") {
 				return printJSON(c, map[string]int{"migrations": s.migrated})
@@ -24,8 +24,8 @@ func migrateCommand() *cli.Command {
 
 func urlCommand() *cli.Command {
 	return &cli.Command{
-		Name: "url", Usage: "the connection string", Flags: []cli.Flag{jsonFlag},
-		Description: "With the embedded server it works as long as a relay command (such as relay serve) runs.",
+		Name: "url", Usage: "print the connection string of the database", Flags: []cli.Flag{jsonFlag},
+		Description: "With the embedded server, the connection string works while a relay command (such as relay serve) runs.",
 		Action: with(func(c *cli.Context, s *system) error {
 			if c.Bool("json") {
 				return printJSON(c, map[string]string{"url": s.url})
@@ -38,7 +38,7 @@ func urlCommand() *cli.Command {
 
 func psqlCommand() *cli.Command {
 	return &cli.Command{
-		Name: "psql", Usage: "a psql on the database; arguments go to psql", ArgsUsage: "[ARGUMENTS]",
+		Name: "psql", Usage: "run psql on the database; arguments go to psql", ArgsUsage: "[ARGUMENTS]",
 		SkipFlagParsing: true,
 		Action:          with(runPsql),
 	}
@@ -73,5 +73,5 @@ func (s *system) psqlPath() (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("psql is not installed; install a PostgreSQL client, or use any other with: relay url")
+	return "", errors.New("psql is not installed; install a PostgreSQL client, or connect with any other to what relay url prints")
 }

@@ -21,7 +21,7 @@ func dryRun(c *cli.Context, s *system, from replay.From, chosen []app.Projection
 	return printPreview(c, preview)
 }
 
-// dryRunner is a dry run on all that there is, or on a sample.
+// dryRunner returns a dry run on everybody, or on a sample of people.
 func dryRunner(c *cli.Context, s *system, progress *progressView) func(context.Context, replay.From, []app.Projection) (replay.Preview, error) {
 	if !c.IsSet("sample") {
 		return (&replay.Checker{Builder: s.builder(progress.report)}).DryRun
@@ -44,7 +44,7 @@ func printPreview(c *cli.Context, preview replay.Preview) error {
 
 func printChanges(c *cli.Context, p replay.PreviewChanges) {
 	if !p.Rebuild {
-		printText(c, "\n%s: its rows stay as they are", p.Projection)
+		printText(c, "\n%s: no rows change", p.Projection)
 		return
 	}
 	printText(c, "\n%s%s: %s", p.Projection, basisText(p.BasedOn), strings.Join(p.Parts, ", "))
@@ -53,11 +53,11 @@ func printChanges(c *cli.Context, p replay.PreviewChanges) {
 		rows = append(rows, table.Row{count.What, count.Count})
 	}
 	printTable(c, table.Row{"what would change", "rows"}, rows)
-	printIgnored(c, p.Issues)
+	printIssueChanges(c, p.Issues)
 	printExamples(c, p.Examples)
 }
 
-func printIgnored(c *cli.Context, issues []replay.IssueChange) {
+func printIssueChanges(c *cli.Context, issues []replay.IssueChange) {
 	if len(issues) == 0 {
 		return
 	}
@@ -65,7 +65,7 @@ func printIgnored(c *cli.Context, issues []replay.IssueChange) {
 	for _, issue := range issues {
 		rows = append(rows, table.Row{issue.Code, issue.Before, issue.After})
 	}
-	printTable(c, table.Row{"what is ignored", "now", "then"}, rows)
+	printTable(c, table.Row{"issue", "now", "then"}, rows)
 }
 
 func cancelReprojection(c *cli.Context, s *system) error {
@@ -77,9 +77,9 @@ func cancelReprojection(c *cli.Context, s *system) error {
 		return printJSON(c, map[string]bool{"cancelled": found})
 	}
 	if !found {
-		printText(c, "no re-projection runs")
+		printText(c, "no re-projection is running")
 		return nil
 	}
-	printText(c, "cancelled; the rows that people query are as they were")
+	printText(c, "cancelled; the served rows have not changed")
 	return nil
 }

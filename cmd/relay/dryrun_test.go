@@ -88,7 +88,7 @@ func TestCancel(t *testing.T) {
 		t.Errorf("it is on record as %s", got)
 	}
 	checkNothingLeftOver(t, relay)
-	if out := relay.must("reproject", "--cancel"); !strings.Contains(out, "no re-projection runs") {
+	if out := relay.must("reproject", "--cancel"); !strings.Contains(out, "no re-projection is running") {
 		t.Errorf("--cancel with none running printed %q", out)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // TestDumpAndRestore: pg_dump, and psql into a fresh database, gives a relay that
-// goes on where the other stood.
+// continues where the other one stopped.
 func TestDumpAndRestore(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"pg_dump", "psql"} {

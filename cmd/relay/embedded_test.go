@@ -84,14 +84,14 @@ func TestEmbedded(t *testing.T) {
 			t.Errorf("%s is %q, want %q", setting, got, want)
 		}
 	}
-	if out := relay.must("doctor"); !strings.Contains(out, "all is well") {
+	if out := relay.must("doctor"); !strings.Contains(out, "no problems found") {
 		t.Errorf("doctor: %s", out)
 	}
 	relay.checkStopped()
 }
 
 // TestEmbeddedCrashes: after kill -9 of relay, and of the server, the next
-// relay goes on with everything that was acknowledged.
+// relay continues with everything that was acknowledged.
 func TestEmbeddedCrashes(t *testing.T) {
 	t.Parallel()
 	relay := embedded(t, t.TempDir())

@@ -11,10 +11,10 @@ import (
 
 func eventsCommand() *cli.Command {
 	return &cli.Command{
-		Name: "events", Usage: "which events there are, of the last stretch of the log",
+		Name: "events", Usage: "look up events by name, in the most recent part of the log",
 		Subcommands: []*cli.Command{
-			{Name: "list", Usage: "names, the most frequent first", Flags: []cli.Flag{jsonFlag}, Action: with(eventsList)},
-			{Name: "show", Usage: "the properties of one, with types and examples", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag}, Action: with(eventsShow)},
+			{Name: "list", Usage: "list event names, the most frequent first", Flags: []cli.Flag{jsonFlag}, Action: with(eventsList)},
+			{Name: "show", Usage: "show the properties of one event, with types and examples", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag}, Action: with(eventsShow)},
 		},
 	}
 }
@@ -31,7 +31,7 @@ func eventsList(c *cli.Context, s *system) error {
 	for _, e := range list.Names {
 		rows = append(rows, table.Row{printable(e.Name), e.Type, e.Count, e.Earlier, e.Later, when(e.LastAt)})
 	}
-	printTable(c, table.Row{"event", "type", "count", "older half", "newer half", "last received"}, rows)
+	printTable(c, table.Row{"event", "type", "count", "first half", "second half", "last received"}, rows)
 	return nil
 }
 

@@ -18,10 +18,10 @@ func forgetCommand() *cli.Command {
 	return &cli.Command{
 		Name: "forget", Usage: "erase one person: profile, events, calls in the log, rejected bodies", ArgsUsage: "ID",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "suppress", Usage: "also drop what is sent of the person from now on"},
-			&cli.BoolFlag{Name: "unsuppress", Usage: "erase nothing; take in again what is sent of the person"}, jsonFlag,
+			&cli.BoolFlag{Name: "suppress", Usage: "also drop all later calls of the person"},
+			&cli.BoolFlag{Name: "unsuppress", Usage: "erase nothing; accept calls of the person again"}, jsonFlag,
 		},
-		Description: "Where the mapping says identity: join, the person is all ids that are joined to ID. It cannot be undone. The log keeps an entry that says that somebody was erased, and how much, but not who.",
+		Description: "Under identity: join in the mapping, the person is every id that is joined to ID. An erasure cannot\nbe undone. The log keeps an entry that says how many calls were erased, but not whose.",
 		Action:      with(forget),
 	}
 }
@@ -32,7 +32,7 @@ func forget(c *cli.Context, s *system) error {
 		return err
 	}
 	if c.Bool("suppress") && c.Bool("unsuppress") {
-		return usageError{errors.New("--suppress and --unsuppress cannot stand together")}
+		return usageError{errors.New("--suppress and --unsuppress do not go together")}
 	}
 	suppressed, err := ingeststore.NewSuppressed(c.Context, s.db)
 	if err != nil {
@@ -42,7 +42,7 @@ func forget(c *cli.Context, s *system) error {
 		if err := suppressed.Remove(c.Context, id); err != nil {
 			return err
 		}
-		return printLifted(c)
+		return printUnsuppressed(c)
 	}
 	var done erasure.Forgotten
 	if c.Bool("suppress") {
@@ -63,12 +63,12 @@ func forget(c *cli.Context, s *system) error {
 
 func printForgotten(c *cli.Context, done erasure.Forgotten) {
 	if done.Calls == 0 && done.Rejected == 0 {
-		printText(c, "there was nothing of the person to erase")
+		printText(c, "nothing to erase: no call and no rejected body names this person")
 	} else {
 		printText(c, "erased %d calls in %d payloads, and %d rejected bodies", done.Calls, done.Payloads, done.Rejected)
 	}
 	if done.Suppressed {
-		printText(c, "what is sent of the person from now on is dropped")
+		printText(c, "later calls of the person are dropped")
 	}
 }
 
@@ -78,15 +78,15 @@ func personID(c *cli.Context) (string, error) {
 		return "", err
 	}
 	if c.Args().First() == "" {
-		return "", usageError{errors.New("an id is a text that is not empty")}
+		return "", usageError{errors.New("ID must not be empty")}
 	}
 	return c.Args().First(), nil
 }
 
 func exportCommand() *cli.Command {
 	return &cli.Command{
-		Name: "export", Usage: "everything about one person as JSON lines", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag},
-		Description: "Each line is a JSON object; its key kind is profile, channel, identity, event, rejected or call.",
+		Name: "export", Usage: "print everything about one person as JSON lines", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag},
+		Description: "Each line is a JSON object whose kind is profile, channel, identity, event, rejected or call.",
 		Action:      with(export),
 	}
 }

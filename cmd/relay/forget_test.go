@@ -163,13 +163,13 @@ func TestDeleteCallsErase(t *testing.T) {
 	relay.must("verify")
 }
 
-// TestSuppress: what is sent of somebody suppressed is acknowledged and dropped.
+// TestSuppress: calls of a suppressed person are acknowledged and dropped.
 func TestSuppress(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)
 	server := relay.serve()
 	db := relay.open()
-	if out := relay.must("forget", "milton-77", "--suppress"); !strings.Contains(out, "from now on is dropped") {
+	if out := relay.must("forget", "milton-77", "--suppress"); !strings.Contains(out, "later calls of the person are dropped") {
 		t.Errorf("forget --suppress printed %s", out)
 	}
 	server.send(`{"type":"identify","userId":"milton-77"}`)
@@ -193,7 +193,7 @@ func TestSuppress(t *testing.T) {
 	if _, errOut, status := relay.run("forget", "--unsuppress", "milton-77"); status != 1 || !strings.Contains(errOut, "not suppressed") {
 		t.Errorf("unsuppress twice: status %d, %s", status, errOut)
 	}
-	waitFor(t, "the person to be taken in again", func() bool {
+	waitFor(t, "calls of the person to be accepted again", func() bool {
 		server.send(`{"type":"identify","userId":"milton-77"}`)
 		return text(t, db, `SELECT count(*) FROM relay.profiles`) == "1"
 	})

@@ -15,14 +15,14 @@ import (
 
 func secretsCommand() *cli.Command {
 	return &cli.Command{
-		Name: "secrets", Usage: "the secrets that Segment signs a key's requests with; any of them may have signed",
+		Name: "secrets", Usage: "signing secrets of a key; a request must be signed with any one of them",
 		Subcommands: []*cli.Command{
 			{
-				Name: "add", Usage: "accept one more secret", ArgsUsage: "NAME",
+				Name: "add", Usage: "add a signing secret", ArgsUsage: "NAME",
 				Flags: []cli.Flag{signingSecretFlag("file with the secret"), jsonFlag}, Action: with(secretsAdd),
 			},
-			{Name: "list", Usage: "when each was added and used last; the secrets are not shown", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag}, Action: with(secretsList)},
-			{Name: "remove", Usage: "accept a secret no longer (within a second)", ArgsUsage: "NAME ID", Action: with(secretsRemove)},
+			{Name: "list", Usage: "list when each secret was added and last used; the secrets are not shown", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag}, Action: with(secretsList)},
+			{Name: "remove", Usage: "remove a signing secret (within a second)", ArgsUsage: "NAME ID", Action: with(secretsRemove)},
 		},
 	}
 }
@@ -35,8 +35,8 @@ func signingSecretFlag(usage string) cli.Flag {
 	return &cli.StringFlag{Name: "signing-secret-file", Usage: usage}
 }
 
-// readSigningSecret reads the file that the flag names. White space around the
-// secret is none of it: files end in a line break.
+// readSigningSecret reads the file that the flag names. It trims white
+// space around the secret, since files end in a line break.
 func readSigningSecret(c *cli.Context) ([]byte, error) {
 	name := c.String("signing-secret-file")
 	data, err := os.ReadFile(name)
@@ -76,7 +76,7 @@ func secretsAdd(c *cli.Context, s *system) error {
 		return printJSON(c, list)
 	}
 	if len(list) == 1 {
-		say(c, "From a second later on, requests with the key %q must be signed with this secret; others are refused, and Segment drops them.", name)
+		say(c, "Within a second, requests with the key %q must be signed with this secret. Others are refused, and Segment drops them.", name)
 	} else {
 		say(c, "Requests with the key %q may be signed with any of %d secrets.", name, len(list))
 	}
@@ -109,14 +109,14 @@ func secretsRemove(c *cli.Context, s *system) error {
 	name := c.Args().First()
 	id, err := strconv.ParseInt(c.Args().Get(1), 10, 64)
 	if err != nil {
-		return usageError{fmt.Errorf("a signing secret has a number, as in relay keys secrets list %s; got %q", name, c.Args().Get(1))}
+		return usageError{fmt.Errorf("ID must be a number that relay keys secrets list %s shows; got %q", name, c.Args().Get(1))}
 	}
 	left, err := s.signingSecrets().Remove(c.Context, name, id)
 	if err != nil {
 		return err
 	}
 	if left == 0 {
-		say(c, "Requests with the key %q need no signature any more.", name)
+		say(c, "Requests with the key %q no longer need a signature.", name)
 	} else {
 		say(c, "Requests with the key %q may be signed with any of %d secrets.", name, left)
 	}

@@ -16,18 +16,18 @@ func keysCommand() *cli.Command {
 		Name: "keys", Usage: "API keys, one for each Segment source",
 		Subcommands: []*cli.Command{
 			{
-				Name: "create", Usage: "make a key and print it; it cannot be read again", ArgsUsage: "NAME",
-				Flags:  []cli.Flag{signingSecretFlag("file with the secret that Segment signs with; requests without a right X-Signature are then refused"), jsonFlag},
+				Name: "create", Usage: "create a key and print it; the key cannot be shown again", ArgsUsage: "NAME",
+				Flags:  []cli.Flag{signingSecretFlag("file with the secret that Segment signs requests with; requests without a valid X-Signature are refused"), jsonFlag},
 				Action: with(keysCreate),
 			},
-			{Name: "list", Usage: "all keys, and when each was used last", Flags: []cli.Flag{jsonFlag}, Action: with(keysList)},
+			{Name: "list", Usage: "list all keys, and when each was last used", Flags: []cli.Flag{jsonFlag}, Action: with(keysList)},
 			{
-				Name: "rotate", Usage: "make another key of that name and print it; the former is accepted too until it is revoked", ArgsUsage: "NAME",
+				Name: "rotate", Usage: "create a new key of the same name and print it; the old key works until it is revoked", ArgsUsage: "NAME",
 				Flags: []cli.Flag{jsonFlag}, Action: with(keysRotate),
 			},
 			{
-				Name: "revoke", Usage: "refuse the keys of that name from now on (within a second)", ArgsUsage: "NAME",
-				Flags: []cli.Flag{&cli.BoolFlag{Name: "replaced", Usage: "only those that relay keys rotate replaced"}}, Action: with(keysRevoke),
+				Name: "revoke", Usage: "revoke all keys of a name; requests with them are refused within a second", ArgsUsage: "NAME",
+				Flags: []cli.Flag{&cli.BoolFlag{Name: "replaced", Usage: "revoke only the old keys that relay keys rotate replaced"}}, Action: with(keysRevoke),
 			},
 			secretsCommand(),
 		},
@@ -55,7 +55,7 @@ func keysCreate(c *cli.Context, s *system) error {
 	if err := printKey(c, name, secret); err != nil {
 		return err
 	}
-	say(c, "This is the key %q. Keep it: only its hash is stored. Segment sends it as: Authorization: Bearer KEY", name)
+	say(c, "This is the key %q. Store it safely: relay keeps only its hash. Segment sends it as: Authorization: Bearer KEY", name)
 	return nil
 }
 
@@ -65,7 +65,7 @@ func keysRotate(c *cli.Context, s *system) error {
 	}
 	name := c.Args().First()
 	if name == ingest.EnvKeyName {
-		return fmt.Errorf("the key %q is the one in RELAY_API_KEY: make a key with relay keys create NAME, and leave RELAY_API_KEY out when all senders have it", name)
+		return fmt.Errorf("the key %q comes from RELAY_API_KEY: create a key with relay keys create NAME, and unset RELAY_API_KEY once all senders use the new key", name)
 	}
 	secret, err := s.keys().Rotate(c.Context, name)
 	if err != nil {
@@ -74,7 +74,7 @@ func keysRotate(c *cli.Context, s *system) error {
 	if err := printKey(c, name, secret); err != nil {
 		return err
 	}
-	say(c, "This is the new key %q; the former is accepted too. When relay keys list shows that nobody uses it any more: relay keys revoke %s --replaced", name, name)
+	say(c, "This is the new key %q; the old key still works. Once relay keys list shows that the old key is no longer used: relay keys revoke %s --replaced", name, name)
 	return nil
 }
 

@@ -17,23 +17,23 @@ import (
 
 func logCommand() *cli.Command {
 	return &cli.Command{
-		Name: "log", Usage: "look into the log",
+		Name: "log", Usage: "read the log",
 		Subcommands: []*cli.Command{
 			{
-				Name: "tail", Usage: "the last payloads, a line for each call; with --json, a JSON object for each payload",
+				Name: "tail", Usage: "print the last payloads, a line for each call; with --json, a JSON object for each payload",
 				Flags: []cli.Flag{
-					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with those that arrive, until interrupted"},
-					&cli.IntFlag{Name: "last", Value: 10, Usage: "begin with that many that are there already"},
-					&cli.StringFlag{Name: "source", Usage: "only from the API key of that name"},
-					&cli.StringSliceFlag{Name: "type", Usage: "only calls of that type; control for what relay itself wrote; may be repeated"},
-					&cli.StringFlag{Name: "person", Usage: "only calls that name that userId, anonymousId or previousId"},
-					&cli.StringFlag{Name: "event", Usage: "only calls with that event name, as it was sent"},
+					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "keep printing payloads as they arrive, until interrupted"},
+					&cli.IntFlag{Name: "last", Value: 10, Usage: "how many existing payloads to begin with"},
+					&cli.StringFlag{Name: "source", Usage: "only payloads sent with the API key of this name"},
+					&cli.StringSliceFlag{Name: "type", Usage: "only calls of this type, or control for entries that relay wrote itself; may be repeated"},
+					&cli.StringFlag{Name: "person", Usage: "only calls with this userId, anonymousId or previousId"},
+					&cli.StringFlag{Name: "event", Usage: "only calls with this event name, as it was sent"},
 					&cli.BoolFlag{Name: "no-follow", Hidden: true},
 					jsonFlag,
 				},
 				Action: with(logTail),
 			},
-			{Name: "show", Usage: "one entry of the log", ArgsUsage: "OFFSET", Flags: []cli.Flag{jsonFlag}, Action: with(logShow)},
+			{Name: "show", Usage: "print one entry of the log", ArgsUsage: "OFFSET", Flags: []cli.Flag{jsonFlag}, Action: with(logShow)},
 		},
 	}
 }
@@ -65,7 +65,7 @@ func logTail(c *cli.Context, s *system) error {
 		}
 	}
 	if c.Context.Err() != nil {
-		return nil // interrupted, as it is meant to end
+		return nil // an interrupt is the normal end
 	}
 	return err
 }
@@ -78,7 +78,7 @@ func tailFilter(c *cli.Context) (f lookup.TailFilter, err error) {
 			kind = segment.Control
 		}
 		if kind == 0 {
-			return f, usageError{fmt.Errorf("--type: there is no %q; there are identify, track, page, screen, group, alias, delete and control", name)}
+			return f, usageError{fmt.Errorf("--type %q: the types are identify, track, page, screen, group, alias, delete and control", name)}
 		}
 		f.Kinds |= kind
 	}
@@ -91,7 +91,7 @@ func logShow(c *cli.Context, s *system) error {
 	}
 	offset, err := strconv.ParseInt(c.Args().First(), 10, 64)
 	if err != nil {
-		return usageError{fmt.Errorf("a log offset is a number, got %q", c.Args().First())}
+		return usageError{fmt.Errorf("OFFSET must be a number, got %q", c.Args().First())}
 	}
 	return s.tail().Show(c.Context, eventlog.Offset(offset), func(e lookup.TailEntry) error { return showJSON(c, e) })
 }
@@ -102,7 +102,7 @@ type loggedEntry struct {
 	ReceivedAt time.Time       `json:"received_at"`
 	Source     string          `json:"source"`
 	Route      string          `json:"route"`
-	Calls      []loggedCall    `json:"calls"` // those that were asked for
+	Calls      []loggedCall    `json:"calls"` // those that match the filter
 	Body       json.RawMessage `json:"body"`
 }
 
@@ -125,7 +125,7 @@ func callsOf(e lookup.TailEntry) []loggedCall {
 // showJSON prints an entry on a line of its own.
 func showJSON(c *cli.Context, e lookup.TailEntry) error {
 	body := json.RawMessage(e.Payload)
-	if !json.Valid(body) { // too deep for this reader
+	if !json.Valid(body) { // nested deeper than encoding/json reads
 		body, _ = json.Marshal(string(e.Payload)) // text always marshals
 	}
 	encoder := json.NewEncoder(c.App.Writer)
@@ -140,7 +140,7 @@ func showCalls(c *cli.Context, e lookup.TailEntry) error {
 	}
 	offset := fmt.Sprint(e.Offset)
 	if e.Kinds.Has(segment.Control) {
-		content, _ := segment.ValueOf(e.Payload) // what is none says nothing
+		content, _ := segment.ValueOf(e.Payload) // an unreadable entry has no name
 		member, _ := content.Get("relay")
 		what, _ := member.Text()
 		line(offset, "control", "", what)
@@ -151,8 +151,8 @@ func showCalls(c *cli.Context, e lookup.TailEntry) error {
 	return nil
 }
 
-// printable replaces what would move the cursor, or worse: senders choose these
-// texts.
+// printable replaces control characters, which could move the cursor or worse:
+// senders choose these texts.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

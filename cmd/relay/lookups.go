@@ -13,7 +13,7 @@ func profilesCommand() *cli.Command {
 	return &cli.Command{
 		Name: "profiles", Usage: "look up people",
 		Subcommands: []*cli.Command{{
-			Name: "show", Usage: "one person: profile, channels, last events", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag},
+			Name: "show", Usage: "show one person: profile, channels, last events", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag},
 			Action: with(func(c *cli.Context, s *system) error {
 				if err := wantArgs(c, 1, 1); err != nil {
 					return err
@@ -28,7 +28,7 @@ func profilesCommand() *cli.Command {
 				return printJSON(c, person)
 			}),
 		}, {
-			Name: "traits", Usage: "which traits people really have, of a thousand looked at", Flags: []cli.Flag{jsonFlag},
+			Name: "traits", Usage: "list the traits that people have, from a sample of a thousand people", Flags: []cli.Flag{jsonFlag},
 			Action: with(profilesTraits),
 		}},
 	}
@@ -52,7 +52,7 @@ func profilesTraits(c *cli.Context, s *system) error {
 
 func issuesCommand() *cli.Command {
 	return &cli.Command{
-		Name: "issues", Usage: "what the projections had to ignore and why", Flags: []cli.Flag{jsonFlag},
+		Name: "issues", Usage: "list what the projections ignored, and why", Flags: []cli.Flag{jsonFlag},
 		Action: with(func(c *cli.Context, s *system) error {
 			list, err := lookupstore.IssueList{DB: s.db}.Issues(c.Context)
 			if err != nil {

@@ -1,7 +1,7 @@
 // Command relay is an event-sourced relay for Segment with a replay engine.
 //
-// default.pgo tells the compiler where the time goes: a profile of a rebuild. To
-// renew it, run one with RELAY_CPU_PROFILE=cmd/relay/default.pgo on a large log.
+// The compiler optimises for default.pgo, a CPU profile of a rebuild. To renew it,
+// re-project a large log with RELAY_CPU_PROFILE=cmd/relay/default.pgo.
 package main
 
 import (
@@ -22,8 +22,8 @@ func run() int {
 	return Run(ctx, os.Args, os.Stdout, os.Stderr)
 }
 
-// profileTo writes a profile of the processor's time to a file, from now until
-// the returned function is called; no name: none.
+// profileTo writes a CPU profile to a file from now until end is called. Without a
+// name it writes none.
 func profileTo(name string) (end func()) {
 	if name == "" {
 		return func() {}
@@ -33,7 +33,7 @@ func profileTo(name string) (end func()) {
 		err = pprof.StartCPUProfile(file)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "relay: RELAY_CPU_PROFILE: %v; going on without a profile\n", err)
+		fmt.Fprintf(os.Stderr, "relay: RELAY_CPU_PROFILE: %v; continuing without a profile\n", err)
 		return func() {}
 	}
 	return func() {

@@ -209,7 +209,7 @@ func text(t *testing.T, db *sql.DB, query string, args ...any) string {
 	return value.String
 }
 
-// settled waits until the live projections have taken in the whole log.
+// settled waits until the live projections have projected the whole log.
 func settled(t *testing.T, db *sql.DB) {
 	t.Helper()
 	waitFor(t, "projections to catch up", func() bool {

@@ -20,23 +20,23 @@ import (
 
 func mappingCommand() *cli.Command {
 	return &cli.Command{
-		Name: "mapping", Usage: "mapping versions: what makes events, preferences and channels of calls",
+		Name: "mapping", Usage: "mapping versions: how calls become events, preferences and channels",
 		Subcommands: []*cli.Command{
 			{Name: "init", Usage: "write a commented mapping file", ArgsUsage: "[FILE] (default mapping.yaml)", Action: mappingInit},
-			{Name: "show", Usage: "print a version, the current one by default", ArgsUsage: "[VERSION]", Flags: []cli.Flag{jsonFlag}, Action: with(mappingShow)},
+			{Name: "show", Usage: "print a version; default: the active one", ArgsUsage: "[VERSION]", Flags: []cli.Flag{jsonFlag}, Action: with(mappingShow)},
 			{
-				Name: "apply", Usage: "make a file the mapping from now on", ArgsUsage: "FILE",
+				Name: "apply", Usage: "make a file the active mapping, for payloads from now on", ArgsUsage: "FILE",
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "note", Usage: "why, for the history"},
-					&cli.BoolFlag{Name: "reproject", Usage: "apply it to the past too, from the beginning"},
-					&cli.IntFlag{Name: "base", Usage: "the version that was edited; another one in force is an error, and nothing is overwritten"}, jsonFlag,
+					&cli.StringFlag{Name: "note", Usage: "why the mapping changed, for the history"},
+					&cli.BoolFlag{Name: "reproject", Usage: "apply the mapping to the past too, from the beginning of the log"},
+					&cli.IntFlag{Name: "base", Usage: "the version that the file was made from; fails if another one is active"}, jsonFlag,
 				},
 				Action: with(mappingApply),
 			},
 			previewCommand(),
-			{Name: "diff", Usage: "what differs between two versions", ArgsUsage: "A B", Flags: []cli.Flag{jsonFlag}, Action: with(mappingDiff)},
-			{Name: "history", Usage: "all versions, what changed when, and where each version applies", Flags: []cli.Flag{jsonFlag}, Action: with(mappingHistory)},
-			{Name: "rollback", Usage: "make an earlier version hold again from now on", ArgsUsage: "VERSION", Flags: []cli.Flag{jsonFlag}, Action: with(mappingRollback)},
+			{Name: "diff", Usage: "show what differs between two versions", ArgsUsage: "A B", Flags: []cli.Flag{jsonFlag}, Action: with(mappingDiff)},
+			{Name: "history", Usage: "list all versions, what changed when, and which part of the log each version applies to", Flags: []cli.Flag{jsonFlag}, Action: with(mappingHistory)},
+			{Name: "rollback", Usage: "make an earlier version active again, for payloads from now on", ArgsUsage: "VERSION", Flags: []cli.Flag{jsonFlag}, Action: with(mappingRollback)},
 		},
 	}
 }
@@ -138,7 +138,7 @@ func mappingApply(c *cli.Context, s *system) error {
 }
 
 // reprojectApplied re-projects from the beginning and prints one JSON document.
-// That the version was applied it tells in any case.
+// The document names the applied version even if the re-projection failed.
 func reprojectApplied(c *cli.Context, s *system, applied app.Applied) error {
 	out := struct {
 		app.Applied
@@ -172,15 +172,15 @@ func printApplied(c *cli.Context, applied app.Applied) error {
 		return printJSON(c, applied)
 	}
 	if !applied.Changed {
-		printText(c, "version %d is in force already, from log offset %d", applied.Version, applied.Offset)
+		printText(c, "version %d is active already, from log offset %d", applied.Version, applied.Offset)
 		return nil
 	}
-	printText(c, "version %d holds from log offset %d", applied.Version, applied.Offset)
+	printText(c, "version %d is active from log offset %d", applied.Version, applied.Offset)
 	for _, change := range applied.Changes {
 		say(c, "  %s: %s -> %s", change.Path, change.Before, change.After)
 	}
 	if !c.Bool("reproject") {
-		say(c, "What came before is as it was. To apply it to the past: relay reproject --from beginning")
+		say(c, "Rows of earlier payloads have not changed. To apply the version to the past: relay reproject --from beginning")
 	}
 	return nil
 }
@@ -231,7 +231,7 @@ func mappingHistory(c *cli.Context, s *system) error {
 		}
 		rows = append(rows, table.Row{v.Number, created, int64(history.Activated[v.Number]), printable(v.Note)})
 	}
-	printTable(c, table.Row{"version", "applied at", "first from offset", "note"}, rows)
+	printTable(c, table.Row{"version", "applied at", "first active at offset", "note"}, rows)
 	printMappingChanges(c, history)
 	rows = nil
 	for _, p := range s.projections {
@@ -239,7 +239,7 @@ func mappingHistory(c *cli.Context, s *system) error {
 			rows = append(rows, table.Row{p.Name, int64(span.From), span.Version})
 		}
 	}
-	printTable(c, table.Row{"projection", "from offset", "version applies"}, rows)
+	printTable(c, table.Row{"projection", "from offset", "version"}, rows)
 	return nil
 }
 

@@ -11,10 +11,10 @@ import (
 
 func previewCommand() *cli.Command {
 	return &cli.Command{
-		Name: "preview", Usage: "what a file would change if it were applied and re-projected; nothing is changed", ArgsUsage: "FILE",
+		Name: "preview", Usage: "show what a file would change if it were applied and re-projected; changes nothing", ArgsUsage: "FILE",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "from", Value: "beginning", Usage: "as of relay reproject"},
-			&cli.IntFlag{Name: "sample", Value: 1000, Usage: "look at about that many people at random"}, jsonFlag,
+			&cli.StringFlag{Name: "from", Value: "beginning", Usage: "from where to re-project; see relay reproject --from"},
+			&cli.IntFlag{Name: "sample", Value: 1000, Usage: "about how many people to sample at random"}, jsonFlag,
 		},
 		Action: with(mappingPreview),
 	}
@@ -25,7 +25,7 @@ func mappingPreview(c *cli.Context, s *system) error {
 		return err
 	}
 	if n := c.Int("sample"); n < 1 || n > sample.MaxSample {
-		return usageError{fmt.Errorf("--sample %d: from 1 to %d people are wanted", n, sample.MaxSample)}
+		return usageError{fmt.Errorf("--sample %d: must be from 1 to %d", n, sample.MaxSample)}
 	}
 	spec, err := readMapping(c)
 	if err != nil {

@@ -29,8 +29,7 @@ func printTable(c *cli.Context, header table.Row, rows []table.Row) {
 	printTableWithin(c, 0, header, rows)
 }
 
-// printTableWithin wraps what is wider than so many characters in any column; 0:
-// nothing.
+// printTableWithin wraps cells that are wider than width characters; 0: no limit.
 func printTableWithin(c *cli.Context, width int, header table.Row, rows []table.Row) {
 	t := table.NewWriter()
 	var columns []table.ColumnConfig
@@ -60,7 +59,7 @@ func say(c *cli.Context, format string, args ...any) {
 // when formats a time for people.
 func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
-// isTerminal tells whether messages go to a person at a terminal.
+// isTerminal reports whether messages go to a terminal.
 func isTerminal(c *cli.Context) bool {
 	f, ok := c.App.ErrWriter.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

@@ -17,18 +17,18 @@ import (
 type progressView struct {
 	out      io.Writer
 	terminal bool
-	bar      *progressbar.ProgressBar // from the first report on; nil where there is no terminal
+	bar      *progressbar.ProgressBar // from the first report on; nil without a terminal
 
-	mu   sync.Mutex
-	said time.Time
-	last replay.Progress
+	mu      sync.Mutex
+	printed time.Time // when the last line was
+	last    replay.Progress
 }
 
-// sayEvery is how often a line is written where there is no terminal.
-const sayEvery = 3 * time.Second
+// printEvery is how often a line is written where there is no terminal.
+const printEvery = 3 * time.Second
 
 func newProgressView(c *cli.Context) *progressView {
-	return &progressView{out: c.App.ErrWriter, terminal: isTerminal(c), said: time.Now()}
+	return &progressView{out: c.App.ErrWriter, terminal: isTerminal(c), printed: time.Now()}
 }
 
 // newBar returns a bar, which draws itself from now on.
@@ -52,13 +52,13 @@ func (v *progressView) report(p replay.Progress) {
 		_ = v.bar.Set64(p.Done) // a bar that cannot be drawn is no reason to stop
 		return
 	}
-	if newPhase || time.Since(v.said) > sayEvery {
-		v.said = time.Now()
+	if newPhase || time.Since(v.printed) > printEvery {
+		v.printed = time.Now()
 		fmt.Fprintln(v.out, v.line(p))
 	}
 }
 
-// barText stands before the bar, which itself shows rows and the time left.
+// barText stands before the bar, which itself shows rows and the remaining time.
 func barText(p replay.Progress) string {
 	text := fmt.Sprintf("%s, %.0f calls/s", phaseText(p), p.CallsPerSecond)
 	if p.Issues > 0 {
@@ -78,11 +78,11 @@ func phaseText(p replay.Progress) string {
 	return p.Phase + " " + p.Projection
 }
 
-// line tells all there is to tell, errors and delays first.
+// line is the whole progress in one line, a wait and its cause first.
 func (v *progressView) line(p replay.Progress) string {
 	line := fmt.Sprintf("%s: %d of %d log rows, %.0f calls/s", phaseText(p), p.Done, p.Total, p.CallsPerSecond)
 	if p.Left > 0 {
-		line += fmt.Sprintf(", about %s of reading left", p.Left.Round(time.Second))
+		line += fmt.Sprintf(", about %s left to read the log", p.Left.Round(time.Second))
 	}
 	if p.Issues > 0 {
 		line += fmt.Sprintf(", %d issues", p.Issues)

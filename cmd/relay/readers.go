@@ -11,15 +11,15 @@ import (
 
 func readersCommand() *cli.Command {
 	return &cli.Command{
-		Name: "readers", Usage: "users of the database who can read the public views, and nothing else",
+		Name: "readers", Usage: "SQL users: they can read relay's views, and nothing else",
 		Subcommands: []*cli.Command{
 			{
-				Name: "create", Usage: "make one, or give it another password, and print its connection string", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag},
-				Description: "The connection string cannot be read again. With the embedded server it works on this machine, as long\nas a relay command (such as relay serve) runs.",
+				Name: "create", Usage: "create an SQL user, or give an existing one a new password, and print the connection string", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag},
+				Description: "The connection string cannot be shown again. With the embedded server it works on this machine only,\nwhile a relay command (such as relay serve) runs.",
 				Action:      with(readersCreate),
 			},
-			{Name: "list", Usage: "their names", Flags: []cli.Flag{jsonFlag}, Action: with(readersList)},
-			{Name: "remove", Usage: "remove one", ArgsUsage: "NAME", Action: with(readersRemove)},
+			{Name: "list", Usage: "list the names of SQL users", Flags: []cli.Flag{jsonFlag}, Action: with(readersList)},
+			{Name: "remove", Usage: "remove an SQL user", ArgsUsage: "NAME", Action: with(readersRemove)},
 		},
 	}
 }
@@ -42,7 +42,7 @@ func readersCreate(c *cli.Context, s *system) error {
 		return printJSON(c, map[string]string{"name": name, "url": url})
 	}
 	printText(c, "%s", url)
-	say(c, "%s can read the views of the schema relay, and nothing else. Keep the connection string: its password is not kept.", name)
+	say(c, "%s can read the views of the schema relay, and nothing else. Store the connection string safely: relay does not keep its password.", name)
 	return nil
 }
 
@@ -67,6 +67,6 @@ func readersRemove(c *cli.Context, s *system) error {
 	if err := s.readers().Remove(c.Context, c.Args().First()); err != nil {
 		return err
 	}
-	say(c, "Removed %s. Connections that it has open go on until they end, and can read nothing any more.", c.Args().First())
+	say(c, "Removed %s. Its open connections stay until they end, but can read nothing any more.", c.Args().First())
 	return nil
 }

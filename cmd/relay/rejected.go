@@ -19,16 +19,16 @@ import (
 
 func rejectedCommand() *cli.Command {
 	return &cli.Command{
-		Name: "rejected", Usage: "request bodies that could not go into the log",
+		Name: "rejected", Usage: "request bodies that were rejected and kept outside the log",
 		Subcommands: []*cli.Command{
 			{
-				Name: "list", Usage: "the newest first", Action: with(rejectedList),
-				Flags: append(rejectedFlags(), &cli.IntFlag{Name: "limit", Value: 50, Usage: "how many"}, jsonFlag),
+				Name: "list", Usage: "list rejected bodies, the newest first", Action: with(rejectedList),
+				Flags: append(rejectedFlags(), &cli.IntFlag{Name: "limit", Value: 50, Usage: "how many to list at most"}, jsonFlag),
 			},
-			{Name: "show", Usage: "one body, as it came", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag}, Action: with(rejectedShow)},
+			{Name: "show", Usage: "print one body as it came", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag}, Action: with(rejectedShow)},
 			{
-				Name: "retry", Usage: "try to put bodies into the log again; signatures are not asked for", ArgsUsage: "ID...", Action: with(rejectedRetry),
-				Flags: append(rejectedFlags(), &cli.BoolFlag{Name: "all", Usage: "all that are not in the log yet, the oldest first"}, jsonFlag),
+				Name: "retry", Usage: "write bodies to the log after all, without checking their signatures", ArgsUsage: "ID...", Action: with(rejectedRetry),
+				Flags: append(rejectedFlags(), &cli.BoolFlag{Name: "all", Usage: "retry every body that is not in the log yet, the oldest first"}, jsonFlag),
 			},
 		},
 	}
@@ -36,8 +36,8 @@ func rejectedCommand() *cli.Command {
 
 func rejectedFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "source", Usage: "only from the API key of that name"},
-		&cli.StringFlag{Name: "code", Usage: "only those answered with that code, such as bad_signature"},
+		&cli.StringFlag{Name: "source", Usage: "only bodies sent with the API key of this name"},
+		&cli.StringFlag{Name: "code", Usage: "only bodies answered with this code, such as bad_signature"},
 	}
 }
 
@@ -83,7 +83,7 @@ func rejectedList(c *cli.Context, s *system) error {
 func rejectedID(text string) (int64, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, usageError{fmt.Errorf("a rejected body has a number, got %q", text)}
+		return 0, usageError{fmt.Errorf("the ID of a rejected body is a number, got %q", text)}
 	}
 	return id, nil
 }
@@ -108,12 +108,12 @@ func rejectedShow(c *cli.Context, s *system) error {
 	return err
 }
 
-// retried is what became of a body that was tried again.
+// retried is the outcome of retrying one body.
 type retried struct {
 	ID       int64               `json:"id"`
 	Calls    int                 `json:"calls"`
-	Rejected []segment.Rejection `json:"rejected"` // calls that no projection will use
-	Dropped  int                 `json:"dropped"`  // calls of people who are suppressed
+	Rejected []segment.Rejection `json:"rejected"` // unusable calls
+	Dropped  int                 `json:"dropped"`  // calls of suppressed people
 	Error    string              `json:"error,omitempty"`
 }
 
@@ -129,18 +129,18 @@ func rejectedRetry(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
-	list, stay, dropped := []retried{}, 0, 0
+	list, failed, dropped := []retried{}, 0, 0
 	for _, id := range ids {
 		receipt, err := retry.Run(c.Context, id)
 		if errors.Is(err, app.ErrUnavailable) || c.Context.Err() != nil {
-			return err // the others would fare no better
+			return err // the other bodies would fail too
 		}
 		one := retried{ID: id, Calls: receipt.Calls, Rejected: receipt.Unusable, Dropped: receipt.Dropped}
 		switch {
 		case err != nil:
 			one.Error = err.Error()
-			stay++
-			say(c, "relay: rejected body %d stays where it is: %s", id, printable(one.Error))
+			failed++
+			say(c, "relay: rejected body %d was not written to the log: %s", id, printable(one.Error))
 		case receipt.Suppressed:
 			dropped++
 		}
@@ -155,27 +155,27 @@ func rejectedRetry(c *cli.Context, s *system) error {
 	case c.Bool("json"):
 		err = printJSON(c, list)
 	case c.Bool("all"):
-		say(c, "%d of %d rejected bodies are in the log now.", len(ids)-stay-dropped, len(ids))
+		say(c, "%d of %d rejected bodies are in the log now.", len(ids)-failed-dropped, len(ids))
 	}
-	if stay > 0 {
+	if failed > 0 {
 		return errors.Join(err, silentFailure{})
 	}
 	return err
 }
 
-// outcomeOf tells what became of a body that did not stay.
+// outcomeOf says what happened to a body that was accepted or dropped.
 func outcomeOf(r ingest.Receipt) string {
 	if r.Suppressed {
-		return "was dropped: all its calls are of people who are suppressed"
+		return "was dropped: all its calls are of suppressed people"
 	}
 	text := fmt.Sprintf("is in the log now: %d calls, %d of them unusable", r.Calls-r.Dropped, r.UnusableCount)
 	if r.Dropped > 0 {
-		text += fmt.Sprintf("; %d more, of people who are suppressed, were dropped", r.Dropped)
+		text += fmt.Sprintf("; %d more, of suppressed people, were dropped", r.Dropped)
 	}
 	return text
 }
 
-// rejectedIDs returns the bodies that are to be tried again.
+// rejectedIDs returns the ids of the bodies to retry.
 func rejectedIDs(c *cli.Context, retry *ingest.Retry) (ids []int64, err error) {
 	if c.Bool("all") {
 		if err := wantArgs(c, 0, 0); err != nil {

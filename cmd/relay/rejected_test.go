@@ -64,7 +64,7 @@ func TestRejectedBodiesAreTriedAgain(t *testing.T) {
 		t.Errorf("rejected retry --all: %+v", many)
 	}
 	out, errOut, status := relay.run("rejected", "retry", "--all")
-	if status != 1 || out != "" || !strings.Contains(errOut, "rejected body 4 stays") || !strings.Contains(errOut, "0 of 1 rejected bodies") {
+	if status != 1 || out != "" || !strings.Contains(errOut, "rejected body 4 was not written") || !strings.Contains(errOut, "0 of 1 rejected bodies") {
 		t.Errorf("a retry of nonsense: status %d, %s%s", status, out, errOut)
 	}
 	for _, args := range []string{"rejected retry", "rejected retry x", "rejected retry --all 1", "rejected retry 1 --code x", "rejected show"} {
@@ -113,7 +113,7 @@ func TestRejectedBodiesOfTheSuppressed(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, errOut, _ := relay.run("rejected", "retry", "--all")
-	for _, want := range []string{"body 3 was dropped", "1 calls, 0 of them unusable; 1 more", "body 2 stays", "body 5 stays", "2 of 5 rejected bodies"} {
+	for _, want := range []string{"body 3 was dropped", "1 calls, 0 of them unusable; 1 more", "body 2 was not written", "body 5 was not written", "2 of 5 rejected bodies"} {
 		if !strings.Contains(out+errOut, want) {
 			t.Errorf("retry says no %q:\n%s%s", want, out, errOut)
 		}

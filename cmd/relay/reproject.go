@@ -16,19 +16,19 @@ import (
 
 func reprojectCommand() *cli.Command {
 	return &cli.Command{
-		Name: "reproject", Usage: "apply the current mapping to the past while traffic goes on",
-		Description: "Builds the projections anew beside those being served, under the current mapping from\nFROM on, and switches to them. People query the old rows until then.",
+		Name: "reproject", Usage: "apply the active mapping to the past, while relay keeps accepting payloads",
+		Description: "Rebuilds the projections beside the served ones, under the active mapping from FROM on, and\nthen switches to the rebuilt rows. Until then, queries see the old rows.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "from", Usage: "beginning, a log offset, a time of receipt (RFC 3339), or mapping:N"},
+			&cli.StringFlag{Name: "from", Usage: "FROM: beginning, a log offset, a time of receipt (RFC 3339), or mapping:N (where version N became active)"},
 			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"},
-			&cli.BoolFlag{Name: "plan", Usage: "print what would be rebuilt, and why, and do nothing"},
-			&cli.BoolFlag{Name: "dry-run", Usage: "build aside, tell what would change, and change nothing"},
-			&cli.IntFlag{Name: "sample", Usage: "with --dry-run: look at about that many people at random, at once and whatever runs"},
-			&cli.BoolFlag{Name: "resume", Usage: "go on with one that was interrupted"},
-			&cli.BoolFlag{Name: "cancel", Usage: "end the one that runs, or was interrupted, and remove what it built; or the verification or dry run that runs"},
-			&cli.BoolFlag{Name: "undo", Usage: "go back to what was served before the last one, brought up to date"},
-			&cli.BoolFlag{Name: "drop-former", Usage: "remove what was served before the last one; it cannot be undone then"},
-			&cli.IntFlag{Name: "max-load", Value: 100, Usage: "percent of the time that its readers work; less leaves more room for live traffic"},
+			&cli.BoolFlag{Name: "plan", Usage: "print what would be rebuilt, and why; changes nothing"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "rebuild on the side and print what would change; changes nothing"},
+			&cli.IntFlag{Name: "sample", Usage: "with --dry-run: about how many people to sample at random; quick, and possible while a re-projection runs"},
+			&cli.BoolFlag{Name: "resume", Usage: "resume an interrupted re-projection"},
+			&cli.BoolFlag{Name: "cancel", Usage: "cancel the running or interrupted re-projection and remove what it built, or cancel the running verification or dry run"},
+			&cli.BoolFlag{Name: "undo", Usage: "undo the last re-projection: serve the former rows again, brought up to date"},
+			&cli.BoolFlag{Name: "drop-former", Usage: "remove the former rows; the last re-projection can then no longer be undone"},
+			&cli.IntFlag{Name: "max-load", Value: 100, Usage: "percentage of time that log readers are busy; less leaves more room for live traffic"},
 			memoryFlag, jsonFlag,
 		},
 		Action: with(func(c *cli.Context, s *system) error {
@@ -77,7 +77,7 @@ func checkModes(c *cli.Context) error {
 	case c.IsSet("sample") && !c.Bool("dry-run"):
 		return usageError{errors.New("--sample goes with --dry-run")}
 	case c.Int("max-load") < 1 || c.Int("max-load") > 100:
-		return usageError{fmt.Errorf("--max-load %d: a percentage from 1 to 100 is wanted", c.Int("max-load"))}
+		return usageError{fmt.Errorf("--max-load %d: must be a percentage from 1 to 100", c.Int("max-load"))}
 	}
 	return checkSample(c)
 }
@@ -113,7 +113,7 @@ func sayPlan(c *cli.Context, plan replay.Plan, outdated *replay.OutdatedPlan) {
 	}
 }
 
-// reprojected is a re-projection that was done, as JSON.
+// reprojected is a finished re-projection as JSON.
 type reprojected struct {
 	ID          int64    `json:"id"`
 	Projections []string `json:"projections"`
@@ -125,7 +125,7 @@ type reprojected struct {
 	Seconds     float64  `json:"seconds"`
 }
 
-// runReprojection runs one and tells of it.
+// runReprojection runs a re-projection and prints its outcome.
 func runReprojection(c *cli.Context, s *system, run replay.Job) error {
 	done, err := runToEnd(c, s, run)
 	switch {
@@ -144,7 +144,7 @@ func runToEnd(c *cli.Context, s *system, run replay.Job) (out reprojected, err e
 	done, err := run(s.reprojector(progress.report), c.Context)
 	calls := progress.finish()
 	if err != nil {
-		return out, fmt.Errorf("%w (the rows that people query are as they were)", err)
+		return out, fmt.Errorf("%w (the served rows have not changed)", err)
 	}
 	return reprojected{
 		done.ID, done.Projections, append([]string{}, done.Rebuilt...), done.Undoes, int64(done.From), done.Version, calls, time.Since(started).Seconds(),
@@ -153,7 +153,7 @@ func runToEnd(c *cli.Context, s *system, run replay.Job) (out reprojected, err e
 
 func printReprojected(c *cli.Context, done reprojected) {
 	if done.Undoes != 0 {
-		printText(c, "re-projection %d undoes %d: what was served before it is served again; %.1f s", done.ID, done.Undoes, done.Seconds)
+		printText(c, "re-projection %d undid %d: the former rows are served again; %.1f s", done.ID, done.Undoes, done.Seconds)
 		return
 	}
 	printText(c, "re-projection %d: %v from log offset %d under mapping version %d: %d calls in %.1f s, %.0f calls/s",
@@ -186,7 +186,7 @@ func printPlan(c *cli.Context, plan replay.Plan) error {
 func stepText(step replay.PlanStep) string {
 	why := strings.Join(step.Why, "; ")
 	if !step.Rebuild {
-		return fmt.Sprintf("  %s: its rows stay (%s)", step.Projection, why)
+		return fmt.Sprintf("  %s: no rebuild (%s)", step.Projection, why)
 	}
 	return fmt.Sprintf("  %s: rebuilt from %d log rows with %s calls, %s on disk (%s)",
 		step.Projection, step.Rows, step.Kinds, units.BytesSize(float64(step.Bytes)), why)

@@ -76,11 +76,11 @@ func TestKilledReprojectResumes(t *testing.T) {
 func tellsOfInterruption(t *testing.T, server *serving) {
 	t.Helper()
 	var status string
-	waitFor(t, "status to tell of it", func() bool {
+	waitFor(t, "status to show the interruption", func() bool {
 		status = server.must("status")
-		return strings.Contains(status, "--resume goes on")
+		return strings.Contains(status, "relay reproject --resume")
 	})
-	if !strings.Contains(status, "until it was interrupted") {
+	if !strings.Contains(status, ", interrupted (") {
 		return
 	}
 	if _, page := server.ask("GET", "/reprojections", "", nil); !strings.Contains(page, "was interrupted") || !strings.Contains(page, "Resume it") {
@@ -98,7 +98,7 @@ func servedRows(t *testing.T, db *sql.DB) string {
     (SELECT count(*) || '-' || md5(string_agg(i::text, ',' ORDER BY code, source, detail)) FROM relay.issues i))`)
 }
 
-// interrupted tells whether there is something to resume.
+// interrupted reports whether there is something to resume.
 func interrupted(t *testing.T, db *sql.DB) bool {
 	t.Helper()
 	return text(t, db, `SELECT count(*) FROM relay_store.generations WHERE status = 'building'`) != "0"
@@ -145,8 +145,8 @@ func (s *serving) sendMany(calls, people int) {
 	}
 }
 
-// TestInterruptedReproject: one that is told to stop says how to go on, keeps
-// what it has, and can be resumed or cancelled.
+// TestInterruptedReproject: an interrupted re-projection says how to resume it,
+// keeps what it built, and can be resumed or cancelled.
 func TestInterruptedReproject(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)
@@ -204,7 +204,7 @@ func (i *instance) interruptSwitch(db *sql.DB) string {
 }
 
 // TestReprojectOutlivesLostConnections: when the server drops every connection,
-// as a restart does, the run says so and can be resumed, and relay serve goes on.
+// as a restart does, the run says so and can be resumed, and relay serve continues.
 func TestReprojectOutlivesLostConnections(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)

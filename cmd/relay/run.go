@@ -29,8 +29,8 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	var quiet silentFailure
-	if !errors.As(err, &quiet) {
+	var silent silentFailure
+	if !errors.As(err, &silent) {
 		fmt.Fprintln(errOut, "relay:", err)
 	}
 	var usage usageError
@@ -40,7 +40,7 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	return exitFail
 }
 
-// silentFailure ends a command with status 1 after it said all there is to say.
+// silentFailure ends a command with status 1 after the command printed its own message.
 type silentFailure struct{}
 
 func (silentFailure) Error() string { return "failed" }
@@ -50,7 +50,7 @@ func newApp(out, errOut io.Writer) *cli.App {
 	application := &cli.App{
 		Name:           "relay",
 		Usage:          "an event-sourced relay for Segment with a replay engine",
-		Description:    "Every payload is kept as it came; profiles and events are built from the log under a\nversioned mapping, which can be applied to the past at any time. Query them with SQL.",
+		Description:    "relay keeps every payload as it came, in a log. It builds profiles and events from the log\nunder a versioned mapping, and can apply a changed mapping to the past. Query them with SQL.",
 		Writer:         out,
 		ErrWriter:      errOut,
 		Version:        readBuild().String(),
@@ -75,9 +75,8 @@ func newApp(out, errOut io.Writer) *cli.App {
 	return application
 }
 
-// setUsageErrors gives every command the same answer to wrong flags, every
-// command group one to wrong names, and every command that takes no arguments
-// one to any.
+// setUsageErrors makes wrong flags, unknown subcommands, and arguments of
+// commands that take none end with a usageError.
 func setUsageErrors(commands []*cli.Command, asUsage cli.OnUsageErrorFunc) {
 	for _, command := range commands {
 		command.OnUsageError = asUsage
@@ -86,13 +85,13 @@ func setUsageErrors(commands []*cli.Command, asUsage cli.OnUsageErrorFunc) {
 			command.Action = wrongSubcommand
 			setUsageErrors(command.Subcommands, asUsage)
 		case command.ArgsUsage == "" && !command.SkipFlagParsing:
-			command.Action = alone(command.Action)
+			command.Action = withoutArgs(command.Action)
 		}
 	}
 }
 
-// alone is the action of a command that takes no arguments.
-func alone(do cli.ActionFunc) cli.ActionFunc {
+// withoutArgs is the action of a command that takes no arguments.
+func withoutArgs(do cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if err := wantArgs(c, 0, 0); err != nil {
 			return err

@@ -26,17 +26,17 @@ import (
 
 func serveCommand() *cli.Command {
 	return &cli.Command{
-		Name: "serve", Usage: "take payloads in and project them",
+		Name: "serve", Usage: "accept payloads, project them, and serve the console",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "listen", EnvVars: []string{"RELAY_LISTEN"}, Value: "127.0.0.1:8080", Usage: "address for Segment"},
-			&cli.StringFlag{Name: "admin-listen", EnvVars: []string{"RELAY_ADMIN_LISTEN"}, Value: "127.0.0.1:8081", Usage: "address for operators: the console, /metrics, /healthz, /readyz"},
-			&cli.BoolFlag{Name: "erase-on-delete", EnvVars: []string{"RELAY_ERASE_ON_DELETE"}, Value: true, Usage: "whether Segment's delete calls erase their person"},
+			&cli.StringFlag{Name: "listen", EnvVars: []string{"RELAY_LISTEN"}, Value: "127.0.0.1:8080", Usage: "address that Segment sends to"},
+			&cli.StringFlag{Name: "admin-listen", EnvVars: []string{"RELAY_ADMIN_LISTEN"}, Value: "127.0.0.1:8081", Usage: "address for operators: console, /metrics, /healthz, /readyz"},
+			&cli.BoolFlag{Name: "erase-on-delete", EnvVars: []string{"RELAY_ERASE_ON_DELETE"}, Value: true, Usage: "let Segment's delete calls erase the person they name"},
 		}, limitFlags()...),
 		Action: with(serve),
 	}
 }
 
-// server is relay serve at work.
+// server is what relay serve runs.
 type server struct {
 	*system
 	c          *cli.Context
@@ -62,7 +62,7 @@ func serve(c *cli.Context, s *system) error {
 	if err := srv.start(); err != nil {
 		return err
 	}
-	firstKey, err := srv.firstKey() // when nothing can go wrong before it is printed
+	firstKey, err := srv.firstKey() // last, since its secret is printed once
 	if err != nil {
 		return err
 	}
@@ -96,8 +96,9 @@ func (s *server) start() (err error) {
 	return err
 }
 
-// run serves until the context ends, and then stops in order: no new requests,
-// those under way answered, the appender empty, projections after their batch.
+// run serves until the context ends, and then stops in this order: it accepts no
+// new requests, answers those in flight, commits what the appender holds, and lets
+// each projection finish its batch.
 func (s *server) run(firstKey string) error {
 	defer runtime.KeepAlive(make([]byte, ballast))
 	background, stopBackground := context.WithCancel(context.WithoutCancel(s.c.Context))
@@ -115,7 +116,7 @@ func (s *server) run(firstKey string) error {
 	go func() { failed <- ingestServer.Serve(s.ingest) }()
 	go func() { failed <- adminServer.Serve(s.admin) }()
 	var wg sync.WaitGroup
-	s.tend(background, &wg, pages)
+	s.startBackground(background, &wg, pages)
 	wg.Go(func() {
 		if err := s.projector(s.metrics.Projected, s.metrics.ProjectionFailed).Run(background, s.projections); err != nil {
 			failed <- err
@@ -140,23 +141,23 @@ func (s *server) run(firstKey string) error {
 	return err
 }
 
-// closeAppender waits for what is under way to the log, and not for a database
-// that hangs: whoever sent it was told to send again.
+// closeAppender waits for payloads that are being written to the log, but not for
+// a database that hangs: their senders were told to send again.
 func (s *server) closeAppender() error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience) // a sender may have used up its own
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience) // answering the last requests may have used up the other one
 	defer cancel()
 	_, err := app.InTime(ctx, func() (struct{}, error) {
 		s.appender.Close()
 		return struct{}{}, nil
 	})
 	if err != nil {
-		return fmt.Errorf("end what is under way to the log: %w", err)
+		return fmt.Errorf("finish writing to the log: %w", err)
 	}
 	return nil
 }
 
-// tend keeps in order, until ctx ends, what requests and projections rely on.
-func (s *server) tend(ctx context.Context, wg *sync.WaitGroup, pages *console.Console) {
+// startBackground starts, until ctx ends, what requests and projections rely on.
+func (s *server) startBackground(ctx context.Context, wg *sync.WaitGroup, pages *console.Console) {
 	if s.embedded != nil {
 		wg.Go(func() { s.embedded.Supervise(ctx) })
 	}
@@ -172,9 +173,9 @@ func (s *server) tend(ctx context.Context, wg *sync.WaitGroup, pages *console.Co
 	}
 }
 
-// waitFor waits for what runs in the background, but not for ever: with a
-// database that does not answer, a batch under way may never end. It is rolled
-// back then, and taken in again by the next start.
+// waitFor waits for background work for shutdownPatience at most: with a database
+// that does not answer, a batch may never end. Such a batch is rolled back, and the
+// next relay serve projects it again.
 func (s *server) waitFor(wg *sync.WaitGroup) {
 	ended := make(chan struct{})
 	go func() {
@@ -184,7 +185,7 @@ func (s *server) waitFor(wg *sync.WaitGroup) {
 	select {
 	case <-ended:
 	case <-time.After(shutdownPatience):
-		s.logger.Warn("a projection's batch did not end in time and is left to the next start")
+		s.logger.Warn("a projection did not finish its batch in time; the next relay serve projects the batch again")
 	}
 }
 
@@ -200,12 +201,12 @@ func (s *server) handlers(pages *console.Console) (in, admin *http.Server, err e
 	return webhook.NewServer(handler), admin, nil
 }
 
-// retention deletes what is to be kept for some time only.
+// retention deletes data that is kept for a limited time.
 func (s *server) retention() *app.Retention {
 	return &app.Retention{Now: time.Now, Logger: s.logger, Stores: []app.Kept{
 		{Name: "refused requests", Store: s.requests, For: s.limits.keepRequests},
 		{Name: "rejected bodies", Store: ingeststore.Rejected{DB: s.db}, For: s.limits.keepRejected},
-		{Name: "lags of minutes", Store: lookupstore.Lags{DB: s.db}, For: app.KeepLag},
+		{Name: "lag by minute", Store: lookupstore.Lags{DB: s.db}, For: app.KeepLag},
 	}}
 }
 
@@ -214,8 +215,9 @@ func (s *server) lags() *app.LagRecorder {
 	return &app.LagRecorder{Live: lookupstore.Statuses{DB: s.db}, Store: lookupstore.Lags{DB: s.db}, Now: time.Now, Logger: s.logger}
 }
 
-// ballast makes the garbage collector wait until that much garbage is there, in
-// bytes. Requests leave garbage and relay holds little else: in proportion to
-// that, the collector would run hundreds of times a second. Nothing touches the
+// ballast, in bytes, makes the garbage collector wait until as much garbage has
+// come about. relay serve holds little memory for long, so in proportion to the
+// live heap the collector would run hundreds of times a second: with 64 connections
+// a call takes 40 us of CPU with the ballast, 59 without. Nothing writes to the
 // ballast, so it takes up addresses and no memory.
 const ballast = 32 << 20

@@ -26,7 +26,7 @@ func (s *server) here() address {
 	return address{PID: os.Getpid(), Listen: s.ingest.Addr().String(), AdminListen: s.admin.Addr().String()}
 }
 
-// announce tells people and programs where relay listens.
+// announce prints where relay listens, and writes relay.json for programs.
 func (s *server) announce(firstKey string) error {
 	here := s.here()
 	printText(s.c, "relay listens for Segment on http://%s/connector/segment/", here.Listen)
@@ -34,12 +34,12 @@ func (s *server) announce(firstKey string) error {
 	key := "$RELAY_API_KEY"
 	if firstKey != "" {
 		key = firstKey
-		printText(s.c, "\nThe first API key, printed this once (more: relay keys create NAME):\n  %s", firstKey)
+		printText(s.c, "\nYour first API key, shown only once (create more with relay keys create NAME):\n  %s", firstKey)
 	}
 	if firstKey != "" || os.Getenv("RELAY_API_KEY") != "" {
 		printText(s.c, "\nTry it:\n%s\n\nThen: %s psql -c 'SELECT * FROM relay.profiles'", tryIt(here.Listen, key), sameData(s.c))
 	} else {
-		printText(s.c, "API keys: %s keys list (their secrets are not kept; make another with keys create NAME)", sameData(s.c))
+		printText(s.c, "API keys: %s keys list (a key cannot be shown again; create another with keys create NAME)", sameData(s.c))
 	}
 	data, err := json.Marshal(here)
 	if err != nil {
@@ -51,13 +51,13 @@ func (s *server) announce(firstKey string) error {
 	return renameio.WriteFile(addressFile(s.c), append(data, '\n'), 0o644)
 }
 
-// announced reads what relay serve wrote last, unless it was stopped.
+// announced reads what relay serve wrote; ok is false after relay serve stopped.
 func announced(c *cli.Context) (there address, ok bool) {
 	data, err := os.ReadFile(addressFile(c))
 	return there, err == nil && json.Unmarshal(data, &there) == nil
 }
 
-// answers tells whether somebody listens there.
+// answers reports whether a server accepts connections at the address.
 func (a address) answers() bool {
 	conn, err := net.DialTimeout("tcp", a.Listen, time.Second)
 	if err != nil {
@@ -67,15 +67,14 @@ func (a address) answers() bool {
 	return true
 }
 
-// withdraw removes what announce wrote, unless another relay serve has written
-// its own there.
+// withdraw removes relay.json, unless another relay serve has replaced it.
 func (s *server) withdraw() {
 	if there, ok := announced(s.c); ok && there == s.here() {
-		_ = os.Remove(addressFile(s.c)) // who finds it sees that nobody listens
+		_ = os.Remove(addressFile(s.c)) // readers of a file that stays find that no server answers
 	}
 }
 
-// sameData is how a shell runs relay on the same data folder.
+// sameData is the shell command that runs relay on the same data folder.
 func sameData(c *cli.Context) string {
 	if dir := c.String("data-dir"); dir != defaultDataDir {
 		return os.Args[0] + " --data-dir " + shellWord(dir)
@@ -83,7 +82,7 @@ func sameData(c *cli.Context) string {
 	return os.Args[0]
 }
 
-// shellWord is a text as one word for a shell.
+// shellWord quotes a text so that a shell reads it as one word.
 func shellWord(text string) string {
 	if strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == "" {
 		return text

@@ -24,7 +24,7 @@ func TestServeIsMissed(t *testing.T) {
 		t.Errorf("status when the first was stopped:\n%s", out)
 	}
 	second.kill()
-	if out := relay.must("status"); !strings.Contains(out, "none listens") {
+	if out := relay.must("status"); !strings.Contains(out, "not running") {
 		t.Errorf("status when it was killed:\n%s", out)
 	}
 	if out, _, _ := relay.run("doctor"); !strings.Contains(out, "ended without being stopped") {
@@ -75,7 +75,7 @@ func TestSuperfluousArguments(t *testing.T) {
 }
 
 // TestReadOnlyDatabase: one that takes no writes can be looked at, and doctor and
-// /readyz tell why nothing is taken in.
+// /readyz tell why nothing is accepted.
 func TestReadOnlyDatabase(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)

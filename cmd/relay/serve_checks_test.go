@@ -168,7 +168,7 @@ func heldUp(t *testing.T, server *serving, db *sql.DB, button string) held {
 }
 
 // TestServeChecksEnd: a check is one at a time with whatever builds generations,
-// can be cancelled on the page and by a command, tells why it failed and what to
+// can be cancelled on the page and by a command, says why it failed and what to
 // do, and ends with the server. Nothing is left over then.
 func TestServeChecksEnd(t *testing.T) {
 	t.Parallel()

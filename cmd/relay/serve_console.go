@@ -22,7 +22,7 @@ import (
 	"relay/domain/mapping"
 )
 
-// console is what the admin listener shows of the system.
+// console returns the console that the admin listener serves.
 func (s *server) console(reprojections console.Reprojections) (*console.Console, error) {
 	password, err := app.NewAdminPassword(lookupstore.Password{DB: s.db}, os.Getenv("RELAY_ADMIN_PASSWORD"))
 	if err != nil {
@@ -52,7 +52,7 @@ func (mappingFiles) Parse(text []byte) (mapping.Spec, error) {
 
 func (mappingFiles) Format(spec mapping.Spec) []byte { return mappingfile.Format(spec) }
 
-// sampled is how many people the console looks at.
+// sampled is how many people the console samples.
 const sampled = 500
 
 // PreviewMapping implements console.MappingPreviewer.

@@ -100,14 +100,14 @@ func (s served) StartDryRun(_ context.Context, request console.ReprojectionReque
 // Check implements console.Reprojections.
 func (s served) Check() (replay.Check, bool) { return s.runner.Check() }
 
-// Cancel implements console.Reprojections. Who asked for it may be gone before
-// it is done.
+// Cancel implements console.Reprojections. It uses the context of relay serve: the
+// browser may close its connection before the cancellation ends.
 func (s served) Cancel(context.Context) (bool, error) {
 	ended := s.runner.Ended()
 	found, err := s.reprojector(nil).Cancel(s.ctx)
 	if found && err == nil {
 		select {
-		case <-ended: // so that what is asked next is answered by that
+		case <-ended: // the next page then shows the cancellation
 		case <-time.After(time.Second): // another process ran it
 		}
 	}
@@ -137,11 +137,11 @@ func (s served) read(request console.ReprojectionRequest) (replay.From, []app.Pr
 	return from, chosen, err
 }
 
-// readScope reads what a request says but for where from.
+// readScope reads a request without its From.
 func (s served) readScope(request console.ReprojectionRequest) ([]app.Projection, error) {
 	chosen, err := s.choose(request.Projection)
 	if err == nil && (request.MaxBusy < 0 || request.MaxBusy > 100) {
-		err = fmt.Errorf("max_load %d: a percentage from 1 to 100 is wanted", request.MaxBusy)
+		err = fmt.Errorf("max_load %d: must be a percentage from 1 to 100", request.MaxBusy)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", console.ErrBadRequest, err)

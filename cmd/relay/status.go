@@ -14,7 +14,7 @@ import (
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
-		Name: "status", Usage: "state and lag of everything", Flags: []cli.Flag{jsonFlag},
+		Name: "status", Usage: "show the state and lag of the log, projections and re-projections", Flags: []cli.Flag{jsonFlag},
 		Action: with(func(c *cli.Context, s *system) error {
 			status, err := lookupstore.Statuses{DB: s.db}.Read(c.Context)
 			if err != nil {
@@ -27,7 +27,7 @@ func statusCommand() *cli.Command {
 			if there, ok := announced(c); ok && there.answers() {
 				printText(c, "relay serve: listens on %s", there.Listen)
 			} else {
-				printText(c, "relay serve: none listens for this data folder")
+				printText(c, "relay serve: not running on this data folder")
 			}
 			return nil
 		}),
@@ -45,17 +45,17 @@ func printStatus(c *cli.Context, status lookup.Status) {
 	if r := status.Reprojection; r != nil {
 		printText(c, "last re-projection: %d, %s%s, started %s", r.ID, r.Status, phaseOf(r), when(r.StartedAt))
 	}
-	printText(c, "ignored by projections: %d (relay issues); rejected bodies: %d (relay rejected list)", status.IssuesIgnored, status.Rejected)
+	printText(c, "issues: %d (see relay issues); rejected bodies: %d (see relay rejected list)", status.IssuesIgnored, status.Rejected)
 }
 
 func phaseOf(r *lookup.RunStatus) string {
 	switch {
 	case r.Interrupted:
-		return fmt.Sprintf(" until it was interrupted (%s, %d of %d log rows; relay reproject --resume goes on with it, --cancel removes it)", r.Phase, r.Done, r.Total)
+		return fmt.Sprintf(", interrupted (%s, %d of %d log rows; resume it with relay reproject --resume, or remove it with --cancel)", r.Phase, r.Done, r.Total)
 	case r.Status == "running":
 		text := fmt.Sprintf(" (%s, %d of %d log rows, %.0f calls/s, %d issues", r.Phase, r.Done, r.Total, r.CallsPerSecond, r.Issues)
 		if r.ExpectedAt != nil {
-			text += ", reading done at about " + when(*r.ExpectedAt)
+			text += ", log read at about " + when(*r.ExpectedAt)
 		}
 		if r.Error != "" {
 			text += "; " + r.Error
@@ -69,7 +69,7 @@ func phaseOf(r *lookup.RunStatus) string {
 
 func doctorCommand() *cli.Command {
 	return &cli.Command{
-		Name: "doctor", Usage: "what is wrong and what to do; exit status 1 if data can be lost", Flags: []cli.Flag{jsonFlag},
+		Name: "doctor", Usage: "check the installation and say what to do; exit status 1 if data can be lost", Flags: []cli.Flag{jsonFlag},
 		Action: with(doctor),
 	}
 }
@@ -81,7 +81,7 @@ func doctor(c *cli.Context, s *system) error {
 	}
 	if there, ok := announced(c); ok && !there.answers() {
 		findings = append(findings, lookup.Finding{
-			Severity: "warning", What: fmt.Sprintf("relay serve ended without being stopped: nobody listens on %s any more", there.Listen), Do: "start relay serve again",
+			Severity: "warning", What: fmt.Sprintf("relay serve ended without being stopped: no server answers on %s", there.Listen), Do: "start relay serve again",
 		})
 	}
 	if c.Bool("json") {
@@ -99,12 +99,13 @@ func doctor(c *cli.Context, s *system) error {
 
 func printFindings(c *cli.Context, findings []lookup.Finding) {
 	if len(findings) == 0 {
-		printText(c, "all is well")
+		printText(c, "no problems found")
 	}
 	for _, f := range findings {
 		printText(c, "%s: %s\n  do: %s", f.Severity, f.What, f.Do)
 	}
 }
 
-// shutdownPatience is how long a stopping server may take for what is under way.
+// shutdownPatience is how long a stopping server waits for requests and batches in
+// flight.
 const shutdownPatience = 10 * time.Second

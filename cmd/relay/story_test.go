@@ -56,7 +56,7 @@ func TestStory(t *testing.T) {
 	if err := os.WriteFile(file, []byte(storyMapping), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := relay.must("mapping", "apply", "--note", "Slack and languages", file); !strings.Contains(out, "version 2 holds from log offset 3") {
+	if out := relay.must("mapping", "apply", "--note", "Slack and languages", file); !strings.Contains(out, "version 2 is active from log offset 3") {
 		t.Errorf("mapping apply printed %q", out)
 	}
 	server.send(ordered)
@@ -216,7 +216,7 @@ func TestReprojectFromAPointOn(t *testing.T) {
 }
 
 // toldStory returns a relay that serves, with an identify and a track call that
-// live projections have taken in.
+// live projections have projected.
 func toldStory(t *testing.T) (*instance, *serving, *sql.DB) {
 	t.Helper()
 	relay := newInstance(t)
@@ -257,7 +257,7 @@ func TestReprojectFromAVersionOn(t *testing.T) {
 	}
 }
 
-// TestApplyAndReprojectAsJSON: one document tells of both.
+// TestApplyAndReprojectAsJSON: one document covers both.
 func TestApplyAndReprojectAsJSON(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)

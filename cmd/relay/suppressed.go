@@ -12,17 +12,17 @@ import (
 
 func suppressedCommand() *cli.Command {
 	return &cli.Command{
-		Name: "suppressed", Usage: "persons whose calls are dropped (relay forget --suppress)",
+		Name: "suppressed", Usage: "people whose calls are dropped (see relay forget --suppress)",
 		Subcommands: []*cli.Command{
 			{
-				Name: "list", Usage: "the last ones, or whether a user id or anonymous id is one's", ArgsUsage: "[ID]",
-				Description: "Their ids are not kept, so that none can be shown: each has a mark, which tells two persons apart.",
-				Flags:       []cli.Flag{&cli.IntFlag{Name: "limit", Value: 100, Usage: "how many to show at most"}, jsonFlag},
+				Name: "list", Usage: "list the people suppressed last, or check whether one id is suppressed", ArgsUsage: "[ID]",
+				Description: "relay does not keep the ids of suppressed people, so the list shows a mark for each person instead.",
+				Flags:       []cli.Flag{&cli.IntFlag{Name: "limit", Value: 100, Usage: "how many to list at most"}, jsonFlag},
 				Action:      with(suppressedList),
 			},
 			{
-				Name: "lift", Usage: "take in again what is sent of the person", ArgsUsage: "[ID]",
-				Flags:  []cli.Flag{&cli.StringFlag{Name: "mark", Usage: "in place of ID: the mark that relay suppressed list shows"}, jsonFlag},
+				Name: "lift", Usage: "accept calls of the person again", ArgsUsage: "[ID]",
+				Flags:  []cli.Flag{&cli.StringFlag{Name: "mark", Usage: "the mark that relay suppressed list shows, instead of ID"}, jsonFlag},
 				Action: with(suppressedLift),
 			},
 		},
@@ -34,7 +34,7 @@ func suppressedList(c *cli.Context, s *system) error {
 		return err
 	}
 	if c.Int("limit") < 1 {
-		return usageError{errors.New("--limit is a number from 1")}
+		return usageError{errors.New("--limit must be at least 1")}
 	}
 	store, err := ingeststore.NewSuppressed(c.Context, s.db)
 	if err != nil {
@@ -53,7 +53,7 @@ func suppressedList(c *cli.Context, s *system) error {
 	}
 	printTable(c, table.Row{"mark", "ids", "since", "calls dropped", "last"}, rows)
 	if total > len(list) {
-		say(c, "%d more; --limit shows them.", total-len(list))
+		say(c, "%d more; list them with a larger --limit.", total-len(list))
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func suppressedLift(c *cli.Context, s *system) error {
 	}
 	id, mark := c.Args().First(), c.String("mark")
 	if (id == "") == (mark == "") {
-		return usageError{errors.New("relay suppressed lift takes an ID, or --mark")}
+		return usageError{errors.New("relay suppressed lift takes either an ID or --mark")}
 	}
 	store, err := ingeststore.NewSuppressed(c.Context, s.db)
 	if err != nil {
@@ -78,14 +78,14 @@ func suppressedLift(c *cli.Context, s *system) error {
 	if err != nil {
 		return err
 	}
-	return printLifted(c)
+	return printUnsuppressed(c)
 }
 
-// printLifted says that a person's calls are dropped no longer.
-func printLifted(c *cli.Context) error {
+// printUnsuppressed says that calls of the person are accepted again.
+func printUnsuppressed(c *cli.Context) error {
 	if c.Bool("json") {
 		return printJSON(c, map[string]bool{"suppressed": false})
 	}
-	printText(c, "what is sent of the person is taken in again within %v", erasure.SuppressedWithin)
+	printText(c, "calls of the person are accepted again within %v", erasure.SuppressedWithin)
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"relay/app/erasure"
 )
 
-// TestSuppressedAreListed: the command and the console tell who is suppressed
+// TestSuppressedAreListed: the command and the console list suppressed people
 // without their ids, find an id, and lift a suppression for good.
 func TestSuppressedAreListed(t *testing.T) {
 	t.Parallel()
@@ -49,14 +49,14 @@ func TestSuppressedAreListed(t *testing.T) {
 	if status, _, _ := server.form("/people/suppressed", url.Values{"do": {"nothing"}}); status != 400 {
 		t.Errorf("no such button: %d", status)
 	}
-	waitFor(t, "the person to be taken in again", func() bool {
+	waitFor(t, "calls of the person to be accepted again", func() bool {
 		server.send(`{"type":"identify","userId":"milton-77"}`)
 		return text(t, db, `SELECT count(*) FROM relay.profiles`) == "1"
 	})
 }
 
 // TestSuppressedDevices: where ids are joined, a person is one line, found by an
-// anonymous id too, and taken in again whole by its mark.
+// anonymous id too; its mark lifts the suppression of all its ids.
 func TestSuppressedDevices(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)

@@ -27,17 +27,17 @@ const defaultDataDir = ".relay"
 
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "database-url", EnvVars: []string{"RELAY_DATABASE_URL"}, Usage: "PostgreSQL 14 or later; empty: an embedded server of relay's own"},
-		&cli.StringFlag{Name: "data-dir", EnvVars: []string{"RELAY_DATA_DIR"}, Value: defaultDataDir, Usage: "folder of the embedded server and of relay.json"},
+		&cli.StringFlag{Name: "database-url", EnvVars: []string{"RELAY_DATABASE_URL"}, Usage: "PostgreSQL 14 or later; empty: relay starts an embedded server"},
+		&cli.StringFlag{Name: "data-dir", EnvVars: []string{"RELAY_DATA_DIR"}, Value: defaultDataDir, Usage: "folder for the embedded server and relay.json"},
 		&cli.StringFlag{Name: "log-level", EnvVars: []string{"RELAY_LOG_LEVEL"}, Value: "info", Usage: "debug, info, warn or error"},
 	}
 }
 
-// system is a database with everything that works on it.
+// system is an open database and the parts that commands are made of.
 type system struct {
 	url         string
 	db          *sql.DB
-	embedded    *embeddedpg.Server // nil with a database of the user's
+	embedded    *embeddedpg.Server // nil with --database-url
 	logger      *slog.Logger
 	database    postgres.Database
 	projections []app.Projection
@@ -64,7 +64,7 @@ func open(c *cli.Context) (*system, error) {
 	return s, nil
 }
 
-// connect is open without touching the schema.
+// connect opens the database and leaves its schema as it is.
 func connect(c *cli.Context) (*system, error) {
 	s := &system{logger: newLogger(c)}
 	if s.url = c.String("database-url"); s.url == "" {
@@ -95,7 +95,7 @@ func (s *system) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if err := s.readers().Regrant(ctx); err != nil {
-		s.logger.Warn("after a migration, readers of the database may lack views; relay readers create gives them anew", "error", err)
+		s.logger.Warn("after a migration, SQL users may lack access to new views; relay readers create NAME grants it again", "error", err)
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func newLogger(c *cli.Context) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: level}))
 }
 
-// with opens the system for the time of one command.
+// with runs a command on an open system, and closes the system afterwards.
 func with(do func(c *cli.Context, s *system) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		s, err := open(c)

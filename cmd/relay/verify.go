@@ -16,12 +16,12 @@ import (
 
 func verifyCommand() *cli.Command {
 	return &cli.Command{
-		Name: "verify", Usage: "rebuild aside and compare, row by row, with what is being served",
-		Description: "Ends with status 1 and shows the differences if there are any. With --person or --sample\nonly some people's calls are folded, in memory: a look at a part, at any size of the log and\nwhatever runs.",
+		Name: "verify", Usage: "rebuild on the side and compare, row by row, with the served rows",
+		Description: "Prints the differences and ends with status 1 if there are any. With --person or --sample it\nfolds only some people's calls, in memory: quick with a log of any size, and possible while a\nre-projection runs.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"},
-			&cli.StringFlag{Name: "person", Usage: "look at the rows of one person, by distinct_id"},
-			&cli.IntFlag{Name: "sample", Usage: "look at about that many people at random, and at the events of stretches of the log with calls of as many"},
+			&cli.StringFlag{Name: "person", Usage: "verify the rows of one person only, by distinct_id"},
+			&cli.IntFlag{Name: "sample", Usage: "about how many people to sample at random, and of about how many people to check events"},
 			memoryFlag, jsonFlag,
 		},
 		Action: with(verify),
@@ -61,7 +61,7 @@ func verify(c *cli.Context, s *system) error {
 	return err
 }
 
-// verifier verifies all that there is, one person, or a sample.
+// verifier returns a verification of everybody, one person, or a sample.
 func verifier(c *cli.Context, s *system, progress *progressView) func(context.Context, []app.Projection) ([]replay.Verified, error) {
 	switch {
 	case c.IsSet("person"):
@@ -83,10 +83,10 @@ func (s *system) sampler(report func(replay.Progress)) *sample.Sampler {
 	}
 }
 
-// checkSample refuses samples of no size, and of one that memory may not hold.
+// checkSample refuses samples that are empty or too large for memory.
 func checkSample(c *cli.Context) error {
 	if n := c.Int("sample"); c.IsSet("sample") && (n < 1 || n > sample.MaxSample) {
-		return usageError{fmt.Errorf("--sample %d: a number of people from 1 to %d is wanted; leave it out to look at everybody", n, sample.MaxSample)}
+		return usageError{fmt.Errorf("--sample %d: must be from 1 to %d; leave it out to check everybody", n, sample.MaxSample)}
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func printVerified(c *cli.Context, results []replay.Verified) {
 	}
 }
 
-// basisText says what a look at a part was based on.
+// basisText says how many people and calls a sample covered.
 func basisText(b *replay.Basis) string {
 	if b == nil {
 		return ""

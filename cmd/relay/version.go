@@ -13,7 +13,7 @@ import (
 // go build -ldflags "-X main.release=0.1.1" ./cmd/relay
 var release = "0.1.0"
 
-// build tells which relay this is.
+// build identifies a binary of relay.
 type build struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision"` // of the source, "+dirty" where it was changed since; empty: unknown

@@ -19,5 +19,5 @@ type Range struct {
 	After, UpTo Offset
 }
 
-// Empty tells whether no offset is in the range.
+// Empty reports whether no offset is in the range.
 func (r Range) Empty() bool { return r.UpTo <= r.After }

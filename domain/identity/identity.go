@@ -19,10 +19,10 @@ type Link struct {
 	eventlog.Stamp
 }
 
-// Exists tells whether there is a link at all.
+// Exists reports whether there is a link at all.
 func (l Link) Exists() bool { return l.To != "" }
 
-// CountsBefore tells whether of two links from one id l is the one that counts.
+// CountsBefore reports whether of two links from one id l is the one that counts.
 func (l Link) CountsBefore(m Link) bool {
 	if !l.Exists() || !m.Exists() {
 		return l.Exists()
@@ -36,7 +36,7 @@ func (l Link) CountsBefore(m Link) bool {
 // Links holds, for each id that leads anywhere, the link that counts.
 type Links map[string]Link
 
-// Add takes in one more link from the id. It tells whether that is the one that
+// Add takes in one more link from the id. It reports whether that is the one that
 // counts now.
 func (l Links) Add(id string, link Link) bool {
 	if !link.CountsBefore(l[id]) {
@@ -96,7 +96,7 @@ func addLinks(to, from Links) (sum Links, size int) {
 	return to, size
 }
 
-// IsEmpty tells whether the state knows no link.
+// IsEmpty reports whether the state knows no link.
 func (s State) IsEmpty() bool { return len(s.Claims) == 0 && len(s.Aliases) == 0 }
 
 // Merge returns what a and b know together, and leaves both as they are. It is

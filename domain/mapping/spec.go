@@ -78,7 +78,7 @@ func Reference() Spec {
 	return s
 }
 
-// Equal tells whether both say the same, the order of traits included.
+// Equal reports whether both say the same, the order of traits included.
 func (s Spec) Equal(t Spec) bool {
 	for c := range s.Channels {
 		if !slices.Equal(s.Channels[c], t.Channels[c]) {

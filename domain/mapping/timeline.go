@@ -87,7 +87,7 @@ func (t Timeline) CurrentStart() (eventlog.Offset, int) {
 	return last.From, last.Version
 }
 
-// Equal tells whether both give the same version everywhere.
+// Equal reports whether both give the same version everywhere.
 func (t Timeline) Equal(u Timeline) bool { return slices.Equal(t.spans, u.spans) }
 
 // MarshalJSON writes the list of Spans.

@@ -23,7 +23,7 @@ type Setting struct {
 	Stamp eventlog.Stamp
 }
 
-// IsSet tells whether any valid value was seen.
+// IsSet reports whether any valid value was seen.
 func (s Setting) IsSet() bool { return s.Value != "" }
 
 // ChannelValue is one member of a channel's grow-only set.
@@ -44,7 +44,7 @@ type State struct {
 	Channels    []ChannelValue
 }
 
-// IsEmpty tells whether the state knows nothing.
+// IsEmpty reports whether the state knows nothing.
 func (s *State) IsEmpty() bool {
 	return !s.Identified && len(s.Traits) == 0 && len(s.Channels) == 0 && s.Settings == [PreferenceCount]Setting{}
 }

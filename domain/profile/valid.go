@@ -28,7 +28,7 @@ func setOf(words []string) map[string]bool {
 	return set
 }
 
-// Valid tells whether value may set the preference.
+// Valid reports whether value may set the preference.
 func (p Preference) Valid(value string) bool {
 	switch p {
 	case Language:
@@ -62,7 +62,7 @@ func validLocale(s string) bool {
 
 func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }
 
-// Clean trims surrounding white space off a channel value and tells whether
+// Clean trims surrounding white space off a channel value and reports whether
 // what is left is valid for the channel. An empty one is not, and says nothing.
 func (c Channel) Clean(value string) (string, bool) {
 	value = strings.TrimSpace(value)

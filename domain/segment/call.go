@@ -19,7 +19,7 @@ type Call struct {
 	times                                      callTimes
 }
 
-// Claims tells whether the call names an anonymous id together with a userId, in
+// Claims reports whether the call names an anonymous id together with a userId, in
 // a way that says that both are one person's.
 func (c *Call) Claims() bool {
 	return c.UserID != "" && c.AnonymousID != "" && !c.Kind.Has(Alias|Delete)

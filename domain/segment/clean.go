@@ -133,7 +133,7 @@ const (
 	maxExponent    = 1<<31/2 - 1
 )
 
-// isNumeric tells whether Postgres' numeric can hold the number.
+// isNumeric reports whether Postgres' numeric can hold the number.
 func isNumeric(raw []byte) bool {
 	mantissa, exponent := raw, 0
 	if e := bytes.IndexAny(raw, "eE"); e >= 0 {

@@ -42,7 +42,7 @@ func KindOfType(name string) Kinds {
 // CallTypes returns the types of calls, which is not to be changed.
 func CallTypes() []string { return kindNames[:7] }
 
-// Has tells whether the set holds any of the given kinds.
+// Has reports whether the set holds any of the given kinds.
 func (k Kinds) Has(any Kinds) bool { return k&any != 0 }
 
 // String lists the kinds' names, separated by commas.

@@ -2,7 +2,7 @@ package segment
 
 import "bytes"
 
-// MayBeOf tells whether the body may hold a call whose userId is one that wanted
+// MayBeOf reports whether the body may hold a call whose userId is one that wanted
 // accepts: it is a search that costs a fraction of Parse, and it may take a
 // body for more than it is, but never passes over one that holds such a call.
 func MayBeOf(body []byte, wanted func(userID []byte) bool) bool {
@@ -14,7 +14,7 @@ func MayName(body []byte, wanted func(id []byte) bool) bool {
 	return mayHold(body, wanted, isAnybody)
 }
 
-// mayHold tells whether the body may hold a wanted id under a key with one of the
+// mayHold reports whether the body may hold a wanted id under a key with one of the
 // beginnings.
 func mayHold(body []byte, wanted func(id []byte) bool, isKey func(before []byte) bool) bool {
 	for at := 0; ; {
@@ -49,7 +49,7 @@ func isAnybody(before []byte) bool {
 	return isUser(before) || bytes.HasSuffix(before, anonymousStart) || bytes.HasSuffix(before, previousStart)
 }
 
-// hidesKey tells whether escapes may spell one of the keys: each of their letters
+// hidesKey reports whether escapes may spell one of the keys: each of their letters
 // would be \u0049 or one from \u0061 to \u0079.
 func hidesKey(body []byte) bool {
 	for {

@@ -20,7 +20,7 @@ func (s *scanner) space(i int) int {
 	return i
 }
 
-// at tells whether the byte at i is c.
+// at reports whether the byte at i is c.
 func (s *scanner) at(i int, c byte) bool { return i < len(s.data) && s.data[i] == c }
 
 func (s *scanner) push(object uint64) {

@@ -19,7 +19,7 @@ func (t *callTimes) sentBy(batch Value) {
 	}
 }
 
-// given tells whether the value says anything at all.
+// given reports whether the value says anything at all.
 func (v Value) given() bool {
 	k := v.Kind()
 	return k != Absent && k != Null

@@ -68,19 +68,19 @@ CREATE INDEX IF NOT EXISTS events_g%[1]d_log ON relay_store.events_g%[1]d USING 
 const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d; ` + loadedDrop + `; ` + linksDrop
 
 const eventsComments = `
-COMMENT ON VIEW relay.events IS 'A row for each call that the mapping makes an event';
-COMMENT ON COLUMN relay.events.log_offset IS 'where the payload stands in the log';
-COMMENT ON COLUMN relay.events.log_index IS 'the call''s place in its payload, from 0';
-COMMENT ON COLUMN relay.events.message_id IS 'the call''s messageId, or log:OFFSET:INDEX where it has none; unique';
+COMMENT ON VIEW relay.events IS 'One row for each call that the mapping turns into an event';
+COMMENT ON COLUMN relay.events.log_offset IS 'log offset of the payload';
+COMMENT ON COLUMN relay.events.log_index IS 'index of the call in its payload, from 0';
+COMMENT ON COLUMN relay.events.message_id IS 'messageId of the call, or log:OFFSET:INDEX for a call without one; unique';
 COMMENT ON COLUMN relay.events.type IS 'track, page or screen';
-COMMENT ON COLUMN relay.events.event_name IS 'the mapping''s prefix and the event''s name';
-COMMENT ON COLUMN relay.events.distinct_id IS 'the userId, null without one; where the mapping joins ids, the id of the person that it stands for, or of the one who owns the anonymous_id';
-COMMENT ON COLUMN relay.events.anonymous_id IS 'the anonymousId; null without one';
-COMMENT ON COLUMN relay.events.properties IS 'the call''s properties as they came';
+COMMENT ON COLUMN relay.events.event_name IS 'name of the event, after the prefix of the mapping';
+COMMENT ON COLUMN relay.events.distinct_id IS 'userId of the call, null without one; under identity: join, the distinct_id of the person behind the userId or anonymousId';
+COMMENT ON COLUMN relay.events.anonymous_id IS 'anonymousId of the call; null without one';
+COMMENT ON COLUMN relay.events.properties IS 'properties of the call, as they came';
 COMMENT ON COLUMN relay.events.occurred_at IS 'when it happened: the call''s time, corrected for clock skew, never later than received_at';
 COMMENT ON COLUMN relay.events.received_at IS 'when relay received the request';
-COMMENT ON COLUMN relay.events.source IS 'name of the API key';
-COMMENT ON COLUMN relay.events.mapping_version IS 'the mapping version under which the row was made'`
+COMMENT ON COLUMN relay.events.source IS 'name of the API key that the payload was sent with';
+COMMENT ON COLUMN relay.events.mapping_version IS 'number of the mapping version that made the row'`
 
 // Adopt implements app.Schema: there is nothing that a generation was not built
 // with.

@@ -42,26 +42,26 @@ const shown = `(
     UNION ALL SELECT j.* FROM relay_store.joined_<table>_g%[1]d j)`
 
 const profilesComments = `
-COMMENT ON VIEW relay.profiles IS 'A row for each person who was identified: a userId that was in at least one identify call';
-COMMENT ON COLUMN relay.profiles.distinct_id IS 'the userId; where the mapping joins ids, the one that stands for all of the person''s';
-COMMENT ON COLUMN relay.profiles.properties IS 'all traits; of each the value that was observed last';
-COMMENT ON COLUMN relay.profiles.preferred_language IS 'the last valid language, ISO 639-1, where the mapping names a trait for it';
-COMMENT ON COLUMN relay.profiles.locale IS 'the last valid locale, such as en_GB, where the mapping names a trait for it';
-COMMENT ON COLUMN relay.profiles.timezone IS 'the last valid IANA time zone name, where the mapping names a trait for it';
-COMMENT ON COLUMN relay.profiles.channels IS 'all valid values of each channel, oldest first; channels without a value are absent';
-COMMENT ON COLUMN relay.profiles.first_identified_at IS 'the least observed-at of the identify calls';
-COMMENT ON COLUMN relay.profiles.last_identified_at IS 'the greatest observed-at of the identify calls';
-COMMENT ON VIEW relay.profile_channels IS 'A row for each value of each channel of a person';
-COMMENT ON COLUMN relay.profile_channels.distinct_id IS 'as in relay.profiles';
+COMMENT ON VIEW relay.profiles IS 'One row for each person: a userId that was in at least one identify call';
+COMMENT ON COLUMN relay.profiles.distinct_id IS 'the userId; under identity: join, the one user id that stands for all ids of the person';
+COMMENT ON COLUMN relay.profiles.properties IS 'all traits, each with its latest value';
+COMMENT ON COLUMN relay.profiles.preferred_language IS 'the latest valid language (ISO 639-1) from the trait that the mapping names; null: none';
+COMMENT ON COLUMN relay.profiles.locale IS 'the latest valid locale, such as en_GB, from the trait that the mapping names; null: none';
+COMMENT ON COLUMN relay.profiles.timezone IS 'the latest valid IANA time zone from the trait that the mapping names; null: none';
+COMMENT ON COLUMN relay.profiles.channels IS 'all valid values of each channel, the oldest first; a channel without values is absent';
+COMMENT ON COLUMN relay.profiles.first_identified_at IS 'time of the earliest identify call';
+COMMENT ON COLUMN relay.profiles.last_identified_at IS 'time of the latest identify call';
+COMMENT ON VIEW relay.profile_channels IS 'One row for each value of each channel of a person';
+COMMENT ON COLUMN relay.profile_channels.distinct_id IS 'the person, as in relay.profiles';
 COMMENT ON COLUMN relay.profile_channels.channel IS 'email, sms, whatsapp, slack_email, slack_user_id, androidpush_fcm, androidpush_xiaomi or iospush_apns';
 COMMENT ON COLUMN relay.profile_channels.value IS 'the address, number, token or id';
-COMMENT ON COLUMN relay.profile_channels.first_seen_at IS 'the least observed-at of the calls that held the value';
-COMMENT ON COLUMN relay.profile_channels.last_seen_at IS 'the greatest observed-at of the calls that held the value';
-COMMENT ON VIEW relay.identities IS 'Whom other ids belong to; empty unless the mapping says identity: join';
+COMMENT ON COLUMN relay.profile_channels.first_seen_at IS 'time of the earliest call with the value';
+COMMENT ON COLUMN relay.profile_channels.last_seen_at IS 'time of the latest call with the value';
+COMMENT ON VIEW relay.identities IS 'The person behind each anonymous id and each aliased user id; empty unless the mapping says identity: join';
 COMMENT ON COLUMN relay.identities.id IS 'an anonymous id, or an aliased user id';
 COMMENT ON COLUMN relay.identities.kind IS 'anonymous or user';
-COMMENT ON COLUMN relay.identities.distinct_id IS 'the user id that stands for the person';
-COMMENT ON COLUMN relay.identities.since IS 'observed-at of the claim or alias that counts'`
+COMMENT ON COLUMN relay.identities.distinct_id IS 'the user id that stands for the person, as in relay.profiles';
+COMMENT ON COLUMN relay.identities.since IS 'time of the call that joined the id to the person'`
 
 // Serve implements app.Views.
 func (Profiles) Serve(ctx context.Context, tx app.Tx, generation int64) error {

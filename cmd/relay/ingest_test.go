@@ -15,10 +15,10 @@ import (
 	"testing"
 )
 
-// The tests here hold the whole relay to what the contract says of HTTP; the
-// door's own tests go into every corner.
+// The tests here check the HTTP contract of the whole relay; the tests of
+// adapters/webhook cover its details.
 
-// inbound is one request and what is to become of it.
+// inbound is one request and the expected outcome.
 type inbound struct {
 	name, method, path, auth, body string
 	header                         http.Header
@@ -244,8 +244,9 @@ func TestEveryRoute(t *testing.T) {
 	}
 }
 
-// TestUnusableCallsAreTold: a batch is taken in, and says what of it is not.
-func TestUnusableCallsAreTold(t *testing.T) {
+// TestUnusableCallsAreListed: a batch with unusable calls is accepted, and the
+// answer lists those calls.
+func TestUnusableCallsAreListed(t *testing.T) {
 	t.Parallel()
 	relay := newInstance(t)
 	server := relay.serve()
