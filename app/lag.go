@@ -49,7 +49,7 @@ const (
 func (r *LagRecorder) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		r.look(ctx)
-		wait(ctx, lagEvery)
+		Wait(ctx, lagEvery)
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-func Rest(ctx context.Context, d time.Duration) {
+// Wait returns after the time, or when ctx ends.
+func Wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -42,7 +42,7 @@ func (r *Retention) Run(ctx context.Context) {
 				r.Logger.Warn("what was kept long enough is deleted later", "what", k.Name, "error", err)
 			}
 		}
-		wait(ctx, retentionEvery)
+		Wait(ctx, retentionEvery)
 	}
 }
 
@@ -61,14 +61,6 @@ func (r *Retention) sweep(ctx context.Context, k Kept) error {
 			}
 			return err
 		}
-		wait(ctx, retentionPause)
-	}
-}
-
-// wait returns after the time, or when ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+		Wait(ctx, retentionPause)
 	}
 }

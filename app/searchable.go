@@ -32,6 +32,6 @@ func KeepSearchable(ctx context.Context, index SearchIndex, logger *slog.Logger)
 			logger.Warn("people are found by channel values and anonymous ids later", "error", err)
 			pause = searchableAgain
 		}
-		wait(ctx, pause)
+		Wait(ctx, pause)
 	}
 }

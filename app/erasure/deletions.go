@@ -55,10 +55,10 @@ func (d *DeleteFollower) Run(ctx context.Context) {
 		case err != nil && ctx.Err() == nil && !errors.Is(err, ErrMoved):
 			pause := failing.NextBackOff()
 			d.Logger.Error("delete calls could not be honoured and will be tried again", "error", err, "in", pause)
-			app.Rest(ctx, pause)
+			app.Wait(ctx, pause)
 		case !honoured:
 			failing.Reset()
-			app.Rest(ctx, every)
+			app.Wait(ctx, every)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (f *Forgetter) awaitLinks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for began := time.Now(); ; app.Rest(ctx, linksPause) {
+	for began := time.Now(); ; app.Wait(ctx, linksPause) {
 		behind, err := f.isBehind(ctx, head)
 		switch {
 		case err != nil || !behind:

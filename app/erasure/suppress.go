@@ -69,7 +69,7 @@ func (s *Suppressor) Run(ctx context.Context, id string) (Forgotten, error) {
 	if err := s.add(ctx, id, group); err != nil {
 		return Forgotten{}, err
 	}
-	app.Rest(ctx, SuppressedWithin) // calls that are accepted until then are erased too
+	app.Wait(ctx, SuppressedWithin) // calls that are accepted until then are erased too
 	done, erased, err := s.Forgetter.forget(ctx, task{people: []Person{{ID: id}}, suppressed: true})
 	if err != nil || erased[0].equal(group) {
 		return done, err

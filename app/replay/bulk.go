@@ -69,7 +69,7 @@ func (l *bulkLoad) work(ctx context.Context, number int) (err error) {
 	w := loadWorker{load: l, fold: l.projection.Fold()}
 	for err == nil {
 		for number >= busyWorkers && l.build.progress.live.moving() && int(l.next.Load()) < len(l.chunks) && ctx.Err() == nil {
-			app.Rest(ctx, lookAgainAfter)
+			app.Wait(ctx, pauseStep)
 		}
 		n := int(l.next.Add(1)) - 1
 		if n >= len(l.chunks) {

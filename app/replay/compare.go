@@ -11,7 +11,7 @@ import (
 
 // compare brings a target to the offset at which the served generation stands, and
 // calls do in a snapshot that was taken while neither could move. It returns that
-// offset. It repeats all of it while somebody uses what it has to lock.
+// offset. It repeats all of that while what it has to lock is in use.
 func (b *build) compare(ctx context.Context, t *target, do func(tx app.Tx, served, rebuilt int64) error) (upTo eventlog.Offset, err error) {
 	err = app.RetryLocked(ctx, func() error {
 		if err := b.catchUp(ctx); err != nil {

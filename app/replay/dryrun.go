@@ -70,7 +70,7 @@ func (b *build) createPlanned(ctx context.Context, from From, chosen []app.Proje
 		}
 		change := plan.Change()
 		b.change = &change
-		rebuilt, steps := plan.Rebuilt()
+		rebuilt, steps := plan.rebuilt()
 		for i, p := range rebuilt {
 			served, err := b.store.Generations.Serving(ctx, tx, p.Name)
 			if err != nil {

@@ -9,13 +9,12 @@ import (
 )
 
 const (
-	// lookAgainAfter is how long a worker rests before it looks again at how the
-	// live projections do.
-	lookAgainAfter = watchEvery / 5
-	// lagAllowed is the lag of the live projections above which workers rest.
+	// pauseStep is how long a worker pauses at a time for the live projections.
+	pauseStep = watchEvery / 5
+	// lagAllowed is the lag of the live projections above which workers pause.
 	lagAllowed = 400 * time.Millisecond
 	// lagIsStalled is how long live projections may stand still before workers
-	// take them for stopped and no longer rest for them.
+	// take them for stopped and no longer pause for them.
 	lagIsStalled = 2 * time.Second
 )
 
@@ -60,14 +59,14 @@ func (w *liveWatch) behind() bool {
 	return w.live.Lag > lagAllowed && w.at.Sub(w.movedAt) < lagIsStalled
 }
 
-// pace leaves room for live traffic after a worker's chunk: it rests as long as
-// MaxBusy asks for after the time that the chunk took, and while the live
-// projections lag.
+// pace leaves room for live traffic after a worker's chunk: it pauses long enough
+// for MaxBusy, given the time that the chunk took, and while the live projections
+// lag.
 func (b *build) pace(ctx context.Context, took time.Duration) {
 	if busy := b.builder.MaxBusy; busy > 0 && busy < 100 {
-		app.Rest(ctx, took*time.Duration(100-busy)/time.Duration(busy))
+		app.Wait(ctx, took*time.Duration(100-busy)/time.Duration(busy))
 	}
 	for ctx.Err() == nil && b.progress.live.behind() {
-		app.Rest(ctx, lookAgainAfter)
+		app.Wait(ctx, pauseStep)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"relay/app"
 )
 
-// TestLiveBehind: workers rest for live projections that move and lag, and not for
+// TestLiveBehind: workers pause for live projections that move and lag, and not for
 // those that stand still.
 func TestLiveBehind(t *testing.T) {
 	t.Parallel()
@@ -31,7 +31,7 @@ func TestLiveBehind(t *testing.T) {
 	} {
 		w.look(step.live, start.Add(step.after))
 		if got := w.behind(); got != step.want {
-			t.Errorf("after %s workers rest for them: %t, and %s", step.after, got, step.why)
+			t.Errorf("after %s workers pause for them: %t, and %s", step.after, got, step.why)
 		}
 	}
 }

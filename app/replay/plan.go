@@ -72,9 +72,9 @@ func (p Plan) Change() app.Replay {
 	return app.Replay{From: p.From, Version: p.Version, AsOf: p.AsOf}
 }
 
-// Rebuilt returns the chosen projections that are rebuilt, each limited to the
+// rebuilt returns the chosen projections that are rebuilt, each limited to the
 // parts that are, and their steps.
-func (p Plan) Rebuilt() (list []app.Projection, steps []PlanStep) {
+func (p Plan) rebuilt() (list []app.Projection, steps []PlanStep) {
 	for i, step := range p.Projections {
 		if step.Rebuild {
 			list = append(list, p.chosen[i].Only(step.Parts))

@@ -115,7 +115,7 @@ func (r *run) begin(ctx context.Context, tx app.Tx, plan Plan) (err error) {
 	if err := plan.check(r.build.history); err != nil {
 		return err
 	}
-	rebuilt, steps := plan.Rebuilt()
+	rebuilt, steps := plan.rebuilt()
 	r.record = Reprojection{Projections: names(plan.chosen), Rebuilt: names(rebuilt), From: plan.From, Version: plan.Version, AsOf: plan.AsOf}
 	if err := r.start(ctx, tx, plan.Change()); err != nil {
 		return err

@@ -23,7 +23,7 @@ func (r *run) awaitSnapshots(ctx context.Context) error {
 	}
 	old, err := r.reprojector.Snapshots.Snapshots(ctx, nil)
 	for began := time.Now(); err == nil && len(old) > 0 && time.Since(began) < snapshotPatience; {
-		if app.Rest(ctx, 50*time.Millisecond); ctx.Err() != nil {
+		if app.Wait(ctx, 50*time.Millisecond); ctx.Err() != nil {
 			return ctx.Err()
 		}
 		old, err = r.reprojector.Snapshots.Snapshots(ctx, old)
@@ -35,8 +35,8 @@ func (r *run) awaitSnapshots(ctx context.Context) error {
 }
 
 // catchUpAndSwitch lets the targets catch up with the live projections, and does
-// the last step and the switch in one transaction. It repeats both while somebody
-// uses what the switch has to lock.
+// the last step and the switch in one transaction. It repeats both while what
+// the switch has to lock is in use.
 func (r *run) catchUpAndSwitch(ctx context.Context) error {
 	return app.RetryLocked(ctx, func() error {
 		if err := r.build.catchUp(ctx); err != nil {

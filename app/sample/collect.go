@@ -9,8 +9,8 @@ import (
 	"relay/domain/eventlog"
 )
 
-// PhaseReading is the phase in which a sample's calls are read from the log.
-const PhaseReading = "reading"
+// phaseReading is the phase in which a sample's calls are read from the log.
+const phaseReading = "reading"
 
 // defaultBatchSize is the default of Sampler.BatchSize.
 const defaultBatchSize = 16 << 20

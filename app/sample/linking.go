@@ -167,6 +167,6 @@ func (u *subset) readLinks(ctx context.Context, r eventlog.Range, ids map[string
 		defer u.mu.Unlock()
 		reader.Read(e, u.linking.mappings, eachCall(u.linking.add))
 	})
-	u.phase, u.done = PhaseReading, 0
+	u.phase, u.done = phaseReading, 0
 	return err
 }

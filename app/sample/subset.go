@@ -48,7 +48,7 @@ type chooser func(ctx context.Context, tx app.Tx, u *subset) error
 // finds all ids of its people.
 func (s *Sampler) newSubset(ctx context.Context, p app.Projection, change *app.Replay, choose chooser) (*subset, error) {
 	u := &subset{
-		sampler: s, store: s.Store, projection: p, change: change, started: time.Now(), phase: PhaseReading,
+		sampler: s, store: s.Store, projection: p, change: change, started: time.Now(), phase: phaseReading,
 		seen: map[string]bool{}, issuesRebuilt: projections.Issues{}, issuesServed: projections.Issues{},
 	}
 	err := u.store.DB.InSnapshot(ctx, func(tx app.Tx) (err error) {

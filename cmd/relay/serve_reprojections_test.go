@@ -110,3 +110,36 @@ func (s *serving) ask(method, path, body string, headers map[string]string) (int
 	}
 	return reply.StatusCode, string(text)
 }
+
+// TestServeStartsThePlanShown: a plan that was shown is started from its page as it
+// was shown, and not after the mapping changed.
+func TestServeStartsThePlanShown(t *testing.T) {
+	t.Parallel()
+	relay, server, db := toldStory(t)
+	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", storyMapping))
+	form := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	shown := func() (start string) {
+		t.Helper()
+		status, page := server.ask("POST", "/reprojections", "do=plan&from=beginning&projection=&max_load=100", form)
+		_, rest, ok := strings.Cut(page, `name="as_of" value="`)
+		asOf, _, _ := strings.Cut(rest, `"`)
+		if status != 200 || !ok || !strings.Contains(page, "Start this plan") {
+			t.Fatalf("the page of the plan: %d, %s", status, page)
+		}
+		return "do=start&from=1&projection=&max_load=100&as_of=" + asOf
+	}
+	outdated := shown()
+	relay.must("mapping", "apply", relay.writeFile("mapping.yaml", `event_prefix: "later: "`))
+	if status, page := server.ask("POST", "/reprojections", outdated, form); status != 409 || !strings.Contains(page, "mapping version 3 was applied") {
+		t.Errorf("an outdated plan: %d, %s", status, page)
+	}
+	if n := text(t, db, `SELECT count(*) FROM relay.reprojections`); n != "0" {
+		t.Errorf("%s re-projections are on record", n)
+	}
+	if status, page := server.ask("POST", "/reprojections", shown(), form); status >= 400 {
+		t.Errorf("the plan as it was shown: %d, %s", status, page)
+	}
+	waitFor(t, "the plan to be carried out", func() bool {
+		return text(t, db, `SELECT string_agg(status || ' ' || mapping_version, ' ') FROM relay.reprojections`) == "done 3"
+	})
+}
