@@ -24,7 +24,7 @@ type ControlEntry struct {
 	Control
 }
 
-// MappingActivated says that a mapping version holds from the entry's own
+// MappingActivated says that a mapping version is in force from the entry's own
 // offset on.
 type MappingActivated struct {
 	Version   int             `json:"version"`
@@ -43,14 +43,14 @@ type Reprojected struct {
 }
 
 // Undone says that the control entry at the offset Entry, a re-projection or the
-// undoing of one, counts no more.
+// undoing of one, no longer counts.
 type Undone struct {
 	Entry Offset `json:"entry"`
 }
 
-// Forgotten says that persons were erased: how many, how many of their calls
-// were cut out of how many payloads, and whether what they send from now on is
-// dropped. It does not say who they were.
+// Forgotten says that people were erased: how many, how many of their calls were
+// cut out of how many payloads, and whether their later calls are dropped. It does
+// not say who they were.
 type Forgotten struct {
 	Persons    int  `json:"persons"`
 	Calls      int  `json:"calls"`
@@ -104,7 +104,7 @@ func EncodeControl(c Control) ([]byte, error) {
 
 // DecodeControl reads what EncodeControl wrote. The result does not keep
 // payload. A type that this release does not know is an error that names it,
-// since passing over it would give a state that the log does not say.
+// since a fold that passed over it would give a wrong state.
 func DecodeControl(payload []byte) (Control, error) {
 	var head struct {
 		Relay string `json:"relay"`
@@ -188,7 +188,7 @@ func (u *Undone) check() error {
 
 func (f *Forgotten) check() error {
 	if f.Persons < 1 || f.Calls < 0 || f.Payloads < 0 || f.Rejected < 0 {
-		return fmt.Errorf("%w: %s: %d persons, %d calls, %d payloads, %d rejected bodies", ErrBadControl, forgotten, f.Persons, f.Calls, f.Payloads, f.Rejected)
+		return fmt.Errorf("%w: %s: %d people, %d calls, %d payloads, %d rejected bodies", ErrBadControl, forgotten, f.Persons, f.Calls, f.Payloads, f.Rejected)
 	}
 	return nil
 }

@@ -2,8 +2,8 @@ package eventlog
 
 import "relay/domain/segment"
 
-// Entry is one row of the log: an inbound request body, byte for byte, with
-// what the request alone knew, or a control entry that relay wrote itself.
+// Entry is one row of the log: an inbound request body, byte for byte, with facts
+// that only the request told; or a control entry that relay wrote itself.
 type Entry struct {
 	Offset     Offset
 	ReceivedAt segment.Instant

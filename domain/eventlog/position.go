@@ -30,7 +30,7 @@ func (p Position) Compare(q Position) int {
 	return cmp.Compare(p.Index, q.Index)
 }
 
-// Stamp decides between two writes to one register: the greater one stays.
+// Stamp orders the writes to a register: the write with the greatest stamp wins.
 type Stamp struct {
 	At segment.Instant
 	Position

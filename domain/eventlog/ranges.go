@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Without returns what of the range none of the others holds, in order and in
-// pieces of at most size offsets. The others may overlap.
+// Without returns the offsets of r that are in none of the others, in ascending
+// ranges of at most size offsets. The others may overlap.
 func (r Range) Without(others []Range, size Offset) []Range {
 	others = slices.Clone(others)
 	slices.SortFunc(others, func(a, b Range) int { return cmp.Compare(a.After, b.After) })
@@ -27,8 +27,7 @@ func (r Range) appendPieces(list []Range, size Offset) []Range {
 	return list
 }
 
-// Join returns what the ranges hold together, in order and in as few as it
-// takes.
+// Join returns the union of the ranges as the fewest ascending ranges.
 func Join(ranges []Range) (out []Range) {
 	ranges = slices.Clone(ranges)
 	slices.SortFunc(ranges, func(a, b Range) int { return cmp.Compare(a.After, b.After) })

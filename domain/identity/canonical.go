@@ -17,8 +17,8 @@ func (c Canonical) Of(userID string) string {
 // nowhere stands for all that lead to it; in a cycle the smallest id in byte
 // order stands for the cycle and for what leads into it.
 //
-// What links lead to is found in the links alone: of part of all aliases the
-// result is right for the ids whose whole way is in that part.
+// Canonical reads only l. If l holds some of the aliases, the result is right for
+// those ids of which every alias on the way is in l.
 func (l Links) Canonical() Canonical {
 	c := make(Canonical, len(l))
 	for id := range l {

@@ -1,8 +1,8 @@
 // Package identity says which ids are one person's. Two kinds of links lead from
 // id to id, always to a user id: a claim from an anonymous id to the user who
 // owns it, an alias from one user id to another. Of several links from one id
-// the earliest counts, so what is known of links merges in any order, any
-// grouping and any number of times. It knows no database and no clock.
+// the earliest counts, so states of links merge in any order, any grouping and any
+// number of times. It knows no database and no clock.
 package identity
 
 import (
@@ -12,8 +12,8 @@ import (
 	"relay/domain/eventlog"
 )
 
-// Link is what a claim or an alias says: to which user id its id leads, and the
-// call that said so. Calls say nothing of empty ids, so the zero Link is none.
+// Link is what a claim or an alias says: the user id that an id leads to, and the
+// stamp of the call. No id is empty, so the zero Link is none.
 type Link struct {
 	To string
 	eventlog.Stamp
@@ -22,7 +22,7 @@ type Link struct {
 // Exists reports whether there is a link at all.
 func (l Link) Exists() bool { return l.To != "" }
 
-// CountsBefore reports whether of two links from one id l is the one that counts.
+// CountsBefore reports whether l, of two links from one id, is the one that counts.
 func (l Link) CountsBefore(m Link) bool {
 	if !l.Exists() || !m.Exists() {
 		return l.Exists()
@@ -36,8 +36,7 @@ func (l Link) CountsBefore(m Link) bool {
 // Links holds, for each id that leads anywhere, the link that counts.
 type Links map[string]Link
 
-// Add takes in one more link from the id. It reports whether that is the one that
-// counts now.
+// Add adds a link from the id, and reports whether it is now the one that counts.
 func (l Links) Add(id string, link Link) bool {
 	if !link.CountsBefore(l[id]) {
 		return false
@@ -46,13 +45,13 @@ func (l Links) Add(id string, link Link) bool {
 	return true
 }
 
-// State is what is known of links. The zero State knows none.
+// State is a set of links. The zero State is empty.
 type State struct {
 	Claims  Links // by anonymous id
 	Aliases Links // by user id
 }
 
-// Claim takes in that a call named the anonymous id together with the user.
+// Claim adds a call that names the anonymous id together with the user.
 func (s *State) Claim(anonymousID, userID string, at eventlog.Stamp) {
 	if s.Claims == nil {
 		s.Claims = Links{}
@@ -60,8 +59,8 @@ func (s *State) Claim(anonymousID, userID string, at eventlog.Stamp) {
 	s.Claims.Add(anonymousID, Link{userID, at})
 }
 
-// Alias takes in that an alias call named the previous id and the user: the id
-// is claimed as an anonymous one, and leads on as a user's.
+// Alias adds an alias call. The previous id may be an anonymous id or a user id, so
+// Alias both claims it and makes it an alias.
 func (s *State) Alias(previousID, userID string, at eventlog.Stamp) {
 	if s.Aliases == nil {
 		s.Aliases = Links{}
@@ -70,11 +69,11 @@ func (s *State) Alias(previousID, userID string, at eventlog.Stamp) {
 	s.Aliases.Add(previousID, Link{userID, at})
 }
 
-// SizeOf is about how many bytes of memory a link from the id to the user takes.
+// SizeOf estimates the memory of a link from the id to the user, in bytes.
 func SizeOf(id, userID string) int { return 150 + len(id) + len(userID) }
 
-// Add takes in what another state knows, and leaves that as it is. It returns
-// about how many bytes that takes.
+// Add adds the links of another state, which it does not change. It returns an
+// estimate of the added memory in bytes.
 func (s *State) Add(other State) (size int) {
 	s.Claims, size = addLinks(s.Claims, other.Claims)
 	aliases, more := addLinks(s.Aliases, other.Aliases)
@@ -96,11 +95,11 @@ func addLinks(to, from Links) (sum Links, size int) {
 	return to, size
 }
 
-// IsEmpty reports whether the state knows no link.
+// IsEmpty reports whether the state has no link.
 func (s State) IsEmpty() bool { return len(s.Claims) == 0 && len(s.Aliases) == 0 }
 
-// Merge returns what a and b know together, and leaves both as they are. It is
-// commutative, associative and idempotent.
+// Merge returns the links of a and b, which it does not change. It is commutative,
+// associative and idempotent.
 func Merge(a, b State) State {
 	sum := State{Claims: maps.Clone(a.Claims), Aliases: maps.Clone(a.Aliases)}
 	sum.Add(b)
@@ -108,7 +107,7 @@ func Merge(a, b State) State {
 }
 
 // Owner returns the user id that stands for the person who owns the anonymous
-// id; empty: nobody owns it. canonical is that of the state's Aliases.
+// id; empty: nobody owns it. canonical is s.Aliases.Canonical().
 func (s State) Owner(anonymousID string, canonical Canonical) string {
 	claim := s.Claims[anonymousID]
 	if !claim.Exists() {

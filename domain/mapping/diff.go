@@ -9,8 +9,8 @@ import (
 	"relay/domain/profile"
 )
 
-// Change is one place in which two specs differ, for people to read. What says
-// nothing is "(none)".
+// Change is one place in which two specs differ, for people to read. An unset value
+// is "(none)".
 type Change struct {
 	Path   string `json:"path"` // as in "channels.sms"
 	Before string `json:"before"`
@@ -70,7 +70,7 @@ func listText(texts []string) string {
 	return strings.Join(texts, ", ")
 }
 
-// quoteOdd quotes what a reader could take for something else.
+// quoteOdd quotes a text whose characters could be misread.
 func quoteOdd(s string) string {
 	odd := func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.-$", r) || r == unicode.ReplacementChar

@@ -6,14 +6,14 @@ import (
 	"relay/domain/eventlog"
 )
 
-// Difference is a stretch of the log, the offsets in (After, UpTo], that two
+// Difference is a part of the log, the offsets in (After, UpTo], to which two
 // timelines give different versions.
 type Difference struct {
 	After, UpTo    eventlog.Offset // UpTo 0: open
 	Served, Wanted int
 }
 
-// Differences returns all stretches in which the timelines differ, in order.
+// Differences returns all parts of the log in which the timelines differ, in order.
 func Differences(served, wanted Timeline) []Difference {
 	var begins []eventlog.Offset
 	for _, s := range append(served.Spans(), wanted.Spans()...) {

@@ -69,7 +69,7 @@ func (s Spec) EventNames() []string {
 }
 
 // UnmarshalJSON reads the shape of a mapping file; absent keys have their
-// defaults. It does not Validate: what was once applied stays readable when
+// defaults. It does not call Validate, so an applied mapping stays readable when
 // limits change.
 func (s *Spec) UnmarshalJSON(data []byte) error {
 	var in specJSON

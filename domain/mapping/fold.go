@@ -5,10 +5,10 @@ import "relay/domain/eventlog"
 // Timelines holds a timeline for each projection, by its name.
 type Timelines map[string]Timeline
 
-// Fold returns the timelines of the projections under the control entries of a
-// log, which come in its order. Like all folds it knows no clock and no I/O: the
-// same log gives the same timelines. A re-projection that a later entry undoes
-// does not count, unless what undoes it is undone itself.
+// Fold returns the timelines that the control entries of a log, in log order, give
+// the named projections. Like all folds it uses no clock and no I/O: the same log
+// gives the same timelines. A re-projection that a later entry undoes does not
+// count, unless that entry is undone itself.
 func Fold(entries []eventlog.ControlEntry, names ...string) Timelines {
 	timelines := make(Timelines, len(names))
 	for _, name := range names {

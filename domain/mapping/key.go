@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// The keys tell a replay what a change of mapping can alter: two specs have the
-// same key exactly when they make the same rows of the same calls.
+// A replay compares keys to find which parts a mapping change alters: two specs
+// have the same key exactly when they make the same rows of the same calls.
 
-// EventsKey covers events, but for the ids in them and the version's number.
+// EventsKey covers events, except the ids in them and the version's number.
 func (s Spec) EventsKey() string {
 	if !s.Events.Has(EventKinds) {
 		return ""

@@ -1,6 +1,6 @@
-// Package mapping holds what a mapping says, which version of it holds where in
-// the log, and how two of either differ. It knows no file format but its own
-// JSON, no database and no clock.
+// Package mapping defines the content of a mapping (Spec), the mapping version that
+// applies to each part of the log (Timeline), and the differences of two specs or
+// timelines. It knows no file format but its own JSON, no database and no clock.
 package mapping
 
 import (
@@ -11,7 +11,7 @@ import (
 	"relay/domain/segment"
 )
 
-// Spec is the content of one mapping version. Specs are not changed once made.
+// Spec is the content of one mapping version. A Spec is never modified.
 type Spec struct {
 	EventPrefix string                          // put before every event name
 	Preferences [profile.PreferenceCount]string // trait by preference; "": not mapped

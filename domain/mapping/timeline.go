@@ -9,19 +9,19 @@ import (
 	"relay/domain/eventlog"
 )
 
-// Span is a stretch of the log that one version holds for: from From on, up to
-// where the next span begins.
+// Span is a part of the log that one version applies to: from From on, up to where
+// the next span begins.
 type Span struct {
 	From    eventlog.Offset `json:"from"`
 	Version int             `json:"version"`
 }
 
-// Timeline says which mapping version holds where in the log. It is a value:
-// its methods return new timelines and leave the old as they are. The zero
-// Timeline is NewTimeline.
+// Timeline says which mapping version applies to which part of the log. It is a
+// value: its methods return new timelines and do not change the old. The zero
+// Timeline is NewTimeline().
 type Timeline struct {
 	// spans ascend by From, and neighbours differ in version. Before the first
-	// of them version 1 holds, so the first is of another one.
+	// of them version 1 applies, so the first has another version.
 	spans []Span
 }
 
@@ -30,21 +30,21 @@ const firstVersion = 1
 // NewTimeline returns the timeline of an empty log: version 1 everywhere.
 func NewTimeline() Timeline { return Timeline{} }
 
-// At returns the version that holds at the offset.
+// At returns the version that applies to the offset.
 func (t Timeline) At(o eventlog.Offset) int { return lastOf(t.spans[:upTo(t.spans, o)]) }
 
-// Current returns the version that holds for what comes next.
+// Current returns the version that is in force: it applies to the next entry.
 func (t Timeline) Current() int { return lastOf(t.spans) }
 
-// Activate returns the timeline in which the version holds from the offset on.
+// Activate returns the timeline in which the version is in force from the offset on.
 func (t Timeline) Activate(at eventlog.Offset, version int) Timeline {
 	at = max(at, eventlog.FirstOffset)
 	return Timeline{appendSpan(slices.Clone(t.spans[:upTo(t.spans, at-1)]), at, version)}
 }
 
-// Reproject returns the timeline after a replay that gave the stretch from
-// `from` on to the version. Spans that began after asOf stay: they are
-// activations that came after the replay was planned.
+// Reproject returns the timeline after a replay that applied the version from
+// `from` on. Spans that began after asOf stay: they are activations that came after
+// the replay was planned.
 func (t Timeline) Reproject(from eventlog.Offset, version int, asOf eventlog.Offset) Timeline {
 	from = max(from, eventlog.FirstOffset)
 	late := t.spans[upTo(t.spans, asOf):]
@@ -66,8 +66,8 @@ func (t Timeline) Spans() []Span {
 	return append([]Span{{eventlog.FirstOffset, firstVersion}}, t.spans...)
 }
 
-// Start returns the smallest offset at which the version holds, false if it
-// holds nowhere.
+// Start returns the smallest offset that the version applies to, false if it applies
+// to none.
 func (t Timeline) Start(version int) (eventlog.Offset, bool) {
 	for _, s := range t.Spans() {
 		if s.Version == version {
@@ -77,8 +77,8 @@ func (t Timeline) Start(version int) (eventlog.Offset, bool) {
 	return 0, false
 }
 
-// CurrentStart returns the offset from which on the current version holds
-// without a break, and that version.
+// CurrentStart returns the offset from which on the current version applies without
+// a break, and that version.
 func (t Timeline) CurrentStart() (eventlog.Offset, int) {
 	if len(t.spans) == 0 {
 		return eventlog.FirstOffset, firstVersion

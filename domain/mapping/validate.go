@@ -11,13 +11,13 @@ import (
 // MaxText is how many characters a trait's name or the event prefix can have.
 const MaxText = 255
 
-// FieldError is what is wrong with one place of a spec.
+// FieldError is a mistake at one place of a spec.
 type FieldError struct {
 	Path    string // as in "channels.sms[1]"; a channel's only trait has no index
 	Message string
 }
 
-// FieldErrors lists all that is wrong with a spec, in the order of its fields.
+// FieldErrors lists the mistakes in a spec, in the order of its fields.
 type FieldErrors []FieldError
 
 // Error implements error, one place a line.
@@ -29,7 +29,7 @@ func (e FieldErrors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Validate returns what is wrong with the spec, nil if nothing is.
+// Validate returns the mistakes in the spec, nil if there are none.
 func (s Spec) Validate() FieldErrors {
 	var out FieldErrors
 	add := func(path, message string) {
@@ -79,7 +79,7 @@ func badTrait(trait string, seen map[string]bool) string {
 	}
 }
 
-// badText says why Postgres or relay's own limits refuse a text, "" if neither does.
+// badText says why Postgres or relay refuses a text, "" if neither does.
 func badText(s string) string {
 	switch n := utf8.RuneCountInString(s); {
 	case !utf8.ValidString(s):

@@ -13,8 +13,8 @@ var ErrCorrupt = errors.New("corrupt profile state")
 
 // AppendBinary appends the whole state in a compact form, for partial results
 // of a rebuild. Decoder reads it. Most partial results are of one call, so times
-// stand as the difference from First, and a stamp only where it is another than
-// the one before.
+// are differences from First, and a stamp is written only if it differs from the one
+// before.
 func (s State) AppendBinary(dst []byte) []byte {
 	dst = appendBool(dst, s.Identified)
 	dst = binary.AppendVarint(dst, int64(s.First))

@@ -7,9 +7,9 @@ import (
 	"relay/domain/eventlog"
 )
 
-// AppendTraitStamps appends the stamps of a person's traits without the values,
-// which stand as JSON in a column of their own. Most people's traits share one
-// stamp, which is then all that is written.
+// AppendTraitStamps appends the stamps of a person's traits; the values are JSON in
+// another column. The traits of most people share one stamp, and then only that
+// stamp is written.
 func AppendTraitStamps(dst []byte, traits []Trait) []byte {
 	if len(traits) > 0 && !slices.ContainsFunc(traits, func(t Trait) bool { return t.Stamp != traits[0].Stamp }) {
 		return appendStamp(binary.AppendUvarint(dst, 1), traits[0].Stamp)
@@ -19,7 +19,7 @@ func AppendTraitStamps(dst []byte, traits []Trait) []byte {
 	for i, stamp := range order {
 		dst = appendStamp(dst, stamp)
 		if i == 0 {
-			continue // whatever no other stamp names belongs to the first
+			continue // the first stamp is that of every key that no other stamp lists
 		}
 		dst = binary.AppendUvarint(dst, uint64(len(keys[stamp])))
 		for _, key := range keys[stamp] {
@@ -85,8 +85,8 @@ func DecodeTraitStamps(data []byte) (TraitStamps, error) {
 	return s, r.end()
 }
 
-// AppendSettingStamps appends the stamps of the settings; their values stand in
-// columns of their own.
+// AppendSettingStamps appends the stamps of the settings; the values have columns of
+// their own.
 func AppendSettingStamps(dst []byte, settings [PreferenceCount]Setting) []byte {
 	for _, s := range settings {
 		dst = appendStamp(dst, s.Stamp)

@@ -33,23 +33,23 @@ type ChannelValue struct {
 	First, Last segment.Instant // least and greatest observed-at
 }
 
-// State is what is known of one person. The zero State knows nothing.
+// State is the state of one person. The zero State is empty.
 // Traits are sorted by key, Channels by channel and value; Merge and the
 // functions that make states keep that order.
 type State struct {
-	Identified  bool            // whether First and Last say anything
+	Identified  bool            // whether First and Last are set
 	First, Last segment.Instant // of the identify calls
 	Traits      []Trait
 	Settings    [PreferenceCount]Setting
 	Channels    []ChannelValue
 }
 
-// IsEmpty reports whether the state knows nothing.
+// IsEmpty reports whether the state is empty.
 func (s *State) IsEmpty() bool {
 	return !s.Identified && len(s.Traits) == 0 && len(s.Channels) == 0 && s.Settings == [PreferenceCount]Setting{}
 }
 
-// Merge returns what a and b know together. It is commutative, associative and
+// Merge returns the combined state of a and b. It is commutative, associative and
 // idempotent: it gives the same for any order, any grouping and any repetition.
 // The result may share memory with both, which must not be changed afterwards.
 func Merge(a, b State) State {
@@ -101,8 +101,8 @@ func widerSeen(a, b ChannelValue) ChannelValue {
 	return a
 }
 
-// mergeSorted joins two sorted lists without duplicates into one; equal members
-// become what both makes of them.
+// mergeSorted merges two sorted lists without duplicates; both combines members that
+// are equal.
 func mergeSorted[T any](a, b []T, compare func(T, T) int, both func(T, T) T) []T {
 	if len(a) == 0 {
 		return b

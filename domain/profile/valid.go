@@ -40,7 +40,7 @@ func (p Preference) Valid(value string) bool {
 	}
 }
 
-// Wants says in words what a valid value is.
+// Wants says in words why a value is not valid.
 func (p Preference) Wants() string {
 	switch p {
 	case Language:
@@ -62,8 +62,8 @@ func validLocale(s string) bool {
 
 func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }
 
-// Clean trims surrounding white space off a channel value and reports whether
-// what is left is valid for the channel. An empty one is not, and says nothing.
+// Clean trims surrounding white space off a channel value, and reports whether the
+// result is valid for the channel. An empty value is not valid.
 func (c Channel) Clean(value string) (string, bool) {
 	value = strings.TrimSpace(value)
 	n := utf8.RuneCountInString(value)
@@ -77,7 +77,7 @@ func (c Channel) Clean(value string) (string, bool) {
 	}
 }
 
-// Wants says in words what a valid value is.
+// Wants says in words why a value is not valid.
 func (c Channel) Wants() string {
 	switch c {
 	case Email:
