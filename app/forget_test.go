@@ -160,7 +160,7 @@ func (i *witness) Group(ctx context.Context, tx app.Tx, generations []int64, id 
 	return g, err
 }
 
-// forgetLater erases somebody at one of the next reports of progress.
+// forgetLater erases a person at one of the next reports of progress.
 func (l *ledger) forgetLater(t *rapid.T, w *world, of []string) func(replay.Progress) {
 	at, person := rapid.Int64Range(1, 14).Draw(t, "reports until the erasure"), drawPerson(t, of)
 	var told atomic.Int64
@@ -251,7 +251,7 @@ func (h hookedRejected) Erase(ctx context.Context, tx app.Tx, id string, upTo se
 	return h.RejectedEraser.Erase(ctx, tx, id, upTo)
 }
 
-// TestReprojectionBegunWhileErasing: a re-projection that begins while somebody
+// TestReprojectionBegunWhileErasing: a re-projection that begins while a person
 // is being erased reads the log after it.
 func TestReprojectionBegunWhileErasing(t *testing.T) {
 	t.Parallel()
@@ -291,7 +291,7 @@ func TestReprojectionBegunWhileErasing(t *testing.T) {
 }
 
 // TestForgetTellsWhatItDid: counts, a control entry without personal data, and
-// the door's store of rejected bodies.
+// and the store of rejected bodies.
 func TestForgetTellsWhatItDid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -304,7 +304,7 @@ func TestForgetTellsWhatItDid(t *testing.T) {
 	}
 	w.drain(t)
 	done, err := w.forgetter().Forget(t.Context(), erasure.Person{ID: "u1"})
-	want := erasure.Forgotten{Forgotten: eventlog.Forgotten{Persons: 1, Calls: 2, Payloads: 2, Rejected: 2}, Offset: 3}
+	want := erasure.Forgotten{Forgotten: eventlog.Forgotten{People: 1, Calls: 2, Payloads: 2, Rejected: 2}, Offset: 3}
 	if err != nil || done != want {
 		t.Errorf("got %+v, %v, want %+v", done, err, want)
 	}

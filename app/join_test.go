@@ -32,7 +32,7 @@ func randomIdentities(t *testing.T) {
 		shadow, ledger := newShadow(), newLedger()
 		w.maxRows = rapid.IntRange(1, 9).Draw(t, "rows a batch")
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		erasing, erasures := rapid.Bool().Draw(t, "persons are erased"), [2]string{"payloads", "mapping"}
+		erasing, erasures := rapid.Bool().Draw(t, "people are erased"), [2]string{"payloads", "mapping"}
 		if erasing {
 			erasures = [2]string{"forget", "delete"}
 		}

@@ -1,13 +1,14 @@
 package app
 
-// Suppressed tells whose calls are dropped at the door. It answers from memory.
+// Suppressed knows whose calls ingest drops. It answers from memory.
 type Suppressed interface {
-	// Any tells whether there is anybody.
+	// Any reports whether anybody is suppressed.
 	Any() bool
-	// Drops tells whether calls of what the key stands for are dropped, and counts
-	// the call if so.
+	// Drops reports whether the calls of a key are dropped, and counts a dropped
+	// call if so. A key is a user id, or AnonymousKey of an anonymous id.
 	Drops(key string) bool
 }
 
-// AnonymousKey returns the key of an anonymous id. U+0000 is in no id.
+// AnonymousKey returns the key of an anonymous id. No user id has the same key:
+// U+0000 is in no id.
 func AnonymousKey(id string) string { return "\x00" + id }

@@ -78,7 +78,7 @@ func (d *DeleteFollower) Step(ctx context.Context) (honoured bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("honour the delete calls up to log offset %d: %w", next.upTo, err)
 	}
-	d.Logger.Info("delete calls were honoured", "people", done.Persons, "calls", done.Calls, "payloads", done.Payloads)
+	d.Logger.Info("delete calls were honoured", "people", done.People, "calls", done.Calls, "payloads", done.Payloads)
 	return true, nil
 }
 

@@ -22,7 +22,7 @@ type try struct {
 }
 
 func (f *Forgetter) newTry(t task, found *search, mayReturn bool) *try {
-	done := Forgotten{Forgotten: eventlog.Forgotten{Persons: len(t.people), Suppressed: t.suppressed}}
+	done := Forgotten{Forgotten: eventlog.Forgotten{People: len(t.people), Suppressed: t.suppressed}}
 	return &try{f: f, task: t, found: found, mayReturn: mayReturn, done: done}
 }
 

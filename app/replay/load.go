@@ -66,7 +66,7 @@ func (b *build) index(ctx context.Context, loader app.Loader, t *target) error {
 			return err
 		}
 		if err := b.erasePending(ctx, tx, t); err != nil {
-			return fmt.Errorf("erase what was forgotten meanwhile from %s: %w", name, err)
+			return fmt.Errorf("carry out the pending erasures in %s: %w", name, err)
 		}
 		if err := t.projection.Tables.Schema.Complete(ctx, tx, t.generation.ID); err != nil {
 			return fmt.Errorf("complete %s: %w", name, err)

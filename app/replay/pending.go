@@ -41,5 +41,5 @@ func (b *build) erasePending(ctx context.Context, tx app.Tx, t *target) error {
 			return err
 		}
 	}
-	return b.builder.Erasures.Settle(ctx, tx, g.ID)
+	return b.builder.Erasures.DeletePending(ctx, tx, g.ID)
 }

@@ -52,7 +52,7 @@ type Undone struct {
 // cut out of how many payloads, and whether their later calls are dropped. It does
 // not say who they were.
 type Forgotten struct {
-	Persons    int  `json:"persons"`
+	People     int  `json:"persons"`
 	Calls      int  `json:"calls"`
 	Payloads   int  `json:"payloads"`
 	Rejected   int  `json:"rejected"` // bodies deleted from the rejected store
@@ -187,8 +187,8 @@ func (u *Undone) check() error {
 }
 
 func (f *Forgotten) check() error {
-	if f.Persons < 1 || f.Calls < 0 || f.Payloads < 0 || f.Rejected < 0 {
-		return fmt.Errorf("%w: %s: %d people, %d calls, %d payloads, %d rejected bodies", ErrBadControl, forgotten, f.Persons, f.Calls, f.Payloads, f.Rejected)
+	if f.People < 1 || f.Calls < 0 || f.Payloads < 0 || f.Rejected < 0 {
+		return fmt.Errorf("%w: %s: %d people, %d calls, %d payloads, %d rejected bodies", ErrBadControl, forgotten, f.People, f.Calls, f.Payloads, f.Rejected)
 	}
 	return nil
 }

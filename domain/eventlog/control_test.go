@@ -19,7 +19,7 @@ func samples() map[string]Control {
 		}},
 		"reprojected": {Reprojected: &Reprojected{Projections: []string{"events"}, From: 1, Version: 2, AsOf: 1200}},
 		"undone":      {Undone: &Undone{Entry: 1300}},
-		"forgotten":   {Forgotten: &Forgotten{Persons: 1, Calls: 17, Payloads: 3, Rejected: 1, Suppressed: true}},
+		"forgotten":   {Forgotten: &Forgotten{People: 1, Calls: 17, Payloads: 3, Rejected: 1, Suppressed: true}},
 	}
 }
 
@@ -49,7 +49,7 @@ func TestDecodeControlRefuses(t *testing.T) {
 		`[]`:                               "cannot unmarshal array",
 		`{"type":"track","userId":"u"}`:    `unknown type ""`,
 		`{"relay":"renamed","id":"u"}`:     `unknown type "renamed"`,
-		`{"relay":"forgotten"}`:            "0 persons",
+		`{"relay":"forgotten"}`:            "0 people",
 		`{"relay":"undone"}`:               "offsets begin at 1",
 		`{"relay":"mapping_activated"}`:    "versions count from 1",
 		`{"relay":"reprojected","from":1}`: "versions count from 1",

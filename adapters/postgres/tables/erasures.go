@@ -34,14 +34,14 @@ func (Erasures) Pend(ctx context.Context, tx app.Tx, generation int64, e app.Pen
 		entries[i] = int64(o)
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO relay_store.pending_erasures (generation, ids, anonymous, claims, aliases, entries, recount) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		generation, notNull(e.Users), notNull(e.Anonymous), notNull(e.Claims), notNull(e.Aliases), pq.Array(entries), e.Recount)
+		generation, notNull(e.Erased.Users), notNull(e.Erased.Anonymous), notNull(e.Erased.Claims), notNull(e.Erased.Aliases), pq.Array(entries), e.Recount)
 	if err != nil {
 		return fmt.Errorf("note the erasure for generation %d: %w", generation, err)
 	}
 	return nil
 }
 
-// notNull is a list that may be empty, but is not NULL.
+// notNull returns the list as an array that may be empty, but is not NULL.
 func notNull(list []string) pq.StringArray { return append(pq.StringArray{}, list...) }
 
 // Pending implements app.Erasures.
@@ -55,7 +55,7 @@ func (Erasures) Pending(ctx context.Context, tx app.Tx, generation int64) ([]app
 	for rows.Next() {
 		var e app.PendingErasure
 		var entries []int64
-		if err := rows.Scan(pq.Array(&e.Users), pq.Array(&e.Anonymous), pq.Array(&e.Claims), pq.Array(&e.Aliases), pq.Array(&entries), &e.Recount); err != nil {
+		if err := rows.Scan(pq.Array(&e.Erased.Users), pq.Array(&e.Erased.Anonymous), pq.Array(&e.Erased.Claims), pq.Array(&e.Erased.Aliases), pq.Array(&entries), &e.Recount); err != nil {
 			return nil, err
 		}
 		for _, o := range entries {
@@ -66,8 +66,8 @@ func (Erasures) Pending(ctx context.Context, tx app.Tx, generation int64) ([]app
 	return list, rows.Err()
 }
 
-// Settle implements app.Erasures.
-func (Erasures) Settle(ctx context.Context, tx app.Tx, generation int64) error {
+// DeletePending implements app.Erasures.
+func (Erasures) DeletePending(ctx context.Context, tx app.Tx, generation int64) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM relay_store.pending_erasures WHERE generation = $1`, generation)
 	return err
 }
