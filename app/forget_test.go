@@ -290,8 +290,8 @@ func TestReprojectionBegunWhileErasing(t *testing.T) {
 	w.verify(t)
 }
 
-// TestForgetTellsWhatItDid: counts, a control entry without personal data, and
-// and the store of rejected bodies.
+// TestForgetTellsWhatItDid: an erasure returns its counts, writes a control entry
+// without personal data, and deletes rejected bodies.
 func TestForgetTellsWhatItDid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
