@@ -83,21 +83,21 @@ func (c *Console) check() *check {
 		view.Status, view.Error, view.Advice, view.Preview = "failed", last.Err.Error(), advice(last.Err), nil
 	}
 	if errors.Is(last.Err, replay.ErrCancelled) {
-		view.Status, view.Error, view.Advice = "cancelled", "", "What people query is as it was."
+		view.Status, view.Error, view.Advice = "cancelled", "", "Queries see the same rows as before."
 	}
 	return view
 }
 
 // advice is what to do after a check that failed.
 func advice(err error) string {
-	do := "Start it again; if it fails again, relay doctor looks for what is wrong."
+	do := "Start it again. If it fails again, run relay doctor."
 	switch {
 	case errors.Is(err, app.ErrDiskFull):
 		do = "Make room on the database's disk, about as much as the projections take, and start it again."
 	case errors.Is(err, app.ErrDatabase):
-		do = "See that the database answers, as relay status does, and start it again."
+		do = "Check with relay status that the database answers, and start it again."
 	case errors.Is(err, app.ErrLocked):
-		do = "Let long transactions in the database end, and start it again."
+		do = "Wait for long transactions in the database to end, and start it again."
 	}
-	return "What people query is as it was. " + do + " That removes what this one may have left, too."
+	return "Queries see the same rows as before. " + do + " A new start also removes what this one left."
 }

@@ -35,10 +35,10 @@ func TestChecksAreShown(t *testing.T) {
 		"none":          {replay.Check{}, nil},
 		"running":       {replay.Check{Kind: replay.DryRun, StartedAt: at, Progress: running}, []string{"A dry run of everything is running", "loading events: 1,000 of 4,000 log rows, 2,500 calls/s", "2026-01-31 12:01:30", `value="25"`, `value="cancel"`}},
 		"done":          {ended(nil), []string{"The dry run of everything", "2026-01-31 12:00:00", "done after 1.5 s"}},
-		"cancelled":     {ended(fmt.Errorf("verify: %w", replay.ErrCancelled)), []string{"cancelled after 1.5 s", "What people query is as it was."}},
+		"cancelled":     {ended(fmt.Errorf("verify: %w", replay.ErrCancelled)), []string{"cancelled after 1.5 s", "Queries see the same rows as before."}},
 		"disk full":     {ended(fmt.Errorf("write: %w", app.ErrDiskFull)), []string{"failed after 1.5 s", "write: ", "Make room"}},
 		"database away": {ended(app.ErrDatabase), []string{"the database does not answer", "relay status"}},
-		"a lock":        {ended(app.ErrLocked), []string{"Let long transactions in the database end"}},
+		"a lock":        {ended(app.ErrLocked), []string{"Wait for long transactions in the database to end"}},
 		"a bug":         {ended(errors.New("<b>cannot happen")), []string{"&lt;b&gt;cannot happen", "Start it again", "relay doctor"}},
 	} {
 		shown := &Console{config: Config{Reprojections: checking{last: c.last}, Now: func() time.Time { return at }}}

@@ -127,7 +127,7 @@ func healthz(w http.ResponseWriter, _ *http.Request) {
 
 var errReadOnly = errors.New("the database takes no writes; relay doctor tells what to do")
 
-// readyz: payloads can be taken in.
+// readyz: relay can accept payloads.
 func (c *Console) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()

@@ -29,6 +29,7 @@ type entryCall struct {
 	Preferences []entryField
 	Channels    []entryField
 	Properties  string // of the event
+	Person      string // whom the served event is of; empty: nobody
 	NoProfile   string // why nothing was made of it
 	NoEvent     string
 }
@@ -67,6 +68,12 @@ func entryCallOf(call lookup.ExplainedCall) entryCall {
 	out := entryCall{ExplainedCall: call, Type: call.Kind.String(), NoProfile: call.Why[projections.Profiles], NoEvent: call.Why[projections.Events]}
 	if call.Event != nil {
 		out.Properties = pretty(call.Event.Properties)
+	}
+	if call.Served != nil {
+		out.Properties = pretty(call.Served.Properties)
+		if call.Served.DistinctID != nil {
+			out.Person = *call.Served.DistinctID
+		}
 	}
 	if call.Profile == nil {
 		return out

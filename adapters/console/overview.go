@@ -104,7 +104,7 @@ const (
 	chartHeight = 120
 )
 
-// newChart draws what went into the log, and above it what was refused.
+// newChart draws what went into the log, and above it what was rejected.
 func newChart(list []lookup.Traffic, per string) chart {
 	c := chart{From: list[0].At, To: list[len(list)-1].At, Most: 1}
 	for _, t := range list {
@@ -113,21 +113,21 @@ func newChart(list []lookup.Traffic, per string) chart {
 		c.Wrong += t.Refused
 	}
 	for i, t := range list {
-		says := fmt.Sprintf("%s: %s, %s refused", when(t.At), plural(t.Payloads, "payload", "payloads"), number(t.Refused))
+		says := fmt.Sprintf("%s: %s, %s rejected", when(t.At), plural(t.Payloads, "payload", "payloads"), number(t.Refused))
 		c.Bars = append(c.Bars, newBar(i, len(list), scaled(t.Payloads, c.Most), scaled(t.Refused, c.Most), says))
 	}
 	about := ""
 	if c.Sum > lookup.ExactTraffic {
 		about = "about "
 	}
-	c.Says = fmt.Sprintf("Payloads %s: %s%s in all, %s refused, %s at most.", per, about, number(c.Sum), number(c.Wrong), number(c.Most))
+	c.Says = fmt.Sprintf("Payloads %s: %s%s in all, %s rejected, %s at most.", per, about, number(c.Sum), number(c.Wrong), number(c.Most))
 	if c.Sum+c.Wrong == 0 {
 		c.Says, c.Most = "Payloads "+per+": none.", 0
 	}
 	return c
 }
 
-// newBar is the i-th of n bars, with what was refused on top of it.
+// newBar is the i-th of n bars, with what was rejected on top.
 func newBar(i, n, height, refused int, says string) bar {
 	step := chartWidth / n
 	refused = min(refused, chartHeight-height)

@@ -96,10 +96,10 @@ func TestConsoleInBrowser(t *testing.T) {
 
 	b.menu("Keys and settings")
 	b.fill("new-name", "shop")
-	b.click(`//button[text()="Make the key"]`)
+	b.click(`//button[text()="Create key"]`)
 	b.sees(".done", "rk_")
-	b.click(`//button[text()="Send two calls with it"]`)
-	b.sees(".done", "Relay took both calls in")
+	b.click(`//button[text()="Send two test calls"]`)
+	b.sees(".done", "Relay accepted both calls")
 	b.sees("#live-state", "Calls appear as they arrive.")
 	b.sees("#calls", "97980cfea0067")
 	b.click(`//button[@id="pause"]`)
@@ -136,7 +136,7 @@ func TestConsoleInBrowser(t *testing.T) {
 	b.sees("td", "segment : User Registered")
 
 	other.fill("channel-whatsapp-0", "whatsapp")
-	other.click(`//button[starts-with(text(), "Save, for what arrives")]`)
+	other.click(`//button[starts-with(text(), "Save for new payloads")]`)
 	other.sees(".error", "Slack too")
 	other.sees(".error", "Nothing was overwritten")
 	other.open("/mapping?as=yaml")

@@ -181,7 +181,7 @@ func TestConsoleKeys(t *testing.T) {
 	if status, at, body := server.form("/settings/try", url.Values{"name": {"shop"}, "key": {secret}}); status != 200 || at != "/live?done=tried" || !strings.Contains(body, "User Registered") {
 		t.Errorf("calls to try: status %d at %s\n%s", status, at, body)
 	}
-	if status, _, body := server.form("/settings/try", url.Values{"name": {"shop"}, "key": {"rk_wrong"}}); status != 502 || !strings.Contains(body, "refused the calls with status 401") || !strings.Contains(body, "rk_wrong") {
+	if status, _, body := server.form("/settings/try", url.Values{"name": {"shop"}, "key": {"rk_wrong"}}); status != 502 || !strings.Contains(body, "rejected the calls with status 401") || !strings.Contains(body, "rk_wrong") {
 		t.Errorf("calls to try with a wrong key: status %d\n%s", status, body)
 	}
 	if _, body := server.ask("GET", "/settings", "", nil); strings.Contains(body, secret) || !strings.Contains(body, "keep-rejected") {
@@ -198,10 +198,10 @@ func TestConsoleKeys(t *testing.T) {
 		{url.Values{"do": {"rotate"}, "name": {"nobody"}}, 404, "not found"},
 		{url.Values{"do": {"add-secret"}, "name": {"shop"}, "secret": {"s3cret"}}, 200, "Signing secrets of shop"},
 		{url.Values{"do": {"add-secret"}, "name": {"shop"}, "secret": {" "}}, 400, "empty"},
-		{url.Values{"do": {"remove-secret"}, "name": {"shop"}, "id": {"1"}}, 200, "accepted no longer"},
+		{url.Values{"do": {"remove-secret"}, "name": {"shop"}, "id": {"1"}}, 200, "requests signed with the secret are rejected"},
 		{url.Values{"do": {"revoke"}, "name": {"shop"}, "confirm": {"shoe"}}, 400, "nothing was revoked"},
-		{url.Values{"do": {"revoke-replaced"}, "name": {"shop"}, "confirm": {"shop"}}, 200, "refused from now on"},
-		{url.Values{"do": {"revoke"}, "name": {"shop"}, "confirm": {"shop"}}, 200, "refused from now on"},
+		{url.Values{"do": {"revoke-replaced"}, "name": {"shop"}, "confirm": {"shop"}}, 200, "requests with the key are rejected"},
+		{url.Values{"do": {"revoke"}, "name": {"shop"}, "confirm": {"shop"}}, 200, "requests with the key are rejected"},
 		{url.Values{"do": {"dance"}, "name": {"shop"}}, 400, "dance"},
 	} {
 		if status, _, body := server.form("/settings", c.form); status != c.status || !strings.Contains(body, c.says) {

@@ -66,7 +66,7 @@ func TestConsoleRetries(t *testing.T) {
 	server := relay.serve()
 	db := relay.open()
 	server.post("no JSON")
-	if status, _, body := server.form("/rejected/1/retry", nil); status != 409 || !strings.Contains(body, "It stays where it is") {
+	if status, _, body := server.form("/rejected/1/retry", nil); status != 409 || !strings.Contains(body, "The body is still rejected") {
 		t.Errorf("what is no JSON: %d, %s", status, body)
 	}
 	if _, err := db.Exec(`UPDATE relay_store.rejected SET body = $1`, peter); err != nil { // as if a newer release could read it

@@ -98,7 +98,7 @@ func TestServeChecks(t *testing.T) {
 	if status, body := server.ask("GET", "/api/reprojections/check", "", nil); status != 404 {
 		t.Errorf("before the first one: %d, %s", status, body)
 	}
-	server.press("dryrun-all", "Started: ")
+	server.press("dryrun-all", "Started. ")
 	got := server.checkEnds("dry run", "done")
 	var want replay.Preview
 	if err := json.Unmarshal([]byte(server.must("reproject", "--from", "beginning", "--dry-run", "--json")), &want); err != nil {
@@ -107,11 +107,11 @@ func TestServeChecks(t *testing.T) {
 	if got.Preview == nil || !reflect.DeepEqual(*got.Preview, want) {
 		t.Errorf("the dry run says\n%+v\nand the command\n%+v", got.Preview, want)
 	}
-	server.shows("The dry run of everything", "channel slack_email: values added", "based on all there is", "peter@work.example.com")
+	server.shows("The dry run of everything", "channel slack_email: values added", "based on everything", "peter@work.example.com")
 
-	server.press("verify-all", "Started: ")
+	server.press("verify-all", "Started. ")
 	server.checkEnds("verification", "done")
-	server.shows("The verification of everything", "no difference", "among all there is, up to log offset 3")
+	server.shows("The verification of everything", "no difference", "among all rows, up to log offset 3")
 	if servedRows(t, db) != before {
 		t.Error("looking changed something")
 	}
@@ -184,7 +184,7 @@ func TestServeChecksEnd(t *testing.T) {
 	if _, errOut, status := server.run("reproject", "--from", "beginning"); status != 1 || !strings.Contains(errOut, "relay verification, process ") {
 		t.Errorf("a command beside it: status %d, %s", status, errOut)
 	}
-	server.press("cancel", "Cancelled: what people query is as it was", "cancelled after")
+	server.press("cancel", "Cancelled. Queries see the same rows as before", "cancelled after")
 	_ = tx.Rollback()
 	checkNothingLeftOver(t, server.instance)
 
@@ -199,7 +199,7 @@ func TestServeChecksEnd(t *testing.T) {
 	tx = heldUp(t, server, db, "verify-all")
 	text(t, db, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'relay verification%'`)
 	server.checkEnds("verification", "failed")
-	server.shows("failed after", "the claim to build generations was lost", "See that the database answers")
+	server.shows("failed after", "the claim to build generations was lost", "that the database answers")
 	_ = tx.Rollback()
 	checkNothingLeftOver(t, server.instance)
 

@@ -40,7 +40,7 @@ func TestSuppressedAreListed(t *testing.T) {
 		t.Errorf("a search finds\n%s", body)
 	}
 	lift := url.Values{"do": {"lift"}, "mark": {milton[0].Mark}}
-	if status, _, body := server.form("/people/suppressed", lift); status != 200 || !strings.Contains(body, "taken in again") || strings.Contains(body, milton[0].Mark) {
+	if status, _, body := server.form("/people/suppressed", lift); status != 200 || !strings.Contains(body, "accepted again") || strings.Contains(body, milton[0].Mark) {
 		t.Errorf("lifted: %d, %s", status, body)
 	}
 	if status, _, body := server.form("/people/suppressed", lift); status != 404 || !strings.Contains(body, "not suppressed") {

@@ -48,7 +48,7 @@ var views = []view{
 		fill("prefix", "shop : "), fill("channel-whatsapp-0", "whatsapp"), click(`//button[text()="Preview"]`),
 	}, sees: "What would change"},
 	{name: "mapping-versions", path: "/mapping/versions?a=1&b=3", sees: "From version 1 to version 3"},
-	{name: "reprojections", path: "/reprojections", steps: []step{click(`//button[text()="Verify everything"]`)}, sees: "among all there is"},
+	{name: "reprojections", path: "/reprojections", steps: []step{click(`//button[text()="Verify, everything"]`)}, sees: "among all rows"},
 	{name: "events", path: "/events?name=segment+%3A+Product+Viewed", sees: "Properties of"},
 	{name: "settings", path: "/settings", sees: "warehouse"},
 }

@@ -34,14 +34,14 @@ if (calls && window.EventSource) {
     if (waiting.length > 100) waiting.shift();
     say("Paused; more calls have arrived.");
   });
-  source.addEventListener("left", (event) => say(`They arrive faster than can be shown: ${event.data} left out.`));
-  source.addEventListener("trouble", (event) => say(`Relay cannot look now: ${event.data}`));
-  source.onerror = () => say("The connection to relay is lost; trying again…");
+  source.addEventListener("left", (event) => say(`Calls arrive faster than the page can show them; ${event.data} left out.`));
+  source.addEventListener("trouble", (event) => say(`Relay cannot read now: ${event.data}`));
+  source.onerror = () => say("The connection to relay is lost; reconnecting…");
   pause.hidden = false;
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
-    pause.textContent = paused ? "Go on" : "Pause";
+    pause.textContent = paused ? "Resume" : "Pause";
     if (!paused) { waiting.forEach(show); waiting = []; }
     say(paused ? "Paused." : "Calls appear as they arrive.");
   });
@@ -54,8 +54,8 @@ const listen = (address) => {
   const source = new EventSource(address), state = byId("stream-state");
   const say = (text) => { if (state.textContent !== text) state.textContent = text; };
   for (const well of ["hello", "alive"]) source.addEventListener(well, () => say(""));
-  source.addEventListener("trouble", (event) => say(`Relay cannot look now: ${event.data}`));
-  source.onerror = () => say("The connection to relay is lost; trying again…");
+  source.addEventListener("trouble", (event) => say(`Relay cannot read now: ${event.data}`));
+  source.onerror = () => say("The connection to relay is lost; reconnecting…");
   return source;
 };
 for (const part of document.querySelectorAll("[data-replace]")) {
