@@ -43,7 +43,7 @@ type Config struct {
 	Events        lookup.EventReader
 	Keys          *ingest.Keys
 	Secrets       ingest.SigningSecretStore
-	Readers       *lookup.Readers
+	SQLUsers      *lookup.SQLUsers
 
 	Ingest  string          // the URL that senders post to, as far as relay knows it
 	Setting []Setting       // what relay was started with

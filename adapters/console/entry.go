@@ -36,7 +36,7 @@ type entryCall struct {
 
 type entryField struct{ Name, Value string }
 
-// entry shows a payload as it came, and what was made of it.
+// entry shows a payload as received, and the rows that it made.
 func (c *Console) entry(r *http.Request) (*page, error) {
 	offset, err := whole(r.PathValue("offset"), "a log offset")
 	if err != nil {

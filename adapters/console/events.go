@@ -8,7 +8,7 @@ import (
 
 type eventsData struct {
 	lookup.EventNames
-	Prefix     string // of the mapping that holds
+	Prefix     string // of the active mapping
 	Shown      string // the event whose properties are shown; empty: none
 	Properties []lookup.EventProperty
 	Looked     int64 // events of it that were looked at

@@ -182,7 +182,7 @@ func statusOf(err error) int {
 	var tooLarge *http.MaxBytesError
 	var outdated *replay.OutdatedPlan
 	switch {
-	case errors.Is(err, ErrBadRequest), errors.Is(err, replay.ErrBadFrom), errors.Is(err, ingest.ErrBadKeyName), errors.Is(err, lookup.ErrBadReaderName):
+	case errors.Is(err, ErrBadRequest), errors.Is(err, replay.ErrBadFrom), errors.Is(err, ingest.ErrBadKeyName), errors.Is(err, lookup.ErrBadSQLUserName):
 		return http.StatusBadRequest
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge

@@ -40,7 +40,7 @@ type mappingData struct {
 	Looked  bool // whether a preview was asked for
 }
 
-// mapping shows the mapping that holds, to be edited.
+// mapping shows the active mapping, to be edited.
 func (c *Console) mapping(r *http.Request) (*page, error) {
 	current, err := c.config.Mappings.Version(r.Context(), 0)
 	if err != nil {
@@ -131,7 +131,7 @@ func (c *Console) saveMapping(r *http.Request, spec mapping.Spec, data mappingDa
 	}
 	if r.PostFormValue("do") == "reproject" {
 		if _, err := c.config.Reprojections.Start(r.Context(), ReprojectionRequest{From: data.From}); err != nil {
-			return nil, fmt.Errorf("version %d of the mapping is saved, and holds for what arrives; the re-projection did not start: %w", applied.Version, err)
+			return nil, fmt.Errorf("version %d of the mapping is saved and applies to new payloads; the re-projection did not start: %w", applied.Version, err)
 		}
 		return redirect("/reprojections?done=started"), nil
 	}
@@ -142,14 +142,14 @@ func (c *Console) saveMapping(r *http.Request, spec mapping.Spec, data mappingDa
 	return redirect("/mapping?done=" + done), nil
 }
 
-// conflict tells an editor that another was faster. What they edited is still
-// there, and saved by another click.
+// conflict tells an editor that somebody else saved a version first. The edit is
+// kept, and another click saves it.
 func (c *Console) conflict(r *http.Request, data mappingData) (*page, error) {
 	current, err := c.config.Mappings.Version(r.Context(), 0)
 	if err != nil {
 		return nil, err
 	}
-	data.Wrong = fmt.Sprintf("Somebody else saved version %d meanwhile (%q), and you edited version %d. Nothing was overwritten. What you edited is below, and what it would change of version %d: look at it, and save again if that is what you want.",
+	data.Wrong = fmt.Sprintf("Version %d was saved meanwhile (%q), and you edited version %d. Nothing was overwritten. Below are your edit and its changes from version %d. Save again to apply it.",
 		current.Number, current.Note, data.Base, current.Number)
 	data.Base = current.Number
 	return c.showMapping(r, http.StatusConflict, data)

@@ -23,7 +23,7 @@ type peopleData struct {
 	lookup.PersonSearch
 }
 
-// people searches for persons.
+// people searches for people.
 func (c *Console) people(r *http.Request) (_ *page, err error) {
 	data := peopleData{Text: strings.TrimSpace(r.FormValue("q")), Everybody: r.FormValue("everybody") != ""}
 	data.Searched = data.Text != ""
@@ -105,7 +105,7 @@ func (c *Console) exportPerson(w http.ResponseWriter, r *http.Request) error {
 	})
 	switch {
 	case err != nil && began:
-		panic(http.ErrAbortHandler) // the reader must not take a part for all of it
+		panic(http.ErrAbortHandler) // the receiver must not take a part for the whole
 	case err == nil && lines == 0:
 		return notFound(fmt.Sprintf("person %q", id))
 	}
@@ -121,7 +121,7 @@ type forgottenData struct {
 func (c *Console) forgetPerson(r *http.Request) (_ *page, err error) {
 	id := r.PostFormValue("id")
 	if id == "" || r.PostFormValue("confirm") != id {
-		return c.showPerson(r, http.StatusBadRequest, id, "Nothing was erased: what was typed is not the person's id.")
+		return c.showPerson(r, http.StatusBadRequest, id, "Nothing was erased: the typed text is not the person's id.")
 	}
 	data := forgottenData{ID: id}
 	if r.PostFormValue("suppress") != "" {

@@ -177,7 +177,7 @@ func (c *Console) doReprojection(r *http.Request, data *reprojectionsData) (done
 		_, err = c.config.Reprojections.DropFormer(r.Context())
 		return "dropped", err
 	default:
-		return "", fmt.Errorf("%w: there is nothing to do called %q", ErrBadRequest, what)
+		return "", fmt.Errorf("%w: unknown action %q", ErrBadRequest, what)
 	}
 }
 

@@ -20,9 +20,9 @@ type settingsData struct {
 	Secrets  []signedName
 	Names    []string // of keys that are not revoked
 	Settings []Setting
-	Readers  []string
+	SQLUsers []string
 	Made     *madeKey // just now
-	Reader   *madeReader
+	SQLUser  *madeSQLUser
 	Wrong    string
 }
 
@@ -43,7 +43,7 @@ func (c *Console) settings(r *http.Request) (*page, error) {
 
 func (c *Console) showSettings(r *http.Request, status int, data settingsData) (_ *page, err error) {
 	data.Settings = c.config.Setting
-	if data.Readers, err = c.config.Readers.Store.List(r.Context()); err != nil {
+	if data.SQLUsers, err = c.config.SQLUsers.Store.List(r.Context()); err != nil {
 		return nil, err
 	}
 	if data.Keys, err = c.config.Keys.Store.List(r.Context()); err != nil {
@@ -116,6 +116,6 @@ func (c *Console) doSetting(r *http.Request, data *settingsData) (done string, e
 		}
 		return "unsigned", err
 	default:
-		return c.doReader(ctx, what, name, r.PostFormValue("confirm"), data)
+		return c.doSQLUser(ctx, what, name, r.PostFormValue("confirm"), data)
 	}
 }

@@ -34,7 +34,7 @@ func (c *Console) showSuppressed(r *http.Request, status int, data suppressedDat
 // changeSuppressed does what the button says.
 func (c *Console) changeSuppressed(r *http.Request) (_ *page, err error) {
 	if what := r.PostFormValue("do"); what != "lift" {
-		err = fmt.Errorf("%w: there is nothing to do called %q", ErrBadRequest, what)
+		err = fmt.Errorf("%w: unknown action %q", ErrBadRequest, what)
 	} else {
 		err = c.config.Suppressor.Store.RemoveMarked(r.Context(), r.PostFormValue("mark"))
 	}

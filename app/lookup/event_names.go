@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// EventName is an event that people really did.
+// EventName is an event name that the view has rows of.
 type EventName struct {
 	Name    string    `json:"event_name"`
 	Type    string    `json:"type"`
 	Count   int64     `json:"count"`
-	Earlier int64     `json:"earlier"` // of them, in the older half of what was looked at
-	Later   int64     `json:"later"`   // in the newer half
+	Earlier int64     `json:"earlier"` // in the older half of the stretch
+	Later   int64     `json:"later"`   // in the newer half of the stretch
 	LastAt  time.Time `json:"last_received_at"`
 }
 
 // EventNames are the events of the last stretch of the log.
 type EventNames struct {
-	From  int64       `json:"from_offset"` // of what was looked at
+	From  int64       `json:"from_offset"` // of the stretch
 	UpTo  int64       `json:"up_to_offset"`
 	Names []EventName `json:"events"` // the most frequent first
 }
 
-// EventProperty is a property that an event really has.
+// EventProperty is a property that rows of an event have.
 type EventProperty struct {
 	Key      string   `json:"key"`
 	Type     string   `json:"type"` // of JSON
@@ -30,10 +30,10 @@ type EventProperty struct {
 	Examples []string `json:"examples"`
 }
 
-// EventReader looks at which events there are.
+// EventReader tells which events there are.
 type EventReader interface {
 	Names(ctx context.Context) (EventNames, error)
-	// Properties looks at some of the last events of that name, and returns how
-	// many those were.
+	// Properties reads a sample of the last events of that name, and returns how many
+	// the sample has.
 	Properties(ctx context.Context, name string) (list []EventProperty, looked int64, err error)
 }

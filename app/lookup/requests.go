@@ -18,14 +18,14 @@ type RequestRow struct {
 	RejectedID int64 // of its body in the rejected store; 0: it is not kept
 }
 
-// RequestFilter says which requests people want. Zero fields want all.
+// RequestFilter chooses requests. A zero field chooses all.
 type RequestFilter struct {
 	Source  string
 	Outcome string // "accepted", "refused", or an error code
 	ID      string // a request's id
 }
 
-// RequestPlace is where a list of requests goes on. The zero place is the end.
+// RequestPlace is where a page of requests begins. The zero place is the newest.
 type RequestPlace struct {
 	Offset  int64     // accepted ones before this offset; 0: from the newest on
 	Refused time.Time // refused ones received before; zero: from the newest on

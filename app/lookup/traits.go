@@ -2,20 +2,20 @@ package lookup
 
 import "context"
 
-// TraitKey is a trait that people really have.
+// TraitKey is a trait that people of the sample have.
 type TraitKey struct {
 	Path     string   `json:"path"`   // its key, or keys joined by dots
-	People   int      `json:"people"` // of those looked at, who have it
+	People   int      `json:"people"` // of the sample, who have the trait
 	Examples []string `json:"examples"`
 }
 
-// Traits are the traits of some people.
+// Traits are the traits of a sample of people.
 type Traits struct {
-	People int        `json:"people"` // that were looked at
+	People int        `json:"people"` // in the sample
 	Keys   []TraitKey `json:"traits"` // the most frequent first
 }
 
-// TraitReader looks at which traits people have.
+// TraitReader tells which traits people have.
 type TraitReader interface {
 	Traits(ctx context.Context) (Traits, error)
 }

@@ -25,11 +25,11 @@ func TestConsoleExplains(t *testing.T) {
 	for path, wants := range map[string][]string{
 		"/log/1":        {"p@example.com", "bad_sms", "phone number", "{&#34;city&#34;:&#34;Berlin&#34;}", "Profile, under mapping version 1", "The mapping makes no events of identify calls."},
 		"/log/2":        {"<strong>User Registered</strong>", "Pro Annual", "Profiles are made of identify calls; this is track."},
-		"/log/3":        {"this call is a repetition", `href="/log/2"`},
+		"/log/3":        {"This call repeats that id", `href="/log/2"`},
 		"/log/4":        {"makes no events of group calls", "identity: off", "no_event_name", "It has no name."},
 		"/log/4?call=1": {"identity: off", "2 other calls"},
 		"/log/5":        {"makes no events of page calls", "unknown_type", "not_an_object"},
-		"/log/6":        {"relay wrote it itself"},
+		"/log/6":        {"which relay wrote itself"},
 		"/log/7":        {"<strong>segment : Viewed Home Page</strong>", "Event, under mapping version 2"},
 	} {
 		status, body := server.ask("GET", path, "", nil)

@@ -241,7 +241,7 @@ func TestConsoleReprojections(t *testing.T) {
 	if servedRows(t, db) != before {
 		t.Error("looking changed something")
 	}
-	do("start", 200, "was started")
+	do("start", 200, "has started")
 	ended("1")
 	waitFor(t, "the undoing to be taken", func() bool {
 		status, _, _ := server.form("/reprojections", url.Values{"do": {"undo"}})
@@ -272,7 +272,7 @@ func dropFormerByButton(t *testing.T, server *serving) {
 	}
 	waitFor(t, "the last run's tidying up", func() bool {
 		status, _, body := server.form("/reprojections", url.Values{"do": {"drop-former"}, "confirm": {"1"}})
-		if status != 409 && (status != 200 || !strings.Contains(body, "can be undone no longer") || strings.Contains(body, button)) {
+		if status != 409 && (status != 200 || !strings.Contains(body, "can no longer be undone") || strings.Contains(body, button)) {
 			t.Fatalf("confirmed: %d, %s", status, body)
 		}
 		return status == 200

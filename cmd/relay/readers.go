@@ -24,15 +24,15 @@ func readersCommand() *cli.Command {
 	}
 }
 
-func (s *system) readers() lookupstore.Readers { return lookupstore.Readers{DB: s.db, URL: s.url} }
+func (s *system) readers() lookupstore.SQLUsers { return lookupstore.SQLUsers{DB: s.db, URL: s.url} }
 
 func readersCreate(c *cli.Context, s *system) error {
 	if err := wantArgs(c, 1, 1); err != nil {
 		return err
 	}
-	name, readers := c.Args().First(), lookup.Readers{Store: s.readers()}
+	name, readers := c.Args().First(), lookup.SQLUsers{Store: s.readers()}
 	url, err := readers.Set(c.Context, name)
-	if errors.Is(err, lookup.ErrBadReaderName) {
+	if errors.Is(err, lookup.ErrBadSQLUserName) {
 		return usageError{err}
 	}
 	if err != nil {

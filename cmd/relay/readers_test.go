@@ -99,7 +99,7 @@ func TestReaders(t *testing.T) {
 	if _, err := db.Exec(`REVOKE ALL ON relay.events FROM ` + name); err != nil { // as if a migration had made it anew
 		t.Fatal(err)
 	}
-	if err := (lookupstore.Readers{DB: db}).Regrant(t.Context()); err != nil {
+	if err := (lookupstore.SQLUsers{DB: db}).Regrant(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	checkReads(t, db, reader)

@@ -199,7 +199,7 @@ func TestServeChecksEnd(t *testing.T) {
 	tx = heldUp(t, server, db, "verify-all")
 	text(t, db, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'relay verification%'`)
 	server.checkEnds("verification", "failed")
-	server.shows("failed after", "the claim to build generations was lost", "that the database answers")
+	server.shows("failed after", "the lock for building generations was lost", "that the database answers")
 	_ = tx.Rollback()
 	checkNothingLeftOver(t, server.instance)
 

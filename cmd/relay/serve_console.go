@@ -37,7 +37,7 @@ func (s *server) console(reprojections console.Reprojections) (*console.Console,
 		Explainer: &lookup.Explainer{DB: s.database, Log: s.reader, Controls: s.controls, Generations: tables.Generations{}, Messages: tables.Events{DB: s.db}, Served: lookupstore.EventReader{DB: s.db}},
 		People:    lookupstore.People{DB: s.db}, Exporter: s.exporter(), Suppressor: &erasure.Suppressor{Store: s.suppressed, Forgetter: s.forgetter()},
 		Mappings: s.mappings(), MappingFiles: mappingFiles{}, Previewer: s, Traits: lookupstore.TraitReader{DB: s.db}, Samples: s,
-		Events: lookupstore.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(), Readers: &lookup.Readers{Store: s.readers()},
+		Events: lookupstore.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(), SQLUsers: &lookup.SQLUsers{Store: s.readers()},
 		Ingest:  "http://" + s.ingest.Addr().String() + "/connector/segment/",
 		Closing: s.c.Context.Done(), Logger: s.logger, Now: time.Now,
 	}), nil

@@ -14,14 +14,14 @@ import (
 	"relay/app/lookup"
 )
 
-// Readers implements lookup.ReaderStore with roles of the server. A comment on the
-// role says whose reader it is, so that no other role is ever changed.
-type Readers struct {
+// SQLUsers implements lookup.SQLUserStore with roles of the server. A comment on
+// the role marks it as relay's, so that no other role is ever changed.
+type SQLUsers struct {
 	DB  *sql.DB
 	URL string // of the database, for relay's own user
 }
 
-var _ lookup.ReaderStore = Readers{}
+var _ lookup.SQLUserStore = SQLUsers{}
 
 // publicViews are what people query. Views are replaced and not dropped when a
 // generation takes another's place, so who may read them can read on.
@@ -33,18 +33,18 @@ var publicViews = []string{
 const (
 	commentSQL = `('relay reader of ' || current_database())`
 	// mayMoreSQL tells whether a role may more than log in.
-	mayMoreSQL = `(r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid))`
-	readersSQL = `SELECT r.rolname FROM pg_roles r WHERE shobj_description(r.oid, 'pg_authid') = ` + commentSQL + ` ORDER BY r.rolname`
+	mayMoreSQL  = `(r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid))`
+	sqlUsersSQL = `SELECT r.rolname FROM pg_roles r WHERE shobj_description(r.oid, 'pg_authid') = ` + commentSQL + ` ORDER BY r.rolname`
 )
 
-// Set implements lookup.ReaderStore.
-func (r Readers) Set(ctx context.Context, name, password string) (url string, err error) {
+// Set implements lookup.SQLUserStore.
+func (u SQLUsers) Set(ctx context.Context, name, password string) (url string, err error) {
 	verifier, err := scramVerifier(password)
 	if err != nil {
 		return "", fmt.Errorf("make the password of %s: %w", name, err)
 	}
-	err = postgres.InTx(ctx, r.DB, func(tx *sql.Tx) error {
-		verb, err := readerVerb(ctx, tx, name)
+	err = postgres.InTx(ctx, u.DB, func(tx *sql.Tx) error {
+		verb, err := roleVerb(ctx, tx, name)
 		if err != nil {
 			return err
 		}
@@ -60,40 +60,41 @@ func (r Readers) Set(ctx context.Context, name, password string) (url string, er
 		); err != nil {
 			return err
 		}
-		if url, err = urlAs(r.URL, database, name, password); err != nil {
+		if url, err = urlAs(u.URL, database, name, password); err != nil {
 			return err
 		}
 		return grantViews(ctx, tx, name)
 	})
-	return url, r.translate(ctx, err)
+	return url, u.translate(ctx, err)
 }
 
-// readerVerb returns what has to be done so that the role is there. One that is
-// not a reader of this database's, or may more, is another's.
-func readerVerb(ctx context.Context, tx *sql.Tx, name string) (string, error) {
-	var reader bool
+// roleVerb returns the SQL verb that makes the role exist. A role that relay did
+// not create for this database, or that may do more, belongs to somebody else.
+func roleVerb(ctx context.Context, tx *sql.Tx, name string) (string, error) {
+	var ours bool
 	err := tx.QueryRowContext(ctx, `SELECT coalesce(shobj_description(r.oid, 'pg_authid') = `+commentSQL+`, false) AND NOT `+mayMoreSQL+`
-FROM pg_roles r WHERE r.rolname = $1`, name).Scan(&reader)
+FROM pg_roles r WHERE r.rolname = $1`, name).Scan(&ours)
 	switch {
 	case err == sql.ErrNoRows:
 		return "CREATE", nil
 	case err != nil:
 		return "", err
-	case !reader:
-		return "", fmt.Errorf("%w: the database has a user %s who is not a reader of relay's; choose another name", ingest.ErrExists, name)
+	case !ours:
+		return "", fmt.Errorf("%w: the database has a user %s that relay did not create; choose another name", ingest.ErrExists, name)
 	}
 	return "ALTER", nil
 }
 
-// Regrant gives every reader what Set gives: a migration can have made views anew.
-func (r Readers) Regrant(ctx context.Context) error {
-	list, err := r.List(ctx)
+// Regrant grants every SQL user what Set grants: a migration can have made views
+// anew.
+func (u SQLUsers) Regrant(ctx context.Context) error {
+	list, err := u.List(ctx)
 	if err != nil {
 		return err
 	}
 	for _, name := range list {
-		if err := postgres.InTx(ctx, r.DB, func(tx *sql.Tx) error { return grantViews(ctx, tx, name) }); err != nil {
-			return fmt.Errorf("let the reader %s read the views: %w", name, r.translate(ctx, err))
+		if err := postgres.InTx(ctx, u.DB, func(tx *sql.Tx) error { return grantViews(ctx, tx, name) }); err != nil {
+			return fmt.Errorf("let the SQL user %s read the views: %w", name, u.translate(ctx, err))
 		}
 	}
 	return nil
@@ -137,9 +138,9 @@ func execAll(ctx context.Context, tx *sql.Tx, statements ...string) error {
 	return nil
 }
 
-// List implements lookup.ReaderStore.
-func (r Readers) List(ctx context.Context) ([]string, error) {
-	rows, err := r.DB.QueryContext(ctx, readersSQL)
+// List implements lookup.SQLUserStore.
+func (u SQLUsers) List(ctx context.Context) ([]string, error) {
+	rows, err := u.DB.QueryContext(ctx, sqlUsersSQL)
 	if err != nil {
 		return nil, fmt.Errorf("list the readers: %w", err)
 	}
@@ -155,10 +156,10 @@ func (r Readers) List(ctx context.Context) ([]string, error) {
 	return list, rows.Err()
 }
 
-// Remove implements lookup.ReaderStore.
-func (r Readers) Remove(ctx context.Context, name string) error {
-	err := postgres.InTx(ctx, r.DB, func(tx *sql.Tx) error {
-		if verb, err := readerVerb(ctx, tx, name); err != nil {
+// Remove implements lookup.SQLUserStore.
+func (u SQLUsers) Remove(ctx context.Context, name string) error {
+	err := postgres.InTx(ctx, u.DB, func(tx *sql.Tx) error {
+		if verb, err := roleVerb(ctx, tx, name); err != nil {
 			return err
 		} else if verb == "CREATE" {
 			return fmt.Errorf("%w: there is no reader %s", app.ErrNotFound, name)
@@ -168,16 +169,16 @@ func (r Readers) Remove(ctx context.Context, name string) error {
 		}
 		return execAll(ctx, tx, `DROP ROLE `+pq.QuoteIdentifier(name))
 	})
-	return r.translate(ctx, err)
+	return u.translate(ctx, err)
 }
 
 // translate says what to do where the server does not let relay.
-func (r Readers) translate(ctx context.Context, err error) error {
+func (u SQLUsers) translate(ctx context.Context, err error) error {
 	if !postgres.HasCode(err, postgres.CodeInsufficientPrivilege) {
 		return err
 	}
 	user := "relay"
-	_ = r.DB.QueryRowContext(ctx, `SELECT current_user`).Scan(&user) // the name is only a help
+	_ = u.DB.QueryRowContext(ctx, `SELECT current_user`).Scan(&user) // the name is only a help
 	return fmt.Errorf("%w (%w). Let an administrator of the server run: ALTER ROLE %s CREATEROLE. Or run relay readers with --database-url and a superuser's connection string",
 		lookup.ErrMayNotMakeUsers, err, pq.QuoteIdentifier(user))
 }
