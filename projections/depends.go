@@ -20,8 +20,8 @@ const PartEvents = "events"
 // ProfilesParts are all parts of the profiles projection.
 func ProfilesParts() []string { return []string{PartProperties, PartPreferences, PartChannels} }
 
-// ProfilesDepend is what of a mapping each part of the profiles projection
-// depends on: where two specs give the same, they make the same rows.
+// ProfilesDepend returns, for each part of the profiles projection, a key made of the
+// settings that the part reads. Equal keys mean equal rows.
 func ProfilesDepend(s *mapping.Spec) map[string]string {
 	identity := s.IdentityKey()
 	return map[string]string{
@@ -31,7 +31,7 @@ func ProfilesDepend(s *mapping.Spec) map[string]string {
 	}
 }
 
-// EventsDepend is ProfilesDepend for the events projection.
+// EventsDepend does the same for the events projection.
 func EventsDepend(s *mapping.Spec) map[string]string {
 	return map[string]string{PartEvents: s.IdentityKey() + s.EventsKey()}
 }
@@ -55,7 +55,7 @@ func IssueCodes(part string) []string {
 	return codes
 }
 
-// partSet tells which parts a fold makes.
+// partSet says which parts a fold makes.
 type partSet struct {
 	properties, preferences, channels bool
 }

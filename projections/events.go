@@ -9,19 +9,19 @@ import (
 )
 
 // EventsKinds are the kinds of calls that the events projection reads: those
-// that a mapping can list, and payloads with calls that nobody can use, which
-// it records as issues for all projections.
+// that a mapping can list, and unusable calls, which it records as issues for all
+// projections.
 const EventsKinds = segment.Track | segment.Page | segment.Screen | segment.Unusable
 
-// Event is one row of relay.events, but for its mapping version, which follows
-// from its offset and the timeline. Empty strings stand for null, but for
-// MessageID, Type and Name, which are never empty.
+// Event is one row of relay.events without the mapping version, which follows from
+// the offset and the timeline. An empty string stands for null; MessageID, Type and
+// Name are never empty.
 type Event struct {
 	eventlog.Position
 	MessageID   string
 	Type        string
 	Name        string // with the mapping's prefix
-	DistinctID  string // the userId; the view says whom it stands for
+	DistinctID  string // the userId; the view replaces it by the canonical id
 	AnonymousID string
 	Properties  []byte // JSON object that Postgres can keep
 	OccurredAt  segment.Instant
@@ -80,7 +80,7 @@ func (f *EventsFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
 	})
 }
 
-// eventSize is about the size of an event in memory without its texts, in bytes.
+// eventSize estimates the size of an event in memory without its texts, in bytes.
 const eventSize = 200
 
 func (f *EventsFold) add(ev Event) {

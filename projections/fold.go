@@ -1,4 +1,4 @@
-// Package projections holds the pure folds from the log to what people query.
+// Package projections holds the folds from the log to profiles and events.
 //
 // A fold is deterministic: it sees entries, calls and mappings, and no clock,
 // no randomness, no I/O. The same entries give the same result whether they are
@@ -13,8 +13,8 @@ import (
 	"relay/domain/segment"
 )
 
-// RulesVersion numbers what payloads mean. It is kept with each generation; a
-// generation of another version has to be rebuilt from the beginning.
+// RulesVersion numbers the projection rules. Each generation keeps the number it was
+// built with; a generation of another number has to be rebuilt from the beginning.
 //
 // 1: the first.
 const RulesVersion = 1
@@ -28,7 +28,7 @@ const (
 // Names lists all projections.
 func Names() []string { return []string{Profiles, Events} }
 
-// Mapping is a mapping version in force.
+// Mapping is the mapping version that applies to an entry.
 type Mapping struct {
 	Version int
 	Spec    *mapping.Spec
@@ -36,25 +36,26 @@ type Mapping struct {
 	Joined bool
 }
 
-// Fold takes in calls, in any order, and holds what they amount to.
+// Fold accepts calls in any order, and holds the result. It is deterministic: it uses
+// no clock, no randomness and no I/O.
 type Fold interface {
-	// Call takes one usable call of the entry under the mapping that holds for
-	// it. Nothing of e or c is kept.
+	// Call adds one usable call of the entry, under the mapping that applies to the
+	// entry. It keeps no reference to e or c.
 	Call(e *eventlog.Entry, c *segment.Call, m Mapping)
-	// Reject takes n calls that no projection can use, for the reason of the code.
+	// Reject adds n unusable calls of the entry; code says why they are unusable.
 	Reject(e *eventlog.Entry, code string, n int)
-	// Ignored returns what the fold had to ignore so far.
+	// Ignored returns the issues so far.
 	Ignored() Issues
-	// Size is about how many bytes the fold holds.
+	// Size estimates the memory of the fold in bytes.
 	Size() int
 }
 
-// Mappings tells which mapping holds where.
+// Mappings says which mapping applies to which entry.
 type Mappings struct {
 	Timeline mapping.Timeline
 	Specs    map[int]*mapping.Spec
-	// Joined reports whether any version joins ids that begins to hold before the
-	// end of what is folded. Then calls of every offset count for more.
+	// Joined reports whether any version joins ids that comes into force before
+	// the end of the folded range. Then ids are joined in calls of every offset.
 	Joined bool
 }
 
@@ -66,7 +67,7 @@ func (m Mappings) UpTo(o eventlog.Offset) Mappings {
 	return m
 }
 
-// At returns the mapping that holds for the offset.
+// At returns the mapping that applies to the offset.
 func (m Mappings) At(o eventlog.Offset) Mapping {
 	version := m.Timeline.At(o)
 	return Mapping{Version: version, Spec: m.Specs[version], Joined: m.Joined}
@@ -78,8 +79,8 @@ type Reader struct {
 	parser segment.Parser
 }
 
-// Read hands the calls of one entry to the fold. It returns how many calls the
-// payload held. Control entries hold none, and erased calls are passed over.
+// Read hands the calls of one entry to the fold and returns the number of calls in
+// the payload. Control entries have no calls; erased calls are skipped.
 func (r *Reader) Read(e *eventlog.Entry, mappings Mappings, fold Fold) int {
 	if e.Kinds.Has(segment.Control) {
 		return 0

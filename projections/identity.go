@@ -7,13 +7,13 @@ import (
 	"relay/domain/segment"
 )
 
-// LinkKinds are the kinds of calls that say which ids are one person's. A
-// projection reads them too where its mappings join ids.
+// LinkKinds are the kinds of calls that join ids. A projection reads them too if one
+// of its mappings joins ids.
 const LinkKinds = segment.Alias | segment.Claims
 
-// AddLink takes in what a call says of ids that are one person's, if the mapping
-// that holds for it joins ids. It returns about how many bytes that takes. Times
-// that cannot be read are no issue here: whoever makes rows of the call notes it.
+// AddLink adds the claim or alias of a call, if the mapping that applies to the call
+// joins ids. It returns an estimate of the added memory in bytes. It records no
+// issue for unreadable times: the fold that makes rows of the call does so.
 func AddLink(links *identity.State, e *eventlog.Entry, c *segment.Call, m Mapping) int {
 	alias := c.Kind == segment.Alias
 	if m.Spec.Identity != mapping.Join || !alias && !c.Claims() {

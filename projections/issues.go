@@ -5,25 +5,23 @@ import (
 	"relay/domain/segment"
 )
 
-// Unstorable is the code of what the database could not hold although it is
-// valid: values that grow beyond its limits.
+// Unstorable is the code of valid values that exceed the limits of the database.
 const Unstorable = "not_storable"
 
-// IssueKey tells issues apart: what, from which source, about which field.
-// Detail never holds a value that a person sent, so issues stay few and free of
-// personal data.
+// IssueKey identifies an issue by its code, source and field. Detail never contains a
+// value that a person sent, so issues stay few and free of personal data.
 type IssueKey struct {
 	Code, Source, Detail string
 }
 
-// Issue counts how often something had to be ignored.
+// Issue counts the occurrences of one issue.
 type Issue struct {
 	Count       int64
-	First, Last segment.Instant // received
-	Example     eventlog.Offset // the least offset where it was seen
+	First, Last segment.Instant // times of receipt
+	Example     eventlog.Offset // the smallest offset with the issue
 }
 
-// Issues is what a fold had to ignore and why.
+// Issues are the values and calls that a fold ignored, by reason.
 type Issues map[IssueKey]Issue
 
 // Add counts one more.
@@ -34,14 +32,14 @@ func (is Issues) AddMany(e *eventlog.Entry, code, detail string, n int) {
 	is.merge(IssueKey{code, e.Source, detail}, Issue{int64(n), e.ReceivedAt, e.ReceivedAt, e.Offset})
 }
 
-// Merge adds what another part of the log had to ignore.
+// Merge adds the issues of another part of the log.
 func (is Issues) Merge(other Issues) {
 	for key, issue := range other {
 		is.merge(key, issue)
 	}
 }
 
-// Total returns how often something had to be ignored.
+// Total returns the sum of all counts.
 func (is Issues) Total() (n int64) {
 	for _, issue := range is {
 		n += issue.Count

@@ -1,15 +1,15 @@
 package projections
 
-// Lost is what no longer has to be ignored since calls were erased: of each
-// issue how often, and where it was seen only in what was erased.
+// Lost counts, by issue, the occurrences that an erasure removed, and keeps the
+// entries in which none is left.
 type Lost map[IssueKey]lost
 
 type lost struct {
 	count int64
-	gone  Issue // of entries in which it is seen no more; no count: none
+	gone  Issue // sum over the entries in which none is left; Count 0: no such entry
 }
 
-// Add takes what folding one entry ignored before and after calls were erased.
+// Add adds the issues of one entry before and after calls of that entry were erased.
 func (l Lost) Add(before, after Issues) {
 	for key, b := range before {
 		left := after[key].Count
@@ -29,9 +29,9 @@ func (l Lost) Add(before, after Issues) {
 	}
 }
 
-// Without returns the issues that are left. It is not sure of them where an
-// issue was seen first or last in what was erased: only the log tells where it
-// was seen then.
+// Without returns the issues that are left after an erasure. sure is false if the
+// first, last or example entry of an issue may be among the erased ones: then only
+// the log says where the issue occurs first and last.
 func (is Issues) Without(l Lost) (left Issues, sure bool) {
 	left, sure = Issues{}, true
 	for key, issue := range is {

@@ -10,7 +10,8 @@ import (
 	"relay/domain/segment"
 )
 
-// TestWithout: where Without is sure, what is left is what was never erased.
+// TestWithout: where Without is sure, the result equals the issues of a log that
+// never held the erased calls.
 func TestWithout(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -15,8 +15,8 @@ const ProfilesKinds = segment.Identify
 // ProfilesFold builds people's states from identify calls.
 type ProfilesFold struct {
 	People map[string]profile.State // by userId
-	// Where mappings join ids: what identifies without a userId say, by
-	// anonymousId, and which ids are one person's.
+	// If a mapping joins ids: the states from identify calls without a userId, by
+	// anonymousId, and the links between ids.
 	Joined    bool
 	Anonymous map[string]profile.State
 	Links     identity.State
@@ -35,7 +35,7 @@ type member struct {
 	value segment.Value
 }
 
-// NewProfilesFold returns a fold that knows nobody and makes the given parts.
+// NewProfilesFold returns an empty fold that makes the given parts.
 func NewProfilesFold(parts []string) *ProfilesFold {
 	return &ProfilesFold{
 		People: map[string]profile.State{}, Anonymous: map[string]profile.State{},
@@ -85,8 +85,8 @@ func (f *ProfilesFold) Call(e *eventlog.Entry, c *segment.Call, m Mapping) {
 	}
 }
 
-// LateForProfiles tells of the calls that make no difference as long as no
-// mapping joins ids, and do from the log's beginning on once one does.
+// LateForProfiles reports whether a call matters only under identity: join. When a
+// mapping first joins ids, such calls are merged from the start of the log.
 func LateForProfiles(c *segment.Call) bool { return c.Kind == segment.Identify && c.UserID == "" }
 
 const (
@@ -117,8 +117,8 @@ func (f *ProfilesFold) add(people map[string]profile.State, id string, s profile
 	people[id] = profile.Merge(known, s)
 }
 
-// readMembers notes the top-level members of a call's traits. It reports whether
-// they are an object, or nothing.
+// readMembers keeps the top-level members of a call's traits. It reports whether the
+// traits are an object, null or absent.
 func (f *ProfilesFold) readMembers(traits segment.Value) bool {
 	f.members = f.members[:0]
 	for key, value := range traits.Members {
@@ -213,7 +213,7 @@ func (f *ProfilesFold) channels(e *eventlog.Entry, m Mapping, at segment.Instant
 	return profile.SortChannels(out)
 }
 
-// channelValues appends what one trait says about a channel.
+// channelValues appends the values of one trait for a channel.
 func (f *ProfilesFold) channelValues(out []profile.ChannelValue, e *eventlog.Entry, c profile.Channel, trait string, at segment.Instant) []profile.ChannelValue {
 	value := f.lookup(trait)
 	if value.Kind() != segment.Array {

@@ -14,7 +14,7 @@ import (
 // MaxSize is how many bytes a mapping file can have.
 const MaxSize = 1 << 20
 
-// Problem is something wrong at one place of a file.
+// Problem is a mistake at one place of a file.
 type Problem struct {
 	File         string
 	Line, Column int    // from 1; 0 where the whole file is meant
@@ -35,12 +35,12 @@ func (p Problem) String() string {
 	return b.String() + ": " + p.Message
 }
 
-// Problems is the error that Parse returns: all that is wrong with a file, in
-// the order of its lines.
+// Problems is the error that Parse returns: all mistakes in a file, in the order of
+// its lines.
 type Problems []Problem
 
-// maxShown is how many problems a message lists: more of them mean that the
-// file is no mapping at all.
+// maxShown is how many problems a message lists: a file with more is probably no
+// mapping at all.
 const maxShown = 50
 
 // Error implements error, one problem a line.

@@ -9,10 +9,10 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// reader turns nodes into a spec and collects what is wrong on the way.
+// reader turns nodes into a spec and collects problems on the way.
 type reader struct {
 	anchors  []*ast.AnchorNode
-	places   map[string]place // where the paths of the spec stand in the file
+	places   map[string]place // of the paths of the spec in the file
 	problems Problems
 }
 
@@ -29,13 +29,13 @@ type member struct {
 	value      ast.Node
 }
 
-// members returns the members with known names, each once, and reports all
-// others. what is what a key names.
+// members returns the members with known names, each once, and adds a problem for
+// every other. what is the noun for a key, such as channel.
 func (r *reader) members(node ast.Node, path, what string, known []string) []member {
 	node = r.resolve(node)
 	block, ok := node.(*ast.MappingNode)
 	if !ok {
-		r.add(startOf(node), path, "%s where keys with values are wanted; the keys are %s", describe(node), strings.Join(known, ", "))
+		r.add(startOf(node), path, "%s where keys with values are expected; the keys are %s", describe(node), strings.Join(known, ", "))
 		return nil
 	}
 	var out []member
@@ -104,8 +104,8 @@ func (r *reader) anchor(alias *ast.AliasNode) *ast.AnchorNode {
 	return nil
 }
 
-// text returns a text's value, and reports what is no text; wanted says what
-// may stand there.
+// text returns the value of a text, and adds a problem for another node; wanted
+// describes what is expected.
 func (r *reader) text(node ast.Node, path, wanted string) (string, bool) {
 	node = r.resolve(node)
 	switch n := node.(type) {
@@ -123,7 +123,7 @@ func (r *reader) text(node ast.Node, path, wanted string) (string, bool) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		hint = `; if it is meant as text, put it in quotes`
 	}
-	r.add(startOf(node), path, "%s where %s is wanted%s", describe(node), wanted, hint)
+	r.add(startOf(node), path, "%s where %s is expected%s", describe(node), wanted, hint)
 	return "", false
 }
 

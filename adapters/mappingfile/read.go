@@ -54,8 +54,9 @@ func (r *reader) spec(root ast.Node) mapping.Spec {
 	return spec
 }
 
-// nothing takes a key without a value. It counts as absent, but where that is
-// the default and the reader of the file would think of none.
+// nothing handles a key without a value. Such a key counts as absent, except where
+// the default of an absent key would surprise: somebody who leaves channels empty
+// means no channels.
 func (r *reader) nothing(m member) {
 	switch m.name {
 	case "channels":
@@ -114,7 +115,7 @@ func (r *reader) events(m member) (out segment.Kinds) {
 	return out
 }
 
-// identity also takes what YAML 1.1 made of a plain off, and its other words.
+// identity also accepts false, which a plain off is in YAML 1.1, and its synonyms.
 func (r *reader) identity(m member) mapping.Identity {
 	if text, ok := r.resolve(m.value).(ast.ScalarNode); ok {
 		switch word := strings.ToLower(scalarText(text)); word {

@@ -34,7 +34,7 @@ type Metrics struct {
 	issues     *prometheus.CounterVec
 }
 
-// New returns metrics that, when asked, also read lag from status.
+// New returns metrics that, at each scrape, also read the lag from status.
 func New(status lookup.StatusReader) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	latency := prometheus.ExponentialBuckets(0.0005, 2, 14)
@@ -49,7 +49,7 @@ func New(status lookup.StatusReader) *Metrics {
 	m.projected = m.counters("relay_projected_calls_total", "Calls that projections read.", "projection")
 	m.batchTime = m.histograms("relay_projection_batch_seconds", "Time of one projection batch.", latency, "projection")
 	m.failures = m.counters("relay_projection_failures_total", "Batches that failed and were tried again.", "projection")
-	m.issues = m.counters("relay_issues_total", "What projections had to ignore, since this process started.", "projection", "code")
+	m.issues = m.counters("relay_issues_total", "Issues: values and calls that projections ignored, since this process started.", "projection", "code")
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), lag{status})
 	return m
 }
@@ -92,7 +92,7 @@ func (m *Metrics) Request(route string, status, bytes, calls int, took time.Dura
 	m.calls.Add(float64(calls))
 }
 
-// InFlight notes how many bytes of bodies are held.
+// InFlight sets how many bytes of bodies are in memory.
 func (m *Metrics) InFlight(bytes int64) { m.inFlight.Set(float64(bytes)) }
 
 // Committed counts one commit to the log.

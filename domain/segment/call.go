@@ -33,7 +33,7 @@ func (c *Call) kinds() Kinds {
 	return c.Kind
 }
 
-// unusable is why a call cannot be used, and what to do about it.
+// unusable says why a call is unusable, and what to do about it.
 type unusable struct{ code, message string }
 
 var (
@@ -45,8 +45,8 @@ var (
 	noAliasID   = unusable{"no_id", "an alias needs userId and previousId, each a string that is not empty or a number"}
 )
 
-// read fills the call, which is empty, and returns nil; or why the members make
-// no usable call.
+// read fills the empty call from the members and returns nil, or says why the call
+// is unusable.
 func (c *Call) read(m *callMembers, pathKind Kinds) *unusable {
 	if m.depth > MaxDepth {
 		return &tooDeep

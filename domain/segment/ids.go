@@ -1,13 +1,15 @@
 package segment
 
-// CallIDs are the ids that a call is of: its userId, and of an alias both; of a
-// call without a userId its anonymousId. Empty ones are none.
+// CallIDs are the ids of the person that a call belongs to: its userId, and for an
+// alias its previousId too; without a userId, its anonymousId. Empty: no such id.
 type CallIDs struct{ User, Previous, Anonymous string }
 
+// IDsOf returns the ids of a part.
 func IDsOf(part *Part) CallIDs {
 	return newCallIDs(part.Kind, part.UserID, part.PreviousID, part.AnonymousID)
 }
 
+// IDsOfCall returns the ids of a call.
 func IDsOfCall(c *Call) CallIDs {
 	return newCallIDs(c.Kind, c.UserID, c.PreviousID, c.AnonymousID)
 }

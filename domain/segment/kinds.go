@@ -7,7 +7,7 @@ import "strings"
 type Kinds uint32
 
 // The first seven are Segment's call types. Control marks an entry that relay
-// wrote itself, Unusable a payload with a call that no projection can use, and
+// wrote itself, Unusable a payload with an unusable call, and
 // Claims one with a call that names both a userId and an anonymousId.
 // The numbers are stored in the log: add at the end, change none.
 const (
@@ -39,7 +39,7 @@ func KindOfType(name string) Kinds {
 	return 0
 }
 
-// CallTypes returns the types of calls, which is not to be changed.
+// CallTypes returns the types of calls. The caller must not change the slice.
 func CallTypes() []string { return kindNames[:7] }
 
 // Has reports whether the set holds any of the given kinds.

@@ -2,7 +2,7 @@ package segment
 
 import "bytes"
 
-// The members of a call that mean something.
+// The members of a call that relay reads.
 const (
 	memberType = iota
 	memberUserID
@@ -75,8 +75,8 @@ type callMembers struct {
 	depth int // how deep the object is nested, itself counted
 }
 
-// members checks the object at i, notes its members and returns the index after
-// it. On the way it notes the calls of a batch if the object may be one.
+// members checks the object at i, keeps its members and returns the index after the
+// object. If the object may be a batch, it parses the calls of the batch on the way.
 func (p *Parser) members(i int, m *callMembers, mayBeBatch bool) (int, *SyntaxError) {
 	s := &p.scan
 	m.depth = 1
@@ -114,7 +114,7 @@ func (p *Parser) member(i int, isBatch bool) (int, *SyntaxError) {
 	if !isBatch {
 		return p.scan.value(i)
 	}
-	p.forget() // the last batch counts
+	p.reset() // the last batch counts
 	if p.scan.at(i, '[') {
 		return p.array(i)
 	}

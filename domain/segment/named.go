@@ -3,8 +3,8 @@ package segment
 import "bytes"
 
 // MayBeOf reports whether the body may hold a call whose userId is one that wanted
-// accepts: it is a search that costs a fraction of Parse, and it may take a
-// body for more than it is, but never passes over one that holds such a call.
+// accepts: it costs a fraction of Parse. It may be true for a body without such a
+// call, but is never false for a body with one.
 func MayBeOf(body []byte, wanted func(userID []byte) bool) bool {
 	return mayHold(body, wanted, isUser)
 }
@@ -63,8 +63,8 @@ func hidesKey(body []byte) bool {
 	}
 }
 
-// idAfterKey returns the id that follows a key, nil for none; hidden tells that
-// it is written with escapes.
+// idAfterKey returns the id that follows a key, nil for none; hidden reports that
+// the id is written with escapes.
 func idAfterKey(rest []byte) (id []byte, hidden bool) {
 	rest = bytes.TrimLeft(rest, " \t\r\n")
 	if len(rest) == 0 || rest[0] != ':' {

@@ -1,26 +1,26 @@
 package segment
 
-// Rejection is a call that no projection can use, and why.
+// Rejection is an unusable call, and the reason.
 type Rejection struct {
 	Index   int    `json:"index"`
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
 
-// Payload is what a request body holds.
+// Payload is the content of a request body.
 type Payload struct {
 	Calls    []Call         // the usable ones
-	Rejected []Rejection    // the first MaxRejections of the others
-	Unlisted map[string]int // how many more there are, by code; nil: none
+	Rejected []Rejection    // the first MaxRejections unusable ones
+	Unlisted map[string]int // counts of the other unusable ones by code; nil: none
 	Kinds    Kinds          // of the usable calls, with Unusable and Claims
 	Total    int            // calls, usable or not, and those that were erased
 	Erased   int            // those that were erased
 	IsBatch  bool           // an array, or an object with a batch
 }
 
-// MaxRejections is how many calls that cannot be used are listed: all of a batch
-// that Segment sends, which holds 4,000 at most. A body could hold millions, at
-// some thirty times its size.
+// MaxRejections is how many unusable calls are listed: all of a batch that Segment
+// sends, which has 4,000 calls at most. A body could have millions, and a list of
+// them would take about thirty times the size of the body.
 const MaxRejections = 5000
 
 // Parser reads payloads. It is reusable, and not for concurrent use: what Parse
@@ -52,7 +52,7 @@ func (p *Parser) parse(body []byte, pathKind Kinds) (Payload, error) {
 	if err := checkUTF8(body); err != nil {
 		return Payload{}, err
 	}
-	p.forget()
+	p.reset()
 	p.scan.data, p.pathKind = body, pathKind
 	end, err := p.whole(p.scan.space(0))
 	if err == nil {
@@ -64,12 +64,12 @@ func (p *Parser) parse(body []byte, pathKind Kinds) (Payload, error) {
 	return p.payload, nil
 }
 
-// keptCalls is how many calls' room a parser keeps for the next payload. One
-// huge payload must not hold its memory for as long as the parser lives.
+// keptCalls is for how many calls a parser keeps memory between payloads, so that one
+// huge payload does not keep its memory for as long as the parser lives.
 const keptCalls = 4096
 
-// forget empties the payload and lets go of the bodies that it shared.
-func (p *Parser) forget() {
+// reset empties the payload and drops its references to the body.
+func (p *Parser) reset() {
 	calls, rejected := p.payload.Calls, p.payload.Rejected
 	if cap(calls) > keptCalls {
 		calls = nil
@@ -139,8 +139,8 @@ func (p *Parser) element(i int) (int, *SyntaxError) {
 }
 
 // object reads an object that is one call, or a batch of them. The calls are
-// noted on the way, so that a batch is read once; it is known to be one only at
-// the end, since of several members named batch the last counts.
+// added on the way, so that a batch is read once. Whether the object is a batch is
+// known only at its end, since of several members named batch the last counts.
 func (p *Parser) object(i int) (int, *SyntaxError) {
 	var m callMembers
 	end, err := p.members(i, &m, true)
@@ -148,7 +148,7 @@ func (p *Parser) object(i int) (int, *SyntaxError) {
 		return end, err
 	}
 	if m.of[memberBatch].Kind() != Array {
-		p.forget()
+		p.reset()
 		p.choose(i, end, &m)
 		p.add(&m)
 		return end, nil
@@ -160,7 +160,7 @@ func (p *Parser) object(i int) (int, *SyntaxError) {
 	return end, nil
 }
 
-// add notes a call, usable or not.
+// add adds a call, usable or not.
 func (p *Parser) add(m *callMembers) {
 	p.payload.Calls = append(p.payload.Calls, Call{})
 	last := len(p.payload.Calls) - 1

@@ -67,7 +67,7 @@ const (
 )
 
 // plainEnd returns the index of the first byte from i on that a string cannot
-// hold as it is: a quote, a backslash or a control character. It looks at eight
+// hold as it is: a quote, a backslash or a control character. It checks eight
 // bytes at a time; subtracting sets the high bit of each byte that was less. A
 // borrow can set it wrongly only above the first such byte, which is the one
 // that counts.
@@ -109,7 +109,7 @@ func (s *scanner) unicodeEscape(i int) (int, *SyntaxError) {
 		return s.fail(i, "\\u without four hexadecimal digits")
 	}
 	if r == 0 || 0xD800 <= r && r <= 0xDFFF {
-		s.dirty = true // a look at the pairs comes when the value is used
+		s.dirty = true // whether it is half of a pair is checked when the value is used
 	}
 	return i + 6, nil
 }

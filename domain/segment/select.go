@@ -2,7 +2,7 @@ package segment
 
 import "slices"
 
-// Part is one call of a payload, usable or not, as far as it tells whose it is.
+// Part is the ids and the bytes of one call of a payload, usable or not.
 type Part struct {
 	Index                           int
 	Kind                            Kinds // one bit of Identify to Delete; 0: none of them
@@ -13,9 +13,9 @@ type Part struct {
 // Place is where a call's bytes stand in its payload.
 type Place struct{ Index, Start, End int }
 
-// Select returns the places of those of a payload's calls that want asks for, in
-// order. Elements that are no objects, and calls erased before, are not asked
-// about. pathKind, erased and errors are those of ParseCut.
+// Select returns, in order, the places of the calls that want accepts. want is not
+// called for elements that are no objects, nor for calls erased before. pathKind,
+// erased and errors are those of ParseCut.
 func (p *Parser) Select(body []byte, pathKind Kinds, erased []int, want func(*Part) bool) ([]Place, Payload, error) {
 	p.erased, p.want = erased, want
 	payload, err := p.parse(body, pathKind)
@@ -46,10 +46,10 @@ func (p *Parser) choose(start, end int, m *callMembers) {
 // erasedCall stands in an erased call's place.
 const erasedCall = "null"
 
-// Cut returns the payload with null in the place of the calls, which Select
-// chose of it, and every other byte as it was; and the indexes of all calls
-// that are erased then. Of a payload in which no other call is left nothing is
-// left: what a batch says beside its calls was said of them.
+// Cut returns the payload with null in place of the calls that Select chose, and every
+// other byte as it was; and the indexes of all calls that are then erased. If no other
+// call is left, the whole payload becomes null: the other members of a batch belong to
+// its calls.
 func Cut(body []byte, payload Payload, erased []int, places []Place) ([]byte, []int) {
 	all := slices.Clone(erased)
 	for _, place := range places {

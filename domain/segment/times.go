@@ -2,8 +2,8 @@ package segment
 
 import "time"
 
-// Problem is something in a call that had to be ignored. Detail names the field
-// and never holds what a person sent.
+// Problem is a value in a call that was ignored. Detail names the field and never
+// contains a value that a person sent.
 type Problem struct {
 	Code, Detail string
 }
@@ -19,14 +19,14 @@ func (t *callTimes) sentBy(batch Value) {
 	}
 }
 
-// given reports whether the value says anything at all.
+// given reports whether the value is neither absent nor null.
 func (v Value) given() bool {
 	k := v.Kind()
 	return k != Absent && k != Null
 }
 
-// earliest is what a corrected time is not before: the first year that every
-// client of Postgres can show.
+// earliest bounds corrected times: the start of the first year that every client of
+// Postgres can show.
 var earliest = InstantOf(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC))
 
 // ObservedAt returns when the call happened: its own time, corrected for clock

@@ -85,8 +85,8 @@ func (v Value) verbatim() ([]byte, bool) {
 	return v.raw[1 : len(v.raw)-1], true
 }
 
-// AppendJSON appends the value as JSON that Postgres' jsonb takes: as it came,
-// but for what rule 4 of docs/rules.md replaces.
+// AppendJSON appends the value as JSON that jsonb of Postgres accepts: as it came,
+// except for the replacements of rule 4 of docs/rules.md.
 func (v Value) AppendJSON(dst []byte) []byte {
 	if !v.dirty {
 		return append(dst, v.raw...)
