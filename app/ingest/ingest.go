@@ -42,9 +42,9 @@ type KeyRing interface {
 
 // Inbound is an authenticated request whose body was read in full.
 type Inbound struct {
-	RequestID   string // a UUID; the entry's id in the log
-	Source      string // the key's name
-	Route       string // path as posted, without a last slash
+	RequestID   string        // a UUID; the entry's id in the log
+	Source      string        // the key's name
+	Route       string        // path as posted, without a last slash
 	PathKind    segment.Kinds // kind of the calls that have no type; 0: none
 	ContentType string
 	ReceivedAt  time.Time
@@ -54,9 +54,9 @@ type Inbound struct {
 // NewEntry is a payload on its way into the log.
 type NewEntry struct {
 	Inbound Inbound
-	Kinds  segment.Kinds
-	Calls  int   // calls in the payload, usable or not
-	Erased []int // indexes of the calls that were cut out of the body
+	Kinds   segment.Kinds
+	Calls   int   // calls in the payload, usable or not
+	Erased  []int // indexes of the calls that were cut out of the body
 }
 
 // Appender writes payloads to the log.
