@@ -94,7 +94,7 @@ func (w *world) runGolden(t *testing.T, g golden) {
 func (w *world) appendGolden(t *testing.T, entries []goldenEntry) (last eventlog.Offset) {
 	t.Helper()
 	for i, e := range entries {
-		got := w.append(t, e.ReceivedAt, "web", cmp.Or(e.Route, "/connector/segment"), e.Body)
+		got := w.append(t, e.ReceivedAt, cmp.Or(e.Route, "/connector/segment"), e.Body)
 		if len(got) != 1 {
 			t.Fatalf("entry %d stands at %v: it was not accepted", i, got)
 		}
