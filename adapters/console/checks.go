@@ -38,13 +38,13 @@ func (c check) Seconds() string { return secondsText(c.StartedAt, c.FinishedAt) 
 
 func (c *Console) checkRoutes(mux *router) {
 	mux.handleFunc("POST /api/reprojections/verify", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
-		if err := c.config.Reprojections.StartVerification(r.Context(), request); err != nil {
+		if err := c.config.Checks.StartVerification(r.Context(), request); err != nil {
 			return nil, err
 		}
 		return c.check(), nil
 	}))
 	mux.handleFunc("POST /api/reprojections/dry-run", change(func(r *http.Request, request ReprojectionRequest) (any, error) {
-		if err := c.config.Reprojections.StartDryRun(r.Context(), request); err != nil {
+		if err := c.config.Checks.StartDryRun(r.Context(), request); err != nil {
 			return nil, err
 		}
 		return c.check(), nil
@@ -61,7 +61,7 @@ func (c *Console) checkRoutes(mux *router) {
 // check returns the check that runs, or what the last one found; nil: there is
 // none.
 func (c *Console) check() *check {
-	last, ok := c.config.Reprojections.Check()
+	last, ok := c.config.Checks.Check()
 	if !ok {
 		return nil
 	}

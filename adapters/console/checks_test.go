@@ -13,7 +13,7 @@ import (
 
 // checking has one check.
 type checking struct {
-	Reprojections
+	Checks
 	last replay.Check
 }
 
@@ -41,7 +41,7 @@ func TestChecksAreShown(t *testing.T) {
 		"a lock":        {ended(app.ErrLocked), []string{"Wait for long transactions in the database to end"}},
 		"a bug":         {ended(errors.New("<b>cannot happen")), []string{"&lt;b&gt;cannot happen", "Start it again", "relay doctor"}},
 	} {
-		shown := &Console{config: Config{Reprojections: checking{last: c.last}, Now: func() time.Time { return at }}}
+		shown := &Console{config: Config{Checks: checking{last: c.last}, Now: func() time.Time { return at }}}
 		part, err := fragment("reprojections.html", "check", shown.check())
 		if err != nil {
 			t.Fatal(err)

@@ -23,6 +23,8 @@ type Config struct {
 	Status        lookup.StatusReader
 	Metrics       http.Handler
 	Reprojections Reprojections
+	Checks        Checks
+	Former        FormerGenerations
 	Password      *app.AdminPassword
 	Requests      lookup.RequestReader
 	Rejected      ingest.RejectedReader

@@ -9,8 +9,8 @@ import (
 	"relay/app/replay"
 )
 
-// Reprojections is what the console asks of re-projections. Texts are those of
-// the command line's flags.
+// Reprojections plans and runs re-projections. Texts are those of the command
+// line's flags.
 type Reprojections interface {
 	// Plan returns what Start would do.
 	Plan(ctx context.Context, request ReprojectionRequest) (replay.Plan, error)
@@ -18,23 +18,31 @@ type Reprojections interface {
 	Start(ctx context.Context, request ReprojectionRequest) (replay.Reprojection, error)
 	Resume(ctx context.Context) (replay.Reprojection, error)
 	Undo(ctx context.Context) (replay.Reprojection, error)
+	// List returns the last ones, the newest first, as relay.reprojections has
+	// them.
+	List(ctx context.Context) ([]json.RawMessage, error)
+}
+
+// Checks verifies, and runs dry, over all rows.
+type Checks interface {
 	// StartVerification and StartDryRun return when the check is under way, or has
-	// ended. Of the request a verification heeds all but where from.
+	// ended. A verification ignores where the request begins.
 	StartVerification(ctx context.Context, request ReprojectionRequest) error
 	StartDryRun(ctx context.Context, request ReprojectionRequest) error
 	// Check returns the check that runs, or ran last if nothing was started since;
 	// false: there is none.
 	Check() (replay.Check, bool)
-	// Cancel returns when nothing is left of the run or check, and tells whether
-	// there was one.
+	// Cancel ends the check or the re-projection that runs, returns when nothing is
+	// left of it, and reports whether there was one.
 	Cancel(ctx context.Context) (bool, error)
-	// Former tells how many generations Undo could go back to. DropFormer removes
-	// them, and tells how many there were.
+}
+
+// FormerGenerations are those that were served before the last re-projection.
+type FormerGenerations interface {
+	// Former returns how many generations Undo could go back to.
 	Former(ctx context.Context) (int, error)
+	// DropFormer removes them, and returns how many there were.
 	DropFormer(ctx context.Context) (int, error)
-	// List returns the last ones, the newest first, as relay.reprojections has
-	// them.
-	List(ctx context.Context) ([]json.RawMessage, error)
 }
 
 // ReprojectionRequest is the body of a request to plan or start one.
@@ -68,11 +76,11 @@ func (c *Console) reprojectionRoutes(mux *router) {
 		return c.config.Reprojections.Undo(r.Context())
 	}))
 	mux.handleFunc("POST /api/reprojections/cancel", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
-		found, err := c.config.Reprojections.Cancel(r.Context())
+		found, err := c.config.Checks.Cancel(r.Context())
 		return map[string]bool{"cancelled": found}, err
 	}))
 	mux.handleFunc("POST /api/reprojections/drop-former", change(func(r *http.Request, _ ReprojectionRequest) (any, error) {
-		dropped, err := c.config.Reprojections.DropFormer(r.Context())
+		dropped, err := c.config.Former.DropFormer(r.Context())
 		return map[string]int{"dropped": dropped}, err
 	}))
 }

@@ -94,7 +94,7 @@ func (c *Console) runs(ctx context.Context) (out runs, err error) {
 		}
 		out.List = append(out.List, one)
 	}
-	out.Former, err = c.config.Reprojections.Former(ctx)
+	out.Former, err = c.config.Former.Former(ctx)
 	return out, err
 }
 
@@ -149,9 +149,9 @@ func (c *Console) doReprojection(r *http.Request, data *reprojectionsData) (done
 		data.Preview = &preview
 		return "", err
 	case "dryrun-all":
-		return "checking", c.config.Reprojections.StartDryRun(ctx, data.Request)
+		return "checking", c.config.Checks.StartDryRun(ctx, data.Request)
 	case "verify-all":
-		return "checking", c.config.Reprojections.StartVerification(ctx, ReprojectionRequest{})
+		return "checking", c.config.Checks.StartVerification(ctx, ReprojectionRequest{})
 	case "start":
 		_, err = c.config.Reprojections.Start(ctx, data.Request)
 		return "started", err
@@ -165,7 +165,7 @@ func (c *Console) doReprojection(r *http.Request, data *reprojectionsData) (done
 		data.Verified, err = c.config.Samples.Verify(ctx)
 		return "", err
 	case "cancel":
-		found, err := c.config.Reprojections.Cancel(r.Context())
+		found, err := c.config.Checks.Cancel(r.Context())
 		if !found {
 			return "nothing", err
 		}
@@ -174,7 +174,7 @@ func (c *Console) doReprojection(r *http.Request, data *reprojectionsData) (done
 		if r.PostFormValue("confirm") == "" {
 			return "", fmt.Errorf("%w: nothing was removed: tick the box to confirm it", ErrBadRequest)
 		}
-		_, err = c.config.Reprojections.DropFormer(r.Context())
+		_, err = c.config.Former.DropFormer(r.Context())
 		return "dropped", err
 	default:
 		return "", fmt.Errorf("%w: unknown action %q", ErrBadRequest, what)

@@ -23,14 +23,14 @@ import (
 )
 
 // console returns the console that the admin listener serves.
-func (s *server) console(reprojections console.Reprojections) (*console.Console, error) {
+func (s *server) console(runs served) (*console.Console, error) {
 	password, err := app.NewAdminPassword(lookupstore.Password{DB: s.db}, os.Getenv("RELAY_ADMIN_PASSWORD"))
 	if err != nil {
 		return nil, usageError{errors.Join(errors.New("RELAY_ADMIN_PASSWORD cannot be used"), err)}
 	}
 	rejected := ingeststore.Rejected{DB: s.db}
 	return console.New(console.Config{
-		Status: lookupstore.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: reprojections, Password: password,
+		Status: lookupstore.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: runs, Checks: runs, Former: runs, Password: password,
 		Requests: lookupstore.RequestLists{DB: s.db}, Rejected: rejected, Traffic: lookupstore.Traffics{DB: s.db}, Lags: lookupstore.Lags{DB: s.db}, Issues: lookupstore.IssueList{DB: s.db},
 		Retry:     &ingest.Retry{Store: rejected, Log: s.appender, Now: time.Now, Suppressed: s.suppressed},
 		Tail:      s.tail(),

@@ -20,7 +20,11 @@ type served struct {
 	runner *replay.Runner
 }
 
-var _ console.Reprojections = served{}
+var (
+	_ console.Reprojections     = served{}
+	_ console.Checks            = served{}
+	_ console.FormerGenerations = served{}
+)
 
 func (s *system) served(ctx context.Context) served {
 	return served{system: s, ctx: ctx, runner: &replay.Runner{New: s.reprojector}}
@@ -71,7 +75,7 @@ func (s served) Undo(context.Context) (replay.Reprojection, error) {
 	return s.runner.Start(s.ctx, (*replay.Reprojector).Undo)
 }
 
-// StartVerification implements console.Reprojections.
+// StartVerification implements console.Checks.
 func (s served) StartVerification(_ context.Context, request console.ReprojectionRequest) error {
 	chosen, err := s.readScope(request)
 	if err != nil {
@@ -84,7 +88,7 @@ func (s served) StartVerification(_ context.Context, request console.Reprojectio
 	})
 }
 
-// StartDryRun implements console.Reprojections.
+// StartDryRun implements console.Checks.
 func (s served) StartDryRun(_ context.Context, request console.ReprojectionRequest) error {
 	from, chosen, err := s.read(request)
 	if err != nil {
@@ -97,10 +101,10 @@ func (s served) StartDryRun(_ context.Context, request console.ReprojectionReque
 	})
 }
 
-// Check implements console.Reprojections.
+// Check implements console.Checks.
 func (s served) Check() (replay.Check, bool) { return s.runner.Check() }
 
-// Cancel implements console.Reprojections. It uses the context of relay serve: the
+// Cancel implements console.Checks. It uses the context of relay serve: the
 // browser may close its connection before the cancellation ends.
 func (s served) Cancel(context.Context) (bool, error) {
 	ended := s.runner.Ended()
@@ -114,10 +118,10 @@ func (s served) Cancel(context.Context) (bool, error) {
 	return found, err
 }
 
-// Former implements console.Reprojections.
+// Former implements console.FormerGenerations.
 func (s served) Former(ctx context.Context) (int, error) { return s.reprojector(nil).Former(ctx) }
 
-// DropFormer implements console.Reprojections.
+// DropFormer implements console.FormerGenerations.
 func (s served) DropFormer(ctx context.Context) (int, error) {
 	return s.reprojector(nil).DropFormer(ctx)
 }
