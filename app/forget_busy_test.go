@@ -75,10 +75,10 @@ func worldOfTwo(t *testing.T) *world {
 	w.apply(t, spec)
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, id := range []string{"u", "v"} {
-		w.append(t, at, "web", "/connector/segment", fmt.Sprintf(`{"type":"identify","userId":%q,"traits":{"phone":"none"}}`, id))
+		w.append(t, at, "/connector/segment", fmt.Sprintf(`{"type":"identify","userId":%q,"traits":{"phone":"none"}}`, id))
 	}
 	for n := range 9 {
-		w.append(t, at, "web", "/connector/segment", fmt.Sprintf(`{"type":"track","event":"E","userId":"v","anonymousId":"s%d"}`, n+1))
+		w.append(t, at, "/connector/segment", fmt.Sprintf(`{"type":"track","event":"E","userId":"v","anonymousId":"s%d"}`, n+1))
 	}
 	w.drain(t)
 	return w
@@ -87,7 +87,7 @@ func worldOfTwo(t *testing.T) *world {
 // otherID gives u one more anonymous id.
 func otherID(at time.Time) func(*testing.T, *world, int) {
 	return func(t *testing.T, w *world, n int) {
-		w.append(t, at, "web", "/connector/segment", fmt.Sprintf(`{"type":"track","event":"E","userId":"u","anonymousId":"a%d"}`, n),
+		w.append(t, at, "/connector/segment", fmt.Sprintf(`{"type":"track","event":"E","userId":"u","anonymousId":"a%d"}`, n),
 			fmt.Sprintf(`{"type":"track","event":"E","anonymousId":"a%d"}`, n))
 		w.drain(t)
 	}
@@ -96,7 +96,7 @@ func otherID(at time.Time) func(*testing.T, *world, int) {
 // otherLink lets u claim an id that is v's, and stays so.
 func otherLink(at time.Time) func(*testing.T, *world, int) {
 	return func(t *testing.T, w *world, n int) {
-		w.append(t, at, "web", "/connector/segment", fmt.Sprintf(`{"type":"track","event":"E","userId":"u","anonymousId":"s%d"}`, n))
+		w.append(t, at, "/connector/segment", fmt.Sprintf(`{"type":"track","event":"E","userId":"u","anonymousId":"s%d"}`, n))
 		w.drain(t)
 	}
 }
