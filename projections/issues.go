@@ -25,10 +25,10 @@ type Issue struct {
 type Issues map[IssueKey]Issue
 
 // Add counts one more.
-func (is Issues) Add(e *eventlog.Entry, code, detail string) { is.AddMany(e, code, detail, 1) }
+func (is Issues) Add(e *eventlog.Entry, code, detail string) { is.addMany(e, code, detail, 1) }
 
-// AddMany counts n more.
-func (is Issues) AddMany(e *eventlog.Entry, code, detail string, n int) {
+// addMany counts n more.
+func (is Issues) addMany(e *eventlog.Entry, code, detail string, n int) {
 	is.merge(IssueKey{code, e.Source, detail}, Issue{int64(n), e.ReceivedAt, e.ReceivedAt, e.Offset})
 }
 

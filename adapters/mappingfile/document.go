@@ -31,8 +31,8 @@ func problemAt(at place, format string, args ...any) *Problem {
 // parseDocument returns the content of the file's only document, nil where it
 // is empty, and its anchors in the order of the file.
 func parseDocument(data []byte) (ast.Node, []*ast.AnchorNode, *Problem) {
-	if len(data) > MaxSize {
-		return nil, nil, problemAt(place{}, "%d bytes, a mapping file can have %d", len(data), MaxSize)
+	if len(data) > maxSize {
+		return nil, nil, problemAt(place{}, "%d bytes, a mapping file can have %d", len(data), maxSize)
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if !utf8.Valid(data) {

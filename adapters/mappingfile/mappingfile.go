@@ -11,8 +11,8 @@ import (
 	"relay/domain/mapping"
 )
 
-// MaxSize is how many bytes a mapping file can have.
-const MaxSize = 1 << 20
+// maxSize is how many bytes a mapping file can have.
+const maxSize = 1 << 20
 
 // Problem is a mistake at one place of a file.
 type Problem struct {

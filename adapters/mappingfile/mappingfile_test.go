@@ -86,10 +86,10 @@ func TestParseInvalid(t *testing.T) {
 
 func TestParseLimitsSize(t *testing.T) {
 	t.Parallel()
-	if _, err := Parse("m", bytes.Repeat([]byte("\n"), MaxSize)); err != nil {
+	if _, err := Parse("m", bytes.Repeat([]byte("\n"), maxSize)); err != nil {
 		t.Error(err)
 	}
-	_, err := Parse("m", bytes.Repeat([]byte("\n"), MaxSize+1))
+	_, err := Parse("m", bytes.Repeat([]byte("\n"), maxSize+1))
 	if err == nil || err.Error() != "m: 1048577 bytes, a mapping file can have 1048576" {
 		t.Error(err)
 	}
@@ -100,7 +100,7 @@ func TestParseLimitsSize(t *testing.T) {
 func TestParseIsQuickOnLargeFiles(t *testing.T) {
 	t.Parallel()
 	for _, part := range []string{"[", "{a: ", "- ", "? ", "!!str ", "&a ", "*a ", "k: v\n", "- a\n", "\"a\":", "|\n"} {
-		_, err := Parse("m", []byte(strings.Repeat(part, MaxSize/4/len(part))))
+		_, err := Parse("m", []byte(strings.Repeat(part, maxSize/4/len(part))))
 		var problems Problems
 		if !errors.As(err, &problems) || strings.Count(err.Error(), "\n") > maxShown {
 			t.Errorf("%q: %.200v", part, err)

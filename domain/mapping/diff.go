@@ -30,7 +30,7 @@ func Diff(a, b Spec) []Change {
 	}
 	add("event_prefix", prefixText(a.EventPrefix), prefixText(b.EventPrefix))
 	for i := range a.Preferences {
-		add(PreferencePath(profile.Preference(i)), traitText(a.Preferences[i]), traitText(b.Preferences[i]))
+		add(preferencePath(profile.Preference(i)), traitText(a.Preferences[i]), traitText(b.Preferences[i]))
 	}
 	for i := range a.Channels {
 		add("channels."+profile.Channel(i).String(), traitsText(a.Channels[i]), traitsText(b.Channels[i]))

@@ -96,7 +96,7 @@ func TestSpecRefusesOtherJSON(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("é", MaxText)
+	long := strings.Repeat("é", maxText)
 	s := Spec{EventPrefix: "a\x00", Events: segment.Track | segment.Identify, Identity: 2}
 	s.Preferences[profile.Locale] = "\xff"
 	s.Channels[profile.Email] = []string{""}

@@ -8,8 +8,8 @@ import (
 	"relay/domain/profile"
 )
 
-// MaxText is how many characters a trait's name or the event prefix can have.
-const MaxText = 255
+// maxText is how many characters a trait's name or the event prefix can have.
+const maxText = 255
 
 // FieldError is a mistake at one place of a spec.
 type FieldError struct {
@@ -39,7 +39,7 @@ func (s Spec) Validate() FieldErrors {
 	}
 	add("event_prefix", badText(s.EventPrefix))
 	for i, trait := range s.Preferences {
-		add(PreferencePath(profile.Preference(i)), badText(trait))
+		add(preferencePath(profile.Preference(i)), badText(trait))
 	}
 	for i, traits := range s.Channels {
 		seen := map[string]bool{}
@@ -57,8 +57,8 @@ func (s Spec) Validate() FieldErrors {
 	return out
 }
 
-// PreferencePath is the path of a preference in a spec.
-func PreferencePath(p profile.Preference) string { return "preferences." + p.String() }
+// preferencePath is the path of a preference in a spec.
+func preferencePath(p profile.Preference) string { return "preferences." + p.String() }
 
 // TraitPath is the path of a channel's trait number i of n, from 0.
 func TraitPath(c profile.Channel, i, n int) string {
@@ -86,8 +86,8 @@ func badText(s string) string {
 		return "not UTF-8 text"
 	case strings.ContainsRune(s, 0):
 		return "the character U+0000 is not allowed"
-	case n > MaxText:
-		return fmt.Sprintf("%d characters, %d are allowed", n, MaxText)
+	case n > maxText:
+		return fmt.Sprintf("%d characters, %d are allowed", n, maxText)
 	}
 	return ""
 }

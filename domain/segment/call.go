@@ -2,8 +2,8 @@ package segment
 
 import "unicode/utf8"
 
-// MaxDepth is how deep a call may be nested, itself counted.
-const MaxDepth = 512
+// maxDepth is how deep a call may be nested, itself counted.
+const maxDepth = 512
 
 // maxID is how long an id may be, in characters.
 const maxID = 255
@@ -48,7 +48,7 @@ var (
 // read fills the empty call from the members and returns nil, or says why the call
 // is unusable.
 func (c *Call) read(m *callMembers, pathKind Kinds) *unusable {
-	if m.depth > MaxDepth {
+	if m.depth > maxDepth {
 		return &tooDeep
 	}
 	if c.Kind = m.of[memberType].kindOfCall(pathKind); c.Kind == 0 {

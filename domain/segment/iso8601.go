@@ -10,11 +10,9 @@ const (
 	day    = 24 * hour
 )
 
-// ParseInstant reads a time in the forms of RFC 3339 and ISO 8601 that rule 7 of
+// parseInstant reads a time in the forms of RFC 3339 and ISO 8601 that rule 7 of
 // docs/rules.md lists: a calendar date in the extended form, alone or with hours
 // and minutes at least; no zone means UTC. Digits beyond microseconds are cut off.
-func ParseInstant(s string) (Instant, bool) { return parseInstant(s) }
-
 func parseInstant[T text](s T) (Instant, bool) {
 	const date = len("2006-01-02")
 	if len(s) < date {

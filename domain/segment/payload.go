@@ -18,10 +18,10 @@ type Payload struct {
 	IsBatch  bool           // an array, or an object with a batch
 }
 
-// MaxRejections is how many unusable calls are listed: all of a batch that Segment
+// maxRejections is how many unusable calls are listed: all of a batch that Segment
 // sends, which has 4,000 calls at most. A body could have millions, and a list of
 // them would take about thirty times the size of the body.
-const MaxRejections = 5000
+const maxRejections = 5000
 
 // Parser reads payloads. It is reusable, and not for concurrent use: what Parse
 // returns is valid until the next Parse, and shares the body's memory.
@@ -176,7 +176,7 @@ func (p *Parser) add(m *callMembers) {
 }
 
 func (p *Parser) reject(why *unusable) {
-	if len(p.payload.Rejected) < MaxRejections {
+	if len(p.payload.Rejected) < maxRejections {
 		p.payload.Rejected = append(p.payload.Rejected, Rejection{p.payload.Total, why.code, why.message})
 	} else {
 		if p.payload.Unlisted == nil {

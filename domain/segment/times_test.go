@@ -29,7 +29,7 @@ func TestParseInstant(t *testing.T) {
 		"2026-01-31T12": "", "2026-01-31T12:30:15.": "", "2026-01-31T25:00": "", "2026-01-31T24:01": "", "2026-01-31T12:60": "", "2026-01-31T12:30:61": "",
 		"2026-01-31Z": "", "2026-01-31T12:30 Z": "", "2026-01-31  12:30": "", "2026-01-31T12:30+24:00": "", "2026-01-31T12:30+1": "", "2026-01-31T12:30Zx": "", " 2026-01-31": "", "2026-W05-6": "", "2026-031": "", "1767225600": "", "-2026-01-01": "", "２026-01-01": "",
 	} {
-		got, ok := ParseInstant(text)
+		got, ok := parseInstant(text)
 		if ok != (want != "") || ok && got.Time().Format(time.RFC3339Nano) != want {
 			t.Errorf("%q: %s %v, want %q", text, got.Time().Format(time.RFC3339Nano), ok, want)
 		}
@@ -43,7 +43,7 @@ func TestTheCalendar(t *testing.T) {
 		for _, date := range [...]string{"01-01", "02-28", "02-29", "03-01", "12-31"} {
 			text := fmt.Sprintf("%04d-%s", year, date)
 			want, err := time.Parse(time.DateOnly, text)
-			if got, ok := ParseInstant(text); ok != (err == nil) || ok && got != InstantOf(want) {
+			if got, ok := parseInstant(text); ok != (err == nil) || ok && got != InstantOf(want) {
 				t.Errorf("%s: %d %v, want %d", text, got, ok, InstantOf(want))
 			}
 		}
@@ -55,7 +55,7 @@ func TestParseInstantReadsWhatGoWrites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.Unix(rapid.Int64Range(-62_000_000_000, 250_000_000_000).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).
 			In(time.FixedZone("", 60*rapid.IntRange(-1439, 1439).Draw(t, "zone")))
-		got, ok := ParseInstant(at.Format(time.RFC3339Nano))
+		got, ok := parseInstant(at.Format(time.RFC3339Nano))
 		if !ok || got != InstantOf(at) {
 			t.Fatalf("%s: %d %v, want %d", at.Format(time.RFC3339Nano), got, ok, InstantOf(at))
 		}
@@ -66,7 +66,7 @@ func FuzzInstant(f *testing.F) {
 	f.Add("2026-01-31T12:30:15.1234569Z")
 	f.Add("2026-12-31 24:00-12")
 	f.Fuzz(func(t *testing.T, s string) {
-		got, ok := ParseInstant(s)
+		got, ok := parseInstant(s)
 		// Go also reads hours of one digit.
 		if at, err := time.Parse(time.RFC3339Nano, s); err == nil && at.Year() > 0 && s[13] == ':' && (!ok || got != InstantOf(at)) {
 			t.Fatalf("%q: %d %v, Go reads %v", s, got, ok, at)
