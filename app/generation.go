@@ -34,14 +34,14 @@ const (
 
 // Generations looks generations up.
 type Generations interface {
-	// Get returns a generation; ErrNotFound if there is none.
-	Get(ctx context.Context, tx Tx, id int64) (Generation, error)
 	// Serving returns the generation that people query; ErrNotFound before the
 	// projection is set up.
 	Serving(ctx context.Context, tx Tx, projection string) (Generation, error)
 	// LockServing is Serving, and keeps the live projection from moving on
 	// until the transaction ends.
 	LockServing(ctx context.Context, tx Tx, projection string) (Generation, error)
+	// AllServing returns the generations that people query, of all projections.
+	AllServing(ctx context.Context, tx Tx) ([]Generation, error)
 	// Unserved returns all generations but those that people query.
 	Unserved(ctx context.Context, tx Tx) ([]Generation, error)
 	// LockUnserved is Unserved, and keeps the generations where they are until the

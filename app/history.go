@@ -31,7 +31,7 @@ func ReadHistory(ctx context.Context, tx Tx, controls Controls) (History, error)
 	h := History{
 		Versions:  map[int]mapping.Version{1: {Number: 1, Spec: mapping.Default(), Note: "the default mapping"}},
 		Activated: map[int]eventlog.Offset{1: eventlog.FirstOffset},
-		Timelines: mapping.Fold(entries, projections.Names()...),
+		Timelines: mapping.Fold(entries),
 		entries:   entries,
 	}
 	for _, e := range entries {
@@ -82,7 +82,7 @@ func (h History) Latest() int {
 
 // Current returns the version that holds for new payloads.
 func (h History) Current() mapping.Version {
-	return h.Versions[h.Timelines[projections.Profiles].Current()]
+	return h.Versions[h.Timelines.Of(projections.Profiles).Current()]
 }
 
 // Mappings returns what holds for a projection; with a replay, what would hold
@@ -108,12 +108,12 @@ func (h History) Only(version int) projections.Mappings {
 func (h History) Timeline(projection string, replay *Replay) mapping.Timeline {
 	switch {
 	case replay == nil:
-		return h.Timelines[projection]
+		return h.Timelines.Of(projection)
 	case replay.Undo == 0:
-		return h.Timelines[projection].Reproject(replay.From, replay.Version, replay.AsOf)
+		return h.Timelines.Of(projection).Reproject(replay.From, replay.Version, replay.AsOf)
 	}
 	undone := eventlog.ControlEntry{Offset: h.Head + 1, Control: eventlog.Control{Undone: &eventlog.Undone{Entry: replay.Undo}}}
-	return mapping.Fold(append(slices.Clip(h.entries), undone), projection)[projection]
+	return mapping.Fold(append(slices.Clip(h.entries), undone)).Of(projection)
 }
 
 // Replay is the change of the timeline that a re-projection makes: from From on
@@ -134,7 +134,8 @@ func (r Replay) AsControl(projections []string) eventlog.Control {
 	return eventlog.Control{Reprojected: &eventlog.Reprojected{Projections: projections, From: r.From, Version: r.Version, AsOf: r.AsOf}}
 }
 
-// Timelines keeps the folded timeline where SQL can read it.
+// Timelines keeps the folded timelines where SQL can read them.
 type Timelines interface {
+	// Save saves the timeline of each projection that has generations.
 	Save(ctx context.Context, tx Tx, h History) error
 }

@@ -19,7 +19,9 @@ type Mappings struct {
 	DB        Database
 	Controls  Controls
 	Timelines Timelines
-	Now       func() time.Time
+	// Projections are the names of all projections, for those who show timelines.
+	Projections []string
+	Now         func() time.Time
 }
 
 // Applied tells what applying a mapping did.
@@ -89,7 +91,7 @@ func (m *Mappings) change(ctx context.Context, base int, choose func(History) (m
 			return err
 		}
 		if chosen.Number == current.Number {
-			start, _ := history.Timelines[projections.Profiles].CurrentStart()
+			start, _ := history.Timelines.Of(projections.Profiles).CurrentStart()
 			applied = Applied{Version: current.Number, Offset: start}
 			return nil
 		}

@@ -38,7 +38,7 @@ func (s *shadow) applied(version int, at eventlog.Offset, spec mapping.Spec) {
 		m.Channels[profile.Channel(i).String()] = traits
 	}
 	s.mappings[version], s.current = m, version
-	for _, p := range projections.Names() {
+	for _, p := range []string{projections.Profiles, projections.Events} {
 		s.timelines[p] = model.Activate(s.timelines[p], int64(at), version)
 		if s.redo != nil {
 			s.redo[p] = model.Activate(s.redo[p], int64(at), version)

@@ -251,8 +251,8 @@ func (w *world) tellsMapping(t tb) {
 		t.Fatalf("versions are told as %q, and the view says %q", told, rows)
 	}
 	var spans []string
-	for name, timeline := range history.Timelines {
-		for _, span := range timeline.Spans() {
+	for _, name := range app.NamesOf(w.all) {
+		for _, span := range history.Timelines.Of(name).Spans() {
 			spans = append(spans, fmt.Sprint(name, " ", span.From, " ", span.Version))
 		}
 	}

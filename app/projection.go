@@ -46,6 +46,15 @@ func (p Projection) Under(m projections.Mappings) Projection {
 // Fold returns a new fold of the projection's parts.
 func (p Projection) Fold() projections.Fold { return p.NewFold(p.Parts) }
 
+// NamesOf returns the names of projections.
+func NamesOf(list []Projection) []string {
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = p.Name
+	}
+	return names
+}
+
 // Difference is a row that is not the same in two generations.
 type Difference struct {
 	Table   string `json:"table"`

@@ -197,7 +197,7 @@ func (w *world) settle(t tb) {
 }
 
 func (w *world) mappings() *app.Mappings {
-	return &app.Mappings{DB: w.database, Controls: logstore.Controls{}, Timelines: tables.Timelines{}, Now: time.Now}
+	return &app.Mappings{DB: w.database, Controls: logstore.Controls{}, Timelines: tables.Timelines{}, Projections: app.NamesOf(w.all), Now: time.Now}
 }
 
 func (w *world) apply(t tb, spec mapping.Spec) app.Applied {

@@ -25,9 +25,6 @@ const (
 	Events   = "events"
 )
 
-// Names lists all projections.
-func Names() []string { return []string{Profiles, Events} }
-
 // Mapping is the mapping version that applies to an entry.
 type Mapping struct {
 	Version int

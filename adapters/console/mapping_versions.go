@@ -6,7 +6,6 @@ import (
 
 	"relay/app"
 	"relay/domain/mapping"
-	"relay/projections"
 )
 
 type versionsData struct {
@@ -50,8 +49,8 @@ func (c *Console) mappingVersions(r *http.Request) (*page, error) {
 	}
 	slices.Reverse(data.Versions)
 	slices.Reverse(data.History)
-	for _, name := range projections.Names() {
-		for _, span := range history.Timelines[name].Spans() {
+	for _, name := range c.config.Mappings.Projections {
+		for _, span := range history.Timelines.Of(name).Spans() {
 			data.Spans = append(data.Spans, spanRow{name, int64(span.From), span.Version})
 		}
 	}

@@ -21,12 +21,14 @@ type Samples interface {
 
 type reprojectionsData struct {
 	runs
-	Check    *check // of everything
-	Request  ReprojectionRequest
-	Wrong    string
-	Plan     *replay.Plan
-	Preview  *replay.Preview
-	Verified []replay.Verified
+	Check *check // of everything
+	// Projections are the names that can be chosen.
+	Projections []string
+	Request     ReprojectionRequest
+	Wrong       string
+	Plan        *replay.Plan
+	Preview     *replay.Preview
+	Verified    []replay.Verified
 }
 
 // runs are the last re-projections, the newest first.
@@ -106,7 +108,7 @@ func (c *Console) showReprojections(r *http.Request, status int, data reprojecti
 	if data.runs, err = c.runs(r.Context()); err != nil {
 		return nil, err
 	}
-	data.Check = c.check()
+	data.Check, data.Projections = c.check(), c.config.Mappings.Projections
 	return &page{Status: status, Template: "reprojections.html", Title: "Re-projections", Data: data}, nil
 }
 

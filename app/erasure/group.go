@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"relay/app"
-	"relay/projections"
 )
 
 // Group is the ids that belong to one person as the person is served, each list
@@ -57,7 +56,7 @@ func groupsOf(ctx context.Context, tx app.Tx, identities Identities, generations
 
 // servedGroup returns the group of a user id as it is served.
 func servedGroup(ctx context.Context, tx app.Tx, generations app.Generations, identities Identities, id string) (Group, error) {
-	served, err := serving(ctx, tx, generations)
+	served, err := generations.AllServing(ctx, tx)
 	if err != nil {
 		return Group{}, err
 	}
@@ -66,18 +65,6 @@ func servedGroup(ctx context.Context, tx app.Tx, generations app.Generations, id
 		return Group{}, err
 	}
 	return groups[0], nil
-}
-
-// serving returns the generations that people query.
-func serving(ctx context.Context, tx app.Tx, generations app.Generations) (list []app.Generation, err error) {
-	for _, name := range projections.Names() {
-		g, err := generations.Serving(ctx, tx, name)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, g)
-	}
-	return list, nil
 }
 
 func idsOf(generations []app.Generation) (ids []int64) {

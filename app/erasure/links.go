@@ -52,7 +52,7 @@ func (f *Forgetter) awaitLinks(ctx context.Context) error {
 // served generation that joins ids has not read.
 func (f *Forgetter) isBehind(ctx context.Context, upTo eventlog.Offset) (behind bool, err error) {
 	err = f.DB.InSnapshot(ctx, func(tx app.Tx) error {
-		served, err := serving(ctx, tx, f.Generations)
+		served, err := f.Generations.AllServing(ctx, tx)
 		for i := 0; err == nil && i < len(served) && !behind; i++ {
 			behind, err = f.lacksLinks(ctx, tx, served[i], upTo)
 		}

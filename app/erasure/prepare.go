@@ -40,7 +40,7 @@ func (f *Forgetter) search(ctx context.Context, people []Person) (*search, error
 	var found *search
 	var head eventlog.Offset
 	err := f.DB.InSnapshot(ctx, func(tx app.Tx) error {
-		served, err := serving(ctx, tx, f.Generations)
+		served, err := f.Generations.AllServing(ctx, tx)
 		if err != nil {
 			return err
 		}

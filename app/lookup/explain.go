@@ -89,12 +89,14 @@ func (x *Explainer) explain(ctx context.Context, tx app.Tx, out *Explanation) er
 	}
 	out.Versions, out.Taken = map[string]int{}, map[string]bool{}
 	served := map[string]app.Generation{}
-	for _, name := range projections.Names() {
-		out.Versions[name] = history.Timelines[name].At(out.Entry.Offset)
-		if served[name], err = x.Generations.Serving(ctx, tx, name); err != nil {
-			return err
-		}
-		out.Taken[name] = served[name].Checkpoint >= out.Entry.Offset
+	all, err := x.Generations.AllServing(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, g := range all {
+		served[g.Projection] = g
+		out.Versions[g.Projection] = history.Timelines.Of(g.Projection).At(out.Entry.Offset)
+		out.Taken[g.Projection] = g.Checkpoint >= out.Entry.Offset
 	}
 	if out.Entry.Kinds.Has(segment.Control) {
 		return nil

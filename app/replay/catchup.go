@@ -43,7 +43,7 @@ func (b *build) checkpoints(ctx context.Context, t *target) (reached, served eve
 		if err != nil {
 			return err
 		}
-		built, err := b.store.Generations.Get(ctx, tx, t.generation.ID)
+		built, err := b.builder.Checkpoints.Get(ctx, tx, t.generation.ID)
 		reached, served = built.Checkpoint, serving.Checkpoint
 		return err
 	})
@@ -65,7 +65,7 @@ func (b *build) consumeUpTo(ctx context.Context, t *target, upTo eventlog.Offset
 // lastStep brings a target to exactly the offset upTo, in a transaction that keeps
 // the served generation there. ErrLocked if that is too far for a short step.
 func (b *build) lastStep(ctx context.Context, tx app.Tx, t *target, upTo eventlog.Offset) error {
-	built, err := b.store.Generations.Get(ctx, tx, t.generation.ID)
+	built, err := b.builder.Checkpoints.Get(ctx, tx, t.generation.ID)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (f From) startOf(h app.History, chosen []app.Projection) (eventlog.Offset, 
 	}
 	var first eventlog.Offset
 	for _, p := range chosen {
-		if start, ok := h.Timelines[p.Name].Start(f.version); ok && (first == 0 || start < first) {
+		if start, ok := h.Timelines.Of(p.Name).Start(f.version); ok && (first == 0 || start < first) {
 			first = start
 		}
 	}

@@ -111,7 +111,7 @@ func altered(p app.Projection, h app.History, change app.Replay, head eventlog.O
 	if rules != projections.RulesVersion {
 		return p.Parts, []string{fmt.Sprintf("its rows were made by version %d of the projection rules, and this is version %d", rules, projections.RulesVersion)}
 	}
-	differences := mapping.Differences(h.Timelines[p.Name], h.Timeline(p.Name, &change))
+	differences := mapping.Differences(h.Timelines.Of(p.Name), h.Timeline(p.Name, &change))
 	if len(differences) == 0 {
 		return p.Parts, []string{"the mapping is the same everywhere; it is rebuilt as it is"}
 	}

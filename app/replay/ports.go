@@ -76,8 +76,10 @@ type Snapshots interface {
 	Snapshots(ctx context.Context, among []string) ([]string, error)
 }
 
-// Checkpoints moves the checkpoints of generations that are being built.
+// Checkpoints reads and moves the checkpoints of generations that are being built.
 type Checkpoints interface {
+	// Get returns a generation; app.ErrNotFound if there is none.
+	Get(ctx context.Context, tx app.Tx, id int64) (app.Generation, error)
 	// Move sets a generation's checkpoint: its tables hold everything up to there.
 	Move(ctx context.Context, tx app.Tx, id int64, checkpoint eventlog.Offset) error
 }

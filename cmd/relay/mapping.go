@@ -221,7 +221,11 @@ func mappingHistory(c *cli.Context, s *system) error {
 		for _, v := range versions {
 			out = append(out, versionJSON(v))
 		}
-		return printJSON(c, map[string]any{"versions": out, "changes": history.MappingChanges(), "timelines": history.Timelines})
+		timelines := map[string]mapping.Timeline{}
+		for _, p := range s.projections {
+			timelines[p.Name] = history.Timelines.Of(p.Name)
+		}
+		return printJSON(c, map[string]any{"versions": out, "changes": history.MappingChanges(), "timelines": timelines})
 	}
 	var rows []table.Row
 	for _, v := range versions {
@@ -235,7 +239,7 @@ func mappingHistory(c *cli.Context, s *system) error {
 	printMappingChanges(c, history)
 	rows = nil
 	for _, p := range s.projections {
-		for _, span := range history.Timelines[p.Name].Spans() {
+		for _, span := range history.Timelines.Of(p.Name).Spans() {
 			rows = append(rows, table.Row{p.Name, int64(span.From), span.Version})
 		}
 	}

@@ -20,7 +20,7 @@ func reprojectCommand() *cli.Command {
 		Description: "Rebuilds the projections beside the served ones, under the active mapping from FROM on, and\nthen switches to the rebuilt rows. Until then, queries see the old rows.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "FROM: beginning, a log offset, a time of receipt (RFC 3339), or mapping:N (where version N became active)"},
-			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"},
+			projectionFlag,
 			&cli.BoolFlag{Name: "plan", Usage: "print what would be rebuilt, and why; changes nothing"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "rebuild on the side and print what would change; changes nothing"},
 			&cli.IntFlag{Name: "sample", Usage: "with --dry-run: about how many people to sample at random; quick, and possible while a re-projection runs"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -131,7 +132,9 @@ func with(do func(c *cli.Context, s *system) error) cli.ActionFunc {
 }
 
 func (s *system) mappings() *app.Mappings {
-	return &app.Mappings{DB: s.database, Controls: s.controls, Timelines: tables.Timelines{}, Now: time.Now}
+	return &app.Mappings{
+		DB: s.database, Controls: s.controls, Timelines: tables.Timelines{}, Projections: projectionNames, Now: time.Now,
+	}
 }
 
 func (s *system) projector(observe func(string, live.BatchResult), onError func(string, error)) *live.Projector {
@@ -164,6 +167,12 @@ func (s *system) reprojector(report func(replay.Progress)) *replay.Reprojector {
 	return tables.NewReprojector(s.builder(report), s.db)
 }
 
+// projectionNames are the names of all projections; the list needs no database
+// for them.
+var projectionNames = app.NamesOf(tables.Projections(nil))
+
+var projectionFlag = &cli.StringFlag{Name: "projection", Usage: strings.Join(projectionNames, " or ") + "; default: all"}
+
 // choose returns the projections of that name; all of them for none.
 func (s *system) choose(name string) ([]app.Projection, error) {
 	if name == "" {
@@ -174,5 +183,5 @@ func (s *system) choose(name string) ([]app.Projection, error) {
 			return []app.Projection{p}, nil
 		}
 	}
-	return nil, usageError{fmt.Errorf("no projection %q; there are profiles and events", name)}
+	return nil, usageError{fmt.Errorf("no projection %q; there are %s", name, strings.Join(projectionNames, " and "))}
 }

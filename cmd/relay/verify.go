@@ -19,7 +19,7 @@ func verifyCommand() *cli.Command {
 		Name: "verify", Usage: "rebuild on the side and compare, row by row, with the served rows",
 		Description: "Prints the differences and ends with status 1 if there are any. With --person or --sample it\nfolds only some people's calls, in memory: quick with a log of any size, and possible while a\nre-projection runs.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "projection", Usage: "profiles or events; default: both"},
+			projectionFlag,
 			&cli.StringFlag{Name: "person", Usage: "verify the rows of one person only, by distinct_id"},
 			&cli.IntFlag{Name: "sample", Usage: "about how many people to sample at random, and of about how many people to check events"},
 			memoryFlag, jsonFlag,

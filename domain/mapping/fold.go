@@ -2,18 +2,26 @@ package mapping
 
 import "relay/domain/eventlog"
 
-// Timelines holds a timeline for each projection, by its name.
-type Timelines map[string]Timeline
+// Timelines holds a timeline for each projection.
+type Timelines struct {
+	named  map[string]Timeline // of projections that were re-projected
+	others Timeline
+}
+
+// Of returns the timeline of a projection.
+func (t Timelines) Of(projection string) Timeline {
+	if timeline, ok := t.named[projection]; ok {
+		return timeline
+	}
+	return t.others
+}
 
 // Fold returns the timelines that the control entries of a log, in log order, give
-// the named projections. Like all folds it uses no clock and no I/O: the same log
-// gives the same timelines. A re-projection that a later entry undoes does not
-// count, unless that entry is undone itself.
-func Fold(entries []eventlog.ControlEntry, names ...string) Timelines {
-	timelines := make(Timelines, len(names))
-	for _, name := range names {
-		timelines[name] = NewTimeline()
-	}
+// the projections. Like all folds it uses no clock and no I/O: the same log gives
+// the same timelines. A re-projection that a later entry undoes does not count,
+// unless that entry is undone itself.
+func Fold(entries []eventlog.ControlEntry) Timelines {
+	timelines := Timelines{named: map[string]Timeline{}, others: NewTimeline()}
 	undone := UndoneBy(entries)
 	for _, e := range entries {
 		if e.MappingActivated != nil || undone[e.Offset] == 0 {
@@ -37,17 +45,16 @@ func UndoneBy(entries []eventlog.ControlEntry) map[eventlog.Offset]eventlog.Offs
 	return undone
 }
 
-func (t Timelines) fold(e eventlog.ControlEntry) {
+func (t *Timelines) fold(e eventlog.ControlEntry) {
 	if m := e.MappingActivated; m != nil {
-		for name := range t {
-			t[name] = t[name].Activate(e.Offset, m.Version)
+		t.others = t.others.Activate(e.Offset, m.Version)
+		for name := range t.named {
+			t.named[name] = t.named[name].Activate(e.Offset, m.Version)
 		}
 	}
 	if r := e.Reprojected; r != nil {
 		for _, name := range r.Projections {
-			if timeline, ok := t[name]; ok {
-				t[name] = timeline.Reproject(r.From, r.Version, r.AsOf)
-			}
+			t.named[name] = t.Of(name).Reproject(r.From, r.Version, r.AsOf)
 		}
 	}
 }

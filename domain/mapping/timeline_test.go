@@ -206,12 +206,9 @@ func TestFold(t *testing.T) {
 			"profiles": `[{"from":1,"version":1},{"from":100,"version":2},{"from":200,"version":3}]`,
 			"events":   events,
 		}
-		timelines := Fold(entries, "profiles", "events")
-		if len(timelines) != len(want) {
-			t.Errorf("%s: got %v", when, timelines)
-		}
+		timelines := Fold(entries)
 		for name, spans := range want {
-			if got, err := json.Marshal(timelines[name]); string(got) != spans || err != nil {
+			if got, err := json.Marshal(timelines.Of(name)); string(got) != spans || err != nil {
 				t.Errorf("%s, %s: got %s, want %s", when, name, got, spans)
 			}
 		}

@@ -41,7 +41,7 @@ VALUES ($1, 'building', $2, $3, nullif($4, 0), $5, nullif($6, 0), nullif($7, 0),
 	return id, nil
 }
 
-// Get implements app.Generations.
+// Get implements replay.Checkpoints.
 func (Generations) Get(ctx context.Context, tx app.Tx, id int64) (app.Generation, error) {
 	return oneGeneration(ctx, tx, `WHERE id = $1`, id)
 }
@@ -115,6 +115,11 @@ WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.ge
 		return fmt.Errorf("promote generation %d: %w", id, err)
 	}
 	return nil
+}
+
+// AllServing implements app.Generations.
+func (Generations) AllServing(ctx context.Context, tx app.Tx) ([]app.Generation, error) {
+	return listGenerations(ctx, tx, `WHERE status = 'serving' ORDER BY id`)
 }
 
 // Unserved implements app.Generations.

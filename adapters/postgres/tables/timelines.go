@@ -24,14 +24,18 @@ func (Timelines) Save(ctx context.Context, tx app.Tx, h app.History) error {
 		return fmt.Errorf("replace the timeline: %w", err)
 	}
 	c := wire.NewColumns(wire.OIDText, wire.OIDInt8, wire.OIDInt4)
-	for projection, timeline := range h.Timelines {
-		for _, span := range timeline.Spans() {
+	names, err := readTexts(ctx, tx, `SELECT DISTINCT projection FROM relay_store.generations`)
+	if err != nil {
+		return fmt.Errorf("list the projections: %w", err)
+	}
+	for _, projection := range names {
+		for _, span := range h.Timelines.Of(projection).Spans() {
 			c[0].Text(projection)
 			c[1].Int8(int64(span.From))
 			c[2].Int4(int32(span.Version))
 		}
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO relay_store.timeline (projection, from_offset, version)
+	_, err = tx.ExecContext(ctx, `INSERT INTO relay_store.timeline (projection, from_offset, version)
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::int[])`, wire.Arguments(c)...)
 	if err != nil {
 		return fmt.Errorf("save the timeline: %w", err)
