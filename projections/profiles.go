@@ -214,7 +214,9 @@ func (f *ProfilesFold) channels(e *eventlog.Entry, m Mapping, at segment.Instant
 }
 
 // channelValues appends the values of one trait for a channel.
-func (f *ProfilesFold) channelValues(out []profile.ChannelValue, e *eventlog.Entry, c profile.Channel, trait string, at segment.Instant) []profile.ChannelValue {
+func (f *ProfilesFold) channelValues(
+	out []profile.ChannelValue, e *eventlog.Entry, c profile.Channel, trait string, at segment.Instant,
+) []profile.ChannelValue {
 	value := f.lookup(trait)
 	if value.Kind() != segment.Array {
 		return f.channelValue(out, e, c, trait, value, at)
@@ -225,7 +227,9 @@ func (f *ProfilesFold) channelValues(out []profile.ChannelValue, e *eventlog.Ent
 	return out
 }
 
-func (f *ProfilesFold) channelValue(out []profile.ChannelValue, e *eventlog.Entry, c profile.Channel, trait string, value segment.Value, at segment.Instant) []profile.ChannelValue {
+func (f *ProfilesFold) channelValue(
+	out []profile.ChannelValue, e *eventlog.Entry, c profile.Channel, trait string, value segment.Value, at segment.Instant,
+) []profile.ChannelValue {
 	switch value.Kind() {
 	case segment.Absent, segment.Null:
 		return out

@@ -49,7 +49,8 @@ func New(status lookup.StatusReader) *Metrics {
 	m.projected = m.counters("relay_projected_calls_total", "Calls that projections read.", "projection")
 	m.batchTime = m.histograms("relay_projection_batch_seconds", "Time of one projection batch.", latency, "projection")
 	m.failures = m.counters("relay_projection_failures_total", "Batches that failed and were tried again.", "projection")
-	m.issues = m.counters("relay_issues_total", "Issues: values and calls that projections ignored, since this process started.", "projection", "code")
+	m.issues = m.counters("relay_issues_total",
+		"Issues: values and calls that projections ignored, since this process started.", "projection", "code")
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), lag{status})
 	return m
 }
@@ -127,7 +128,8 @@ type lag struct {
 var (
 	headDesc       = prometheus.NewDesc("relay_log_head_offset", "Greatest offset in the log.", nil, nil)
 	lagRowsDesc    = prometheus.NewDesc("relay_projection_lag_rows", "Log rows past the checkpoint.", []string{"projection"}, nil)
-	lagSecondsDesc = prometheus.NewDesc("relay_projection_lag_seconds", "Age of the oldest log row past the checkpoint.", []string{"projection"}, nil)
+	lagSecondsDesc = prometheus.NewDesc("relay_projection_lag_seconds",
+		"Age of the oldest log row past the checkpoint.", []string{"projection"}, nil)
 )
 
 // Describe implements prometheus.Collector.

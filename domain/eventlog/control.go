@@ -188,7 +188,8 @@ func (u *Undone) check() error {
 
 func (f *Forgotten) check() error {
 	if f.People < 1 || f.Calls < 0 || f.Payloads < 0 || f.Rejected < 0 {
-		return fmt.Errorf("%w: %s: %d people, %d calls, %d payloads, %d rejected bodies", ErrBadControl, forgotten, f.People, f.Calls, f.Payloads, f.Rejected)
+		return fmt.Errorf("%w: %s: %d people, %d calls, %d payloads, %d rejected bodies",
+			ErrBadControl, forgotten, f.People, f.Calls, f.Payloads, f.Rejected)
 	}
 	return nil
 }
