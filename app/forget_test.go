@@ -37,7 +37,7 @@ func (w *world) forgetter() *erasure.Forgetter {
 // honourDeletes honours all delete calls in the log.
 func (w *world) honourDeletes(t tb, f *erasure.Forgetter) {
 	t.Helper()
-	follower := erasure.DeleteFollower{Forgetter: f, Deletions: tables.Deletions{}, Logger: slog.New(slog.DiscardHandler)}
+	follower := erasure.DeleteFollower{Forgetter: f, Deletions: logstore.Deletions{}, Logger: slog.New(slog.DiscardHandler)}
 	for more := true; more; {
 		var err error
 		if more, err = follower.Step(context.Background()); err != nil {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"relay/adapters/postgres/lookupstore"
-	"relay/adapters/postgres/tables"
 	"relay/app/lookup"
 	"relay/domain/mapping"
 	"relay/domain/profile"
@@ -55,7 +54,7 @@ func TestSearchPeople(t *testing.T) {
 // index has the search index made if it is missing.
 func (w *world) index(t *testing.T, missing bool) {
 	t.Helper()
-	made, err := (tables.SearchIndex{DB: w.db}).Ensure(context.Background())
+	made, err := (lookupstore.SearchIndex{DB: w.db}).Ensure(context.Background())
 	if err != nil || made != missing {
 		t.Fatalf("the search index was made: %t, want %t; %v", made, missing, err)
 	}

@@ -118,5 +118,5 @@ func (s *system) forgetter() *erasure.Forgetter {
 }
 
 func (s *system) deleteFollower() *erasure.DeleteFollower {
-	return &erasure.DeleteFollower{Forgetter: s.forgetter(), Deletions: tables.Deletions{}, Logger: s.logger}
+	return &erasure.DeleteFollower{Forgetter: s.forgetter(), Deletions: logstore.Deletions{}, Logger: s.logger}
 }

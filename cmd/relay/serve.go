@@ -18,7 +18,6 @@ import (
 	"relay/adapters/postgres/ingeststore"
 	"relay/adapters/postgres/logstore"
 	"relay/adapters/postgres/lookupstore"
-	"relay/adapters/postgres/tables"
 	"relay/adapters/webhook"
 	"relay/app"
 	"relay/app/ingest"
@@ -167,7 +166,7 @@ func (s *server) startBackground(ctx context.Context, wg *sync.WaitGroup, pages 
 	wg.Go(func() { s.suppressed.Run(ctx) })
 	wg.Go(func() { s.lags().Run(ctx) })
 	wg.Go(func() { pages.Warm(ctx) })
-	wg.Go(func() { app.KeepSearchable(ctx, tables.SearchIndex{DB: s.db}, s.logger) })
+	wg.Go(func() { app.KeepSearchable(ctx, lookupstore.SearchIndex{DB: s.db}, s.logger) })
 	if s.c.Bool("erase-on-delete") {
 		wg.Go(func() { s.deleteFollower().Run(ctx) })
 	}

@@ -133,7 +133,7 @@ func (l *eventsLoader) Finish(ctx context.Context) error {
 func (l *eventsLoader) Index(ctx context.Context) error {
 	byPerson := eventsPersonIndex
 	if l.joins {
-		byPerson += ";" + eventsJoinedIndex
+		byPerson += ";" + EventsJoinedIndex
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- l.index(ctx, 1, byPerson) }()

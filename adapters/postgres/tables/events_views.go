@@ -38,8 +38,8 @@ SELECT <columns of c.distinct_id>
 FROM relay_store.events_g%[1]d e LEFT JOIN relay_store.claims_g%[1]d c ON c.id = e.anonymous_id
 WHERE e.distinct_id IS NULL`
 
-// eventsJoinedIndex finds the events of an anonymous id.
-const eventsJoinedIndex = `
+// EventsJoinedIndex finds the events of an anonymous id.
+const EventsJoinedIndex = `
 CREATE INDEX IF NOT EXISTS events_g%[1]d_anonymous ON relay_store.events_g%[1]d (anonymous_id, occurred_at) WHERE distinct_id IS NULL`
 
 // Join implements app.Rows.
@@ -48,7 +48,7 @@ func (Events) Join(ctx context.Context, tx app.Tx, generation int64) ([]string, 
 	if err != nil || !created {
 		return nil, err
 	}
-	return nil, execFor(ctx, tx, eventsJoinedIndex, generation)
+	return nil, execFor(ctx, tx, EventsJoinedIndex, generation)
 }
 
 // Serve implements app.Views.

@@ -1,4 +1,4 @@
-package tables
+package lookupstore
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"relay/adapters/postgres"
+	"relay/adapters/postgres/tables"
 	"relay/app"
 	"relay/projections"
 )
@@ -58,13 +59,13 @@ type searchIndex struct {
 
 // searchIndexes are those of the generations that are served.
 func searchIndexes(profiles, events int64) (list []searchIndex) {
-	for _, set := range []StateSet{OwnStates, JoinedStates} {
+	for _, set := range []tables.StateSet{tables.OwnStates, tables.JoinedStates} {
 		table := fmt.Sprintf("relay_store.%schannels_g%d", set, profiles)
 		list = append(list, searchIndex{table: table, create: "CREATE INDEX CONCURRENTLY ON " + table + " USING gin (channels jsonb_path_ops)"})
 	}
 	return append(list, searchIndex{
 		table: fmt.Sprintf("relay_store.events_g%d", events), named: fmt.Sprintf("events_g%d_anonymous", events),
-		create: strings.Replace(fmt.Sprintf(eventsJoinedIndex, events), "CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1),
+		create: strings.Replace(fmt.Sprintf(tables.EventsJoinedIndex, events), "CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1),
 	})
 }
 
