@@ -99,7 +99,7 @@ func (x *exchange) receive() (ingest.Receipt, error) {
 // checkHead finds what is wrong with the request without its body.
 func (x *exchange) checkHead() error {
 	err := x.authenticateByHeader()
-	if x.r.Method != http.MethodPost { // tells more than that the key is missing
+	if x.r.Method != http.MethodPost { // says more than that the key is missing
 		return methodNotAllowed(x.r.Method, x.route)
 	}
 	if err != nil {

@@ -111,7 +111,7 @@ func (x *exchange) refuse(err error) {
 	x.writeJSON(body)
 }
 
-// note records how the request was answered if no entry of the log tells.
+// note records how the request was answered, for requests without a log entry.
 func (x *exchange) note(code string) {
 	x.config.Requests.Note(ingest.RequestRecord{
 		RequestID: x.id, Source: x.key.Name, ReceivedAt: x.started, Status: x.status, Code: code, Bytes: len(x.body), Calls: x.calls,

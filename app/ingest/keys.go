@@ -24,17 +24,18 @@ type KeyInfo struct {
 type KeyStore interface {
 	// Create returns ErrExists if an unrevoked key has the name.
 	Create(ctx context.Context, name, secret string, signingSecret []byte) error
-	// Replace makes a key beside the one of that name, which is replaced by it
-	// and accepted until it is revoked. ErrNotFound: there is none.
+	// Replace makes a new key of the name. The replaced key is accepted until it is
+	// revoked. ErrNotFound: there is no key of the name.
 	Replace(ctx context.Context, name, secret string) error
-	// List returns the oldest first, and that of the environment last, if it was
-	// ever used.
+	// List returns the oldest key first, and the key of the environment last, if it
+	// was ever used.
 	List(ctx context.Context) ([]KeyInfo, error)
-	// Revoke revokes all keys of the name, or only those that were replaced, and
-	// returns when any of them was used last, nil for never. ErrNotFound: there
-	// are none that are not revoked yet.
+	// Revoke revokes all keys of the name, or only the replaced ones, and returns
+	// the time of their last use, nil for never. ErrNotFound: no key is left to
+	// revoke.
 	Revoke(ctx context.Context, name string, replacedOnly bool) (lastUsed *time.Time, err error)
-	// CreateFirst is Create if there was never a key, and tells whether it did.
+	// CreateFirst is Create if there was never a key, and reports whether it
+	// created one.
 	CreateFirst(ctx context.Context, name, secret string) (bool, error)
 }
 
@@ -56,17 +57,17 @@ type SigningSecretStore interface {
 	Remove(ctx context.Context, name string, id int64) (left int, err error)
 }
 
-// ErrExists is returned where there is such a thing under that name already.
+// ErrExists is returned if there is something under the name already.
 var ErrExists = errors.New("exists already")
 
-// MaxSigningSecret is how long a signing secret may be, in bytes. An index holds
-// them.
+// MaxSigningSecret is how long a signing secret may be, in bytes. An index bounds
+// the length.
 const MaxSigningSecret = 1024
 
 // ErrBadKeyName is returned for a name that no key can have.
 var ErrBadKeyName = errors.New("a key's name has 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit")
 
-// Keys is the use case of API keys, one for each Segment source.
+// Keys manages API keys, one name for each Segment source.
 type Keys struct {
 	Store KeyStore
 }
@@ -88,15 +89,15 @@ func (k *Keys) Create(ctx context.Context, name string, signingSecret []byte) (s
 	return secret, k.Store.Create(ctx, name, secret, signingSecret)
 }
 
-// Rotate makes another key of the name and returns its secret. The former one
-// is accepted too until it is revoked, and what both send has one source.
+// Rotate makes another key of the name and returns its secret. The former key is
+// accepted, too, until it is revoked. Both keys stand for one source.
 func (k *Keys) Rotate(ctx context.Context, name string) (secret string, err error) {
 	secret = newSecret()
 	return secret, k.Store.Replace(ctx, name, secret)
 }
 
-// First makes the first key of a database that never had one; an empty secret
-// means that there was one.
+// First makes the first key of a database. An empty secret means that the database
+// had a key already.
 func (k *Keys) First(ctx context.Context, name string) (secret string, err error) {
 	secret = newSecret()
 	created, err := k.Store.CreateFirst(ctx, name, secret)

@@ -25,7 +25,7 @@ type KeyRing struct {
 	uses    keyUses
 	envUse  *use
 	keys    atomic.Pointer[map[string]ringKey] // by hash
-	reading chan struct{}                      // holds one value while somebody reads the keys
+	reading chan struct{}                      // full while the keys are being read: a lock that a ctx can end the wait for
 	began   time.Time                          // when the last reading that succeeded began; guarded by reading
 }
 
@@ -98,8 +98,8 @@ func (r *KeyRing) FindNow(ctx context.Context, secret string) (ingest.Key, error
 // Signed implements ingest.KeyRing.
 func (r *KeyRing) Signed(id int64) { r.uses.ofSecret(id).now() }
 
-// lookUp finds a key by its secret's hash, and notes its use. What it compares
-// is not the secret, so its timing tells nothing of it.
+// lookUp finds a key by its secret's hash, and notes its use. It compares hashes,
+// so its timing does not reveal the secret.
 func (r *KeyRing) lookUp(hash []byte) (ingest.Key, bool) {
 	if r.env != nil && subtle.ConstantTimeCompare(hash, r.env) == 1 {
 		r.envUse.now()

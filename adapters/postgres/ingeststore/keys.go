@@ -118,7 +118,7 @@ func (k Keys) Revoke(ctx context.Context, name string, replacedOnly bool) (lastU
     WHERE name = $1 AND revoked_at IS NULL AND (replaced_at IS NOT NULL OR NOT $2) RETURNING hash)
 SELECT count(*), max(last_used_at) FROM revoked LEFT JOIN relay_store.key_uses USING (hash)`, name, replacedOnly).Scan(&revoked, &lastUsed)
 		if err == nil && revoked == 0 {
-			return fmt.Errorf("%w among those that can be", app.ErrNotFound)
+			return fmt.Errorf("%w among the keys that can be revoked", app.ErrNotFound)
 		}
 		if err != nil {
 			return err
@@ -133,7 +133,7 @@ AND NOT EXISTS (SELECT FROM relay_store.api_keys k WHERE k.name = s.name AND rev
 	return lastUsed, nil
 }
 
-// wantRows makes an error of a statement that found nothing to change.
+// wantRows returns app.ErrNotFound for a statement that found no row to change.
 func wantRows(result sql.Result, err error) error {
 	if err != nil {
 		return err

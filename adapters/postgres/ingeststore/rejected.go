@@ -149,7 +149,7 @@ func escaped(id string) []byte {
 	return text[1 : len(text)-1]
 }
 
-// names tells whether a body holds a text that is not part of a longer word.
+// names reports whether a text stands in a body as a word of its own.
 func names(body, text []byte) bool {
 	if len(text) == 0 {
 		return false
@@ -170,7 +170,7 @@ func names(body, text []byte) bool {
 	return false
 }
 
-// isWord tells whether a character next to an id makes it another one.
+// isWord reports whether a character next to an id makes another id of it.
 func isWord(r rune) bool {
 	return r == '_' || r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r)
 }

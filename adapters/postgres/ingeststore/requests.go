@@ -16,9 +16,9 @@ import (
 	"relay/domain/segment"
 )
 
-// Requests implements ingest.RequestLog: records gather in memory and are written
-// together, at once or some milliseconds later. While the database is away they wait, up to
-// maxRecords of them.
+// Requests implements ingest.RequestLog. It collects records in memory and writes
+// them together, at once or some milliseconds later. While the database is away,
+// up to maxRecords records wait, and further ones are lost.
 type Requests struct {
 	db     *sql.DB
 	logger *slog.Logger
@@ -74,7 +74,7 @@ func (r *Requests) Run(ctx context.Context) {
 				r.retryLater(ctx)
 			}
 		}
-		select { // gather for a moment
+		select { // collect for a moment
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
@@ -92,7 +92,7 @@ func (r *Requests) retryLater(ctx context.Context) {
 	}
 }
 
-// flush writes all that waits and tells whether it could.
+// flush writes all records that wait, and reports whether it could.
 func (r *Requests) flush(ctx context.Context) bool {
 	for {
 		r.mu.Lock()

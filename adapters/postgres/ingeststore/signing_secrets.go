@@ -26,7 +26,7 @@ func insertSigningSecret(ctx context.Context, tx *sql.Tx, name string, secret []
 // Add implements ingest.SigningSecretStore.
 func (s SigningSecrets) Add(ctx context.Context, name string, secret []byte) error {
 	err := postgres.InTx(ctx, s.DB, func(tx *sql.Tx) error {
-		// The lock keeps a revocation, which removes the secrets, waiting.
+		// The row lock makes a revocation wait, which removes the secrets.
 		result, err := tx.ExecContext(ctx, `SELECT FROM relay_store.api_keys WHERE name = $1 AND revoked_at IS NULL FOR UPDATE`, name)
 		if err := wantRows(result, err); err != nil {
 			return err
@@ -67,7 +67,7 @@ LEFT JOIN relay_store.signing_secrets s USING (name) ORDER BY s.id`, name)
 	if err := rows.Err(); err != nil || known {
 		return list, err
 	}
-	return nil, fmt.Errorf("key %q %w among those that are not revoked", name, app.ErrNotFound)
+	return nil, fmt.Errorf("key %q %w among the keys that are not revoked", name, app.ErrNotFound)
 }
 
 // Remove implements ingest.SigningSecretStore.

@@ -16,10 +16,11 @@ import (
 	"relay/app/erasure"
 )
 
-// Suppressed implements app.Suppressed from memory and app.SuppressedStore. Of
-// an id it keeps HMAC-SHA256 under a random key of the database, so the table
-// alone does not tell who is in it; with it that of the person's id for whom it
-// was added, so that all of a person's can be removed together.
+// Suppressed implements app.Suppressed from memory, and erasure.SuppressedStore. Of
+// an id it keeps the HMAC-SHA256 under a random key of the database, so that the
+// table alone does not reveal who is in it. Beside each stands the hash of the id
+// that the person was suppressed by, so that all ids of a person can be removed
+// together.
 type Suppressed struct {
 	db  *sql.DB
 	key []byte
@@ -62,7 +63,7 @@ func (s *Suppressed) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 			bounded, cancel := context.WithTimeout(ctx, suppressedAge)
-			if s.refresh(bounded) == nil { // while the database is away nothing is taken in
+			if s.refresh(bounded) == nil { // while the database is away no payload is accepted
 				_ = s.noteHits(bounded) // or with the next tick
 			}
 			cancel()

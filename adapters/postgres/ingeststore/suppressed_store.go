@@ -31,7 +31,7 @@ func (s *Suppressed) RemoveMarked(ctx context.Context, mark string) error {
 func (s *Suppressed) remove(ctx context.Context, where string, arg any) error {
 	result, err := s.db.ExecContext(ctx, `DELETE FROM relay_store.suppressed WHERE `+where, arg)
 	if err != nil {
-		return fmt.Errorf("take in again who is suppressed: %w", err)
+		return fmt.Errorf("lift a suppression: %w", err)
 	}
 	if n, err := result.RowsAffected(); err == nil && n == 0 {
 		return fmt.Errorf("%w: the person is not suppressed", app.ErrNotFound)
@@ -39,7 +39,7 @@ func (s *Suppressed) remove(ctx context.Context, where string, arg any) error {
 	return nil
 }
 
-// markSQL is the mark of a person: enough of the hash to tell all apart.
+// markSQL is the mark of a person: as much of the hash as tells people apart.
 const markSQL = `left(encode(person, 'hex'), 16)`
 
 const listSuppressedSQL = `SELECT ` + markSQL + `, count(*), min(created_at), sum(hits)::bigint, max(last_hit_at), count(*) OVER ()

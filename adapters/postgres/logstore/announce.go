@@ -57,8 +57,8 @@ const (
 	headOfServing = `SELECT checkpoint AS "offset" FROM relay_store.generations WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = <id>)`
 )
 
-// building tells whether somebody builds generations now: one whose build was
-// interrupted is there too, but then nobody holds the lock.
+// building reports whether generations are being built. A generation whose build
+// was interrupted is there too, but then nobody holds the lock.
 var building = `EXISTS (SELECT FROM relay_store.generations WHERE status = 'building')
        AND ` + postgres.Builds.Held()
 
@@ -103,7 +103,7 @@ type announcement struct {
 	UpTo        eventlog.Offset `json:"up_to"`
 	ControlHead eventlog.Offset `json:"control_head"`
 	More        bool            `json:"more"`     // whether the log holds more
-	Building    bool            `json:"building"` // whether somebody builds generations
+	Building    bool            `json:"building"` // whether generations are being built
 }
 
 func (a announcement) batch(tx app.Tx) app.Batch {

@@ -98,7 +98,7 @@ type consumer struct {
 }
 
 // receive takes the range that a message announces, in the message's transaction,
-// and accepts the message in any case: the transaction tells what failed.
+// and accepts the message in any case: what failed is noted in the transaction.
 func (c *consumer) receive(ctx context.Context, msg *message.Message) {
 	defer msg.Ack()
 	t, err := transactionOf(msg.Context())

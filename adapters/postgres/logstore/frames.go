@@ -82,7 +82,7 @@ func newFrames(tx app.Tx, r eventlog.Range, kinds segment.Kinds, each func(*even
 	return &frames{tx: tx, reading: readFrom(kinds), kinds: kinds, each: each, left: r, decoder: newEntryDecoder()}
 }
 
-// errLarge tells that the next entry has a payload that frames leave out.
+// errLarge is returned before an entry whose payload frames leave out.
 var errLarge = errors.New("a large payload comes next")
 
 // next reads the next piece. One with a large payload is read row by row from

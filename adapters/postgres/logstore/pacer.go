@@ -10,7 +10,7 @@ import (
 
 // pacer decides how long a subscriber waits before it looks for the next range:
 // not at all while the log holds more than a range; a moment after the log's end
-// was reached, since all that a transaction takes in shares its cost; a little
+// was reached, since what one transaction handles shares its cost; a little
 // more each time the log is idle; and ever longer while there are errors.
 //
 // The subscriber and the consumer take turns in using it.

@@ -29,7 +29,7 @@ var searchSQL = `SELECT "offset" FROM <log> WHERE "offset" > $1 AND "offset" <= 
 AND (cardinality($3::bytea[]) = 0 OR EXISTS (SELECT FROM unnest($3::bytea[]) AS needle WHERE position(needle IN payload) > 0)) ORDER BY "offset"`
 
 // Search implements app.LogSearcher. An id stands in a payload as it is, or in
-// escapes: \u can hide any character, other escapes those that they are for.
+// escapes: \u can stand for any character, each other escape for one only.
 func (Searcher) Search(ctx context.Context, tx app.Tx, r eventlog.Range, kinds segment.Kinds, ids []string) ([]eventlog.Offset, error) {
 	needles := pq.ByteaArray{}
 	if len(ids) <= maxNeedles {
@@ -54,5 +54,5 @@ func (Searcher) Search(ctx context.Context, tx app.Tx, r eventlog.Range, kinds s
 	return found, nil
 }
 
-// needsEscape tells which characters have an escape of their own in JSON.
+// needsEscape reports whether a character has an escape of its own in JSON.
 func needsEscape(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == '/' }
