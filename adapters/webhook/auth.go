@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"relay/app"
-	"relay/app/ingest"
 	"relay/domain/segment"
 )
 
@@ -20,9 +19,12 @@ func (x *exchange) authenticateByHeader() error {
 		}
 		return unauthorized("no API key: send the header Authorization: Bearer KEY")
 	}
+	if x.isKnown(secret) {
+		return nil
+	}
 	ctx, done := x.work()
 	defer done()
-	return x.find(ctx, secret)
+	return x.find(ctx)
 }
 
 // authenticateByBody finds the key in the body if the header showed none.
@@ -37,27 +39,26 @@ func (x *exchange) authenticateByBody(ctx context.Context) error {
 	if secret == "" {
 		return noKey()
 	}
-	return x.find(ctx, secret)
+	if x.isKnown(secret) {
+		return nil
+	}
+	return x.find(ctx)
 }
 
 func noKey() *reply {
 	return unauthorized("no API key: send it as the user name in Authorization: Basic, as Authorization: Bearer KEY, or as writeKey at the top of the body")
 }
 
-// find looks the key up.
-func (x *exchange) find(ctx context.Context, secret string) error {
+// isKnown takes the key from memory if it is there.
+func (x *exchange) isKnown(secret string) bool {
 	x.secret = secret
-	key, err := x.config.Keys.Find(ctx, secret)
-	return x.found(key, err)
+	x.key, x.known = x.config.Keys.Known(secret)
+	return x.known
 }
 
-// findNow looks the key up again, as it is at this moment.
-func (x *exchange) findNow(ctx context.Context) error {
-	key, err := x.config.Keys.FindNow(ctx, x.secret)
-	return x.found(key, err)
-}
-
-func (x *exchange) found(key ingest.Key, err error) error {
+// find looks the key up as it is at this moment.
+func (x *exchange) find(ctx context.Context) error {
+	key, err := x.config.Keys.Find(ctx, x.secret)
 	if errors.Is(err, app.ErrUnknownKey) {
 		return unauthorized("unknown API key; relay keys list shows the names of all keys")
 	}

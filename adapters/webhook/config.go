@@ -87,7 +87,6 @@ func (unobserved) InFlight(int64)                               {}
 type handler struct {
 	config     Config
 	inFlight   *byteLimit
-	deadlines  *deadlines
 	workspaces sync.Pool // of *workspace
 }
 
@@ -99,7 +98,7 @@ func New(config Config) (http.Handler, error) {
 		return nil, err
 	}
 	h := &handler{
-		config: config, deadlines: newDeadlines(config.WriteTimeout),
+		config:   config,
 		inFlight: &byteLimit{limit: config.MaxInFlight, observe: config.Metrics.InFlight},
 	}
 	h.workspaces.New = func() any { return new(workspace) }

@@ -92,7 +92,18 @@ func (m *memory) Note(r ingest.RequestRecord) {
 	m.requests = append(m.requests, r)
 }
 
+func (m *memory) Known(secret string) (ingest.Key, bool) {
+	if m.find != nil {
+		return ingest.Key{}, false
+	}
+	key, ok := m.keys[secret]
+	return key, ok
+}
+
 func (m *memory) Find(ctx context.Context, secret string) (ingest.Key, error) {
+	if m.meanwhile != nil {
+		m.meanwhile()
+	}
 	if m.find != nil {
 		if err := m.find(ctx); err != nil {
 			return ingest.Key{}, err
@@ -103,13 +114,6 @@ func (m *memory) Find(ctx context.Context, secret string) (ingest.Key, error) {
 		return key, app.ErrUnknownKey
 	}
 	return key, nil
-}
-
-func (m *memory) FindNow(ctx context.Context, secret string) (ingest.Key, error) {
-	if m.meanwhile != nil {
-		m.meanwhile()
-	}
-	return m.Find(ctx, secret)
 }
 
 func (m *memory) Signed(id int64) {

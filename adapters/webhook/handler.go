@@ -120,7 +120,11 @@ func (x *exchange) checkHead() error {
 // still reads the answer.
 func (x *exchange) work() (ctx context.Context, done func()) {
 	began := time.Now()
-	return x.handler.deadlines.in(x.left), func() { x.left -= time.Since(began) }
+	ctx, cancel := context.WithTimeout(context.Background(), x.left)
+	return ctx, func() {
+		cancel()
+		x.left -= time.Since(began)
+	}
 }
 
 // inbound is the request as the use case takes it.

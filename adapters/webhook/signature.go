@@ -26,7 +26,7 @@ func (x *exchange) checkSignature(ctx context.Context) error {
 	if x.isSigned(given) {
 		return nil
 	}
-	if err := x.findNow(ctx); err != nil {
+	if err := x.find(ctx); err != nil {
 		return err
 	}
 	if len(x.key.SigningSecrets) == 0 || x.isSigned(given) {

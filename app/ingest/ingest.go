@@ -25,17 +25,17 @@ type SigningSecret struct {
 	Secret []byte
 }
 
-// KeyRing finds the key of a sender, and notes its use. Find and FindNow return
-// ErrUnknownKey only when that is certain, because Segment drops what is answered
-// with 401, and ErrUnavailable while the keys cannot be read. All methods are safe
-// for concurrent use.
+// KeyRing finds the key of a sender, and notes its use. All methods are safe for
+// concurrent use.
 type KeyRing interface {
-	// Find knows all new keys, but may not know yet of other changes within the
-	// last second.
+	// Known returns the key if it is in memory. What changed within the last second
+	// may be missing there.
+	Known(secret string) (Key, bool)
+	// Find knows all changes made before it was called, and may wait for a moment.
+	// It is for senders whose payload would be dropped otherwise, as Segment drops
+	// what is answered with 401: it returns ErrUnknownKey only when that is certain,
+	// and ErrUnavailable while the keys cannot be read.
 	Find(ctx context.Context, secret string) (Key, error)
-	// FindNow knows all changes made before it was called. It may wait for a
-	// moment, and is for senders whose payload would be dropped otherwise.
-	FindNow(ctx context.Context, secret string) (Key, error)
 	// Signed notes the use of the signing secret with that id.
 	Signed(id int64)
 }

@@ -15,8 +15,7 @@ import (
 )
 
 // KeyRing implements ingest.KeyRing from memory. It reads the keys every second, so
-// that a revoked key is refused a second later, and at once when it is asked for a
-// secret that it does not know. Every few seconds it writes down when each key was
+// that a revoked key is refused a second later, and at once when Find is asked. Every few seconds it writes down when each key was
 // used last.
 type KeyRing struct {
 	db      *sql.DB
@@ -76,31 +75,10 @@ func (r *KeyRing) Run(ctx context.Context) {
 	}
 }
 
-// Find implements ingest.KeyRing.
-func (r *KeyRing) Find(ctx context.Context, secret string) (ingest.Key, error) {
-	if key, ok := r.lookUp(hashOf(secret)); ok {
-		return key, nil
-	}
-	return r.FindNow(ctx, secret)
-}
-
-// FindNow implements ingest.KeyRing.
-func (r *KeyRing) FindNow(ctx context.Context, secret string) (ingest.Key, error) {
-	if err := r.readSince(ctx, time.Now()); err != nil {
-		return ingest.Key{}, errors.Join(app.ErrUnavailable, err)
-	}
-	if key, ok := r.lookUp(hashOf(secret)); ok {
-		return key, nil
-	}
-	return ingest.Key{}, app.ErrUnknownKey
-}
-
-// Signed implements ingest.KeyRing.
-func (r *KeyRing) Signed(id int64) { r.uses.ofSecret(id).now() }
-
-// lookUp finds a key by its secret's hash, and notes its use. It compares hashes,
-// so its timing does not reveal the secret.
-func (r *KeyRing) lookUp(hash []byte) (ingest.Key, bool) {
+// Known implements ingest.KeyRing. It compares hashes, so its timing does not reveal
+// the secret.
+func (r *KeyRing) Known(secret string) (ingest.Key, bool) {
+	hash := hashOf(secret)
 	if r.env != nil && subtle.ConstantTimeCompare(hash, r.env) == 1 {
 		r.envUse.now()
 		return ingest.Key{Name: ingest.EnvKeyName}, true
@@ -111,6 +89,20 @@ func (r *KeyRing) lookUp(hash []byte) (ingest.Key, bool) {
 	}
 	return found.key, ok
 }
+
+// Find implements ingest.KeyRing.
+func (r *KeyRing) Find(ctx context.Context, secret string) (ingest.Key, error) {
+	if err := r.readSince(ctx, time.Now()); err != nil {
+		return ingest.Key{}, errors.Join(app.ErrUnavailable, err)
+	}
+	if key, ok := r.Known(secret); ok {
+		return key, nil
+	}
+	return ingest.Key{}, app.ErrUnknownKey
+}
+
+// Signed implements ingest.KeyRing.
+func (r *KeyRing) Signed(id int64) { r.uses.ofSecret(id).now() }
 
 // readSince reads the keys unless a reading began after the moment. Readings come
 // one after the other, with a pause between them, so that callers who wait for the
