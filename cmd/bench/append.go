@@ -15,7 +15,7 @@ import (
 // commitRows is how many rows one commit holds in the comparison.
 const commitRows = 500
 
-// appendRows bounds how many rows the slower peers are given.
+// appendRows is how many rows the slower peers append at most.
 const appendRows = 100_000
 
 // appending measures how fast payloads get into the log, 500 a commit.
@@ -58,7 +58,8 @@ func (b *bench) isWritten(ctx context.Context) (written bool, err error) {
 	return written, err
 }
 
-// measureAppend makes the entries outside of the time that is measured.
+// measureAppend measures how fast commit appends n entries. The time to make the
+// entries does not count.
 func (b *bench) measureAppend(what, way string, n int, traffic *traffic, commit func([]ingest.NewEntry) error) error {
 	total := result{what: what, way: way, unit: "rows"}
 	for total.n < n {

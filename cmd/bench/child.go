@@ -52,7 +52,7 @@ func (b *bench) command(ctx context.Context, path string, args ...string) *exec.
 	return command
 }
 
-// served is a process that takes requests.
+// served is a process that accepts requests.
 type served struct {
 	command       *exec.Cmd
 	dir           string
@@ -68,7 +68,7 @@ func (b *bench) serve(ctx context.Context) (*served, error) {
 }
 
 // startServed starts a process that writes its addresses into relay.json in the
-// folder once it takes requests.
+// folder once the process accepts requests.
 func startServed(command func(dir string) *exec.Cmd) (*served, error) {
 	dir, err := os.MkdirTemp("", "relay-bench-serve-")
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *served) goroutines() (n float64, err error) {
 	return n, err
 }
 
-// stop ends the process; what it complained of is part of the error.
+// stop ends the process. The error includes what the process wrote to stderr.
 func (s *served) stop() error {
 	err := s.command.Process.Signal(syscall.SIGTERM)
 	err = errors.Join(err, s.command.Wait())

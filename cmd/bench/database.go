@@ -65,8 +65,8 @@ type place struct {
 	plain *sql.DB // as Watermill's users open it
 }
 
-// with lends a database: the one of that name, which stays, or for no name one
-// that is dropped afterwards.
+// with runs do on the database of that name, which stays; without a name, on a new
+// one that is dropped afterwards.
 func (s *server) with(ctx context.Context, name string, do func(context.Context, *place) error) error {
 	if name == "" {
 		name = fmt.Sprintf("relay_bench_%d", os.Getpid())
@@ -99,7 +99,7 @@ func (s *server) create(ctx context.Context, name string) error {
 	return nil
 }
 
-// drop works also after the run was interrupted.
+// drop works after an interruption too: it has a context of its own.
 func (s *server) drop(name string) {
 	_, _ = s.db.ExecContext(context.Background(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") // its name tells what it is
 }

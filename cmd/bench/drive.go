@@ -35,7 +35,7 @@ const patience = 30 * time.Second
 // late is how long a request may be overdue in an impatient loop.
 const late = 100 * time.Millisecond
 
-// outcome is what came of the requests that were sent after the warm-up.
+// outcome counts the answers to the requests that were sent after the warm-up.
 type outcome struct {
 	accepted  *hdrhistogram.Histogram // how long those took that were answered with 200
 	refused   int                     // 429 or 503, with Retry-After
@@ -57,7 +57,7 @@ func (o *outcome) merge(other *outcome) {
 	}
 }
 
-// run sends until the time is over, or ctx ends.
+// run sends requests until the time is over or ctx ends.
 func (d drive) run(ctx context.Context) (*outcome, error) {
 	senders, err := d.senders()
 	for _, s := range senders {
@@ -101,7 +101,7 @@ func (d drive) senders() (list []sender, err error) {
 	return list, nil
 }
 
-// worker sends over one connection.
+// worker sends requests over one connection.
 type worker struct {
 	drive
 	sender

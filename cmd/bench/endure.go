@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// overloadConnections carry an overload: so many calls can be under way at once.
+// overloadConnections is how many calls of an overload can be in flight at once.
 const overloadConnections = 1024
 
-// overloading sends twice what relay can take, and then looks at how soon it is
-// as before.
+// overloading sends twice what relay can accept, and then measures how soon relay
+// is as fast as before.
 func (b *bench) overloading(ctx context.Context) (err error) {
 	if err := b.setUp(ctx); err != nil {
 		return err
@@ -55,8 +55,8 @@ func (b *bench) capacity(ctx context.Context, m mail) (float64, error) {
 	return l.rate(), err
 }
 
-// soaking keeps relay at half its load for long and looks whether anything
-// grows: memory, goroutines, lag.
+// soaking sends half of relay's load for a long time and measures whether memory,
+// goroutines or the lag grow.
 func (b *bench) soaking(ctx context.Context) (err error) {
 	if err := b.setUp(ctx); err != nil {
 		return err

@@ -28,7 +28,7 @@ var ingestCases = []ingestCase{
 // to keep up.
 const inBatches = 20_000
 
-// mail is the requests of the ingest cases, by calls in each.
+// mail holds the requests of the ingest cases, by the number of calls in each.
 type mail map[int]*requests
 
 func (b *bench) newMail() mail {
@@ -61,7 +61,7 @@ func (b *bench) ingesting(ctx context.Context) error {
 	return b.paced(ctx, m)
 }
 
-// closedLoop measures how fast a target answers over so many connections.
+// closedLoop measures how fast a target answers over a number of connections.
 func (b *bench) closedLoop(ctx context.Context, target string, c ingestCase, m mail) (load, error) {
 	d := drive{requests: m[c.calls], connections: c.connections, standard: c.standard, warmup: 2 * time.Second, lasting: b.lasting}
 	return b.drive(ctx, c.what, target, d)
@@ -94,7 +94,7 @@ func (b *bench) fastest(what string) (rate float64) {
 	return rate
 }
 
-// drive starts a target, drives it and notes what came of it.
+// drive starts a target, sends requests to it and notes the outcome.
 func (b *bench) drive(ctx context.Context, what, target string, d drive) (l load, err error) {
 	if !b.cases.MatchString(what + ", " + target) {
 		return l, nil
@@ -134,7 +134,8 @@ func (b *bench) start(ctx context.Context, target string) (*served, error) {
 	return s, nil
 }
 
-// driveServed drives a target that runs, and watches it meanwhile.
+// driveServed sends requests to a running target and watches the target's memory,
+// CPU time and lag.
 func (b *bench) driveServed(ctx context.Context, s *served, target string, d drive) (l load, err error) {
 	d.address = s.Listen
 	l = load{target: target, inLog: b.calls, calls: d.requests.calls}
@@ -152,7 +153,7 @@ func (b *bench) driveServed(ctx context.Context, s *served, target string, d dri
 	return l, err
 }
 
-// cores is how long the target, the server and the load have run on cores.
+// cores holds the CPU time that the target, the server and the load have used.
 type cores struct{ target, postgres, self time.Duration }
 
 func (b *bench) cores(ctx context.Context, s *served) cores {

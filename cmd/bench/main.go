@@ -151,7 +151,7 @@ func (b *bench) ofLog(measure func(context.Context) error) func(context.Context)
 	}
 }
 
-// once measures loads with the first size only, of which they hardly know.
+// once measures loads with the first size only, on which they hardly depend.
 func (b *bench) once(measure func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if len(b.loads) > 0 && b.loads[0].inLog != b.calls {

@@ -43,8 +43,8 @@ func (b *bench) bareCommits(ctx context.Context, r *requests) error {
 	return nil
 }
 
-// copyIngest measures psql's COPY of the bodies that batches hold: the least
-// that Postgres itself can do.
+// copyIngest measures psql's COPY of the bodies that the batches hold: Postgres
+// cannot store them with less work.
 func (b *bench) copyIngest(ctx context.Context, r *requests) error {
 	const rounds = 4
 	name, err := writeCopyFile(r.bodies(), rounds)
@@ -65,7 +65,7 @@ func (b *bench) copyIngest(ctx context.Context, r *requests) error {
 	return nil
 }
 
-// writeCopyFile writes the bodies so many times in Postgres' binary COPY format.
+// writeCopyFile writes the bodies, all of them rounds times, in Postgres' binary COPY format.
 func writeCopyFile(bodies [][]byte, rounds int) (name string, err error) {
 	file, err := os.CreateTemp("", "relay-bench-copy-")
 	if err != nil {

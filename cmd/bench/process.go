@@ -18,8 +18,8 @@ type memory struct {
 	ended  chan struct{}
 }
 
-// watchMemory looks at a process until it is stopped or the process ends. What
-// getrusage tells afterwards would also count the process that started it.
+// watchMemory reads a process's memory until the watch is stopped or the process
+// ends. The figure of getrusage would include the process that started it.
 func watchMemory(pid int) *memory {
 	m := &memory{pid: pid, ending: make(chan struct{}), ended: make(chan struct{})}
 	go m.run()
@@ -58,7 +58,7 @@ func statusMiB(pid int, field string) float64 {
 	return kibibytes / 1024
 }
 
-// cpuOf returns how long processes have run on a core, all together.
+// cpuOf returns the CPU time of all the processes together.
 func cpuOf(pids ...int) (total time.Duration) {
 	for _, pid := range pids {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -74,7 +74,7 @@ func cpuOf(pids ...int) (total time.Duration) {
 	return total
 }
 
-// clockTicks is what Linux counts in a second of a process's time.
+// clockTicks is how many units of CPU time Linux counts in a second.
 const clockTicks = 100
 
 // isPostgres reports whether a process of this machine is of a Postgres server.

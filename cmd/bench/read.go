@@ -47,8 +47,8 @@ func (b *bench) reading(ctx context.Context) error {
 	return b.defaultSubscriber(ctx)
 }
 
-// copyOut measures psql's binary COPY of the whole log: after one run that warms
-// what there is to warm, the median of three.
+// copyOut measures psql's binary COPY of the whole log: the median of three runs,
+// after one that fills the caches.
 func (b *bench) copyOut(ctx context.Context) error {
 	var rows int
 	if err := b.db.QueryRowContext(ctx, `SELECT count(*) FROM relay.log`).Scan(&rows); err != nil {

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// report is all that was measured, printed as tables that the README shows.
+// report holds all that was measured, and prints tables as the documentation shows
+// them.
 type report struct {
 	results []result
 	replays []replay
@@ -18,7 +19,7 @@ type report struct {
 	kills   []kills
 }
 
-// print prints the tables for which there are figures.
+// print prints the tables that have figures.
 func (r *report) print(serverVersion string) {
 	fmt.Printf("\n%d cores shared by load, relay and PostgreSQL %s; %s; %s\n",
 		runtime.NumCPU(), serverVersion, runtime.Version(), time.Now().UTC().Format("2006-01-02"))
@@ -112,10 +113,10 @@ func (b *bench) note(r result) {
 	say("%s, %s: %s in %.1f s", r.what, r.way, r.rateText(), r.took.Seconds())
 }
 
-// say tells whoever waits what was measured just now.
+// say prints what was measured just now, for whoever waits.
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
-// orDash is a figure's text, and a dash where there is none.
+// orDash returns a figure's text; a dash if there is no figure.
 func orDash[T cmp.Ordered](format string, value T) string {
 	var none T
 	if value == none {
@@ -124,7 +125,8 @@ func orDash[T cmp.Ordered](format string, value T) string {
 	return fmt.Sprintf(format, value)
 }
 
-// milliseconds is a duration for a table; a short one is told more exactly.
+// milliseconds returns a duration as text for a table, a short one with more
+// digits.
 func milliseconds(d time.Duration) string {
 	digits := 1
 	if d < 10*time.Millisecond {

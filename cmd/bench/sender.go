@@ -16,9 +16,9 @@ type sender interface {
 	close()
 }
 
-// connection is a sender that costs little, since it shares the machine with
-// what it measures: requests are ready made, and of replies it reads what it
-// must.
+// connection is a sender that uses little CPU time, since it shares the machine
+// with the target: requests are made in advance, and of an answer only the needed
+// parts are read.
 type connection struct {
 	conn  net.Conn
 	reply []byte
@@ -34,7 +34,7 @@ func newConnection(address string, deadline time.Time) (*connection, error) {
 
 func (s *connection) close() { _ = s.conn.Close() } // nothing is under way
 
-// reply is what of an answer counts.
+// reply holds the parts of an answer that the benchmark needs.
 type reply struct {
 	status     int
 	retryAfter bool
@@ -64,7 +64,8 @@ var (
 	retryAfter    = []byte("\r\nRetry-After: ")
 )
 
-// parseReply reads an answer of net/http; whole tells that all of it is there.
+// parseReply reads an answer of net/http; whole reports whether the answer is
+// complete.
 func parseReply(data []byte) (r reply, whole bool, err error) {
 	end := bytes.Index(data, headEnd)
 	if end < 0 {

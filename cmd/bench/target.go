@@ -72,7 +72,7 @@ func serveTarget(ctx context.Context, name string) error {
 	return nil
 }
 
-// takeIn reads a request and answers once its body is stored.
+// takeIn reads a request, and answers it once its body is stored.
 func takeIn(store func([]byte) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

@@ -26,7 +26,7 @@ func longest(h *hdrhistogram.Histogram) time.Duration {
 	return time.Duration(h.Max()) * time.Microsecond
 }
 
-// watch does one thing again and again, with a pause, until it is stopped.
+// watch takes one reading after the other, with a pause, until it is stopped.
 type watch struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -105,7 +105,7 @@ const lagSQL = `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - (
     SELECT l.received_at FROM relay.log l WHERE l."offset" > g.checkpoint ORDER BY l."offset" LIMIT 1))), 0)::float8
 FROM relay_store.generations g WHERE g.status = 'serving'`
 
-// watchLag samples how far live projections are behind.
+// watchLag samples the lag of the live projections.
 func (p *place) watchLag(ctx context.Context, pause time.Duration) *watch {
 	read := p.prepared(lagSQL)
 	return newWatch(ctx, pause, func(ctx context.Context) (time.Duration, error) { return lagOf(read(ctx)) })
@@ -143,8 +143,7 @@ func lagOf(row *sql.Row) (time.Duration, error) {
 	return time.Duration(max(seconds, 0) * float64(time.Second)), err
 }
 
-// waitForProjections waits until live projections have projected what is in the
-// log.
+// waitForProjections waits until the live projections have projected the whole log.
 func (p *place) waitForProjections(ctx context.Context) error {
 	for {
 		var behind bool
@@ -161,8 +160,8 @@ FROM relay_store.generations WHERE status = 'serving'`).Scan(&behind)
 // is to be vacuumed (autovacuum_naptime).
 const vacuumEvery = 12 * time.Second
 
-// waitForVacuum waits until autovacuum has nothing to do: what one re-projection
-// left to it must not be done at the cost of the next.
+// waitForVacuum waits until autovacuum has nothing to do: work that one
+// re-projection left must not slow the next one down.
 func (p *place) waitForVacuum(ctx context.Context) error {
 	for quietSince := time.Now(); time.Since(quietSince) < vacuumEvery; time.Sleep(time.Second) {
 		var busy bool
@@ -188,7 +187,7 @@ func (p *place) watchReaders(ctx context.Context, people int) *watch {
 	)
 }
 
-// lookUp reads about somebody; to know nothing of them is no error.
+// lookUp reads about a person; that nothing is known of the person is no error.
 func lookUp(ctx context.Context, read func(context.Context, ...any) *sql.Row, people int) (time.Duration, error) {
 	var properties string
 	started := time.Now()

@@ -73,7 +73,7 @@ func (d *day) hours(now time.Time, from, to int) (all []sent) {
 	return all
 }
 
-// payload is what arrives next.
+// payload makes the next payload.
 func (d *day) payload(at time.Time) sent {
 	if d.n/60 >= d.joined && d.joined < len(d.people) {
 		p := &d.people[d.joined]
@@ -103,7 +103,8 @@ func (d *day) payload(at time.Time) sent {
 	return sent{at, "shop", d.track(p, at, []string{"Product Viewed", "Product Viewed", "Product Added", "Order Completed"}[d.random.IntN(4)])}
 }
 
-// call is a call of a type with more members, in pairs and in their order.
+// call returns a call of a type as JSON. more holds keys and values by turns, in
+// the order in which the call has them.
 func (d *day) call(kind string, at time.Time, more ...any) json.RawMessage {
 	d.n++
 	members := append([]any{"type", kind}, more...)
@@ -112,7 +113,7 @@ func (d *day) call(kind string, at time.Time, more ...any) json.RawMessage {
 	for i := 0; i+1 < len(members); i += 2 {
 		value, err := json.Marshal(members[i+1])
 		if err != nil {
-			panic(err) // they are texts, numbers and objects of them
+			panic(err) // members are texts, numbers and objects of these
 		}
 		out = append(fmt.Appendf(out, "%q:", members[i]), append(value, ',')...)
 	}
@@ -131,7 +132,8 @@ func (d *day) identify(p *person, at time.Time) json.RawMessage {
 	})
 }
 
-// changed is what the shop's staff writes down of a customer later.
+// changed makes the identify call with which the shop's staff changes a customer
+// later.
 func (d *day) changed(p *person, at time.Time) json.RawMessage {
 	traits := object{"plan": plans[d.random.IntN(len(plans))], "orders": d.random.IntN(30)}
 	if d.random.IntN(3) == 0 {

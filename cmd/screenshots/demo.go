@@ -59,8 +59,8 @@ func (d *demo) play(ctx context.Context) error {
 	return d.send(ctx, last)
 }
 
-// makeKeys makes one for each source: the warehouse's is signed, and the app's was
-// rotated.
+// makeKeys makes a key for each source. The warehouse's has a signing secret, and
+// the app's was rotated.
 func (d *demo) makeKeys(ctx context.Context) error {
 	secret := filepath.Join(d.dir, "secret")
 	if err := os.WriteFile(secret, []byte("a-signing-secret-of-the-pictures"), 0o600); err != nil {
@@ -91,7 +91,7 @@ func (d *demo) send(ctx context.Context, all []sent) error {
 	return nil
 }
 
-// refused sends what relay refuses.
+// refused sends requests that relay refuses.
 func (d *demo) refused(ctx context.Context) error {
 	for _, r := range []struct {
 		method, source, body string
@@ -143,7 +143,7 @@ func (d *demo) backdate(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// apply makes a mapping the one that holds.
+// apply applies a mapping.
 func (d *demo) apply(ctx context.Context, mapping, note string, more ...string) error {
 	file := filepath.Join(d.dir, "mapping.yaml")
 	if err := os.WriteFile(file, []byte(mapping), 0o600); err != nil {

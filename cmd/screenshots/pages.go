@@ -59,7 +59,8 @@ var dark, phone = []string{"overview", "call", "mapping-preview"}, []string{"ove
 // phoneWidth is how many pixels of a page a phone is wide.
 const phoneWidth = 390
 
-// all pictures every page, the login last: it needs a password from then on.
+// all pictures every page. The login page comes last, since the password that it
+// needs is asked for on every page from then on.
 func (c *camera) all() error {
 	for _, v := range views {
 		if err := c.show(v, "", "light", 1280); err != nil {
@@ -116,5 +117,5 @@ func (c *camera) show(v view, suffix, scheme string, width int64) error {
 	return c.write(v.name+suffix, picture)
 }
 
-// settling is how long a page's streams get to say what they have.
+// settling is how long a page's streams get to send what they have.
 const settling = 400 * time.Millisecond

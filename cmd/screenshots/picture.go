@@ -71,11 +71,10 @@ func fewColours(picture image.Image) *image.Paletted {
 	return out
 }
 
-// mostColours is how many a palette can have.
+// mostColours is how many colours a palette can have.
 const mostColours = 256
 
-// paletteOf chooses colours by how often they are there, of those that are alike
-// only one.
+// paletteOf chooses the most frequent colours. Of similar colours, it takes one.
 func paletteOf(counts map[color.RGBA]int) (palette color.Palette) {
 	alike := map[[3]uint8]bool{}
 	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {

@@ -15,8 +15,7 @@ import (
 	"time"
 )
 
-// relay is a relay serve at work, with an embedded server, and commands beside
-// it.
+// relay is a running relay serve with an embedded server.
 type relay struct {
 	binary, dataDir string
 	process         *exec.Cmd
@@ -30,7 +29,7 @@ type relay struct {
 // patience is how long relay may take to listen, and to stop.
 const patience = time.Minute
 
-// start returns once relay listens.
+// start starts relay serve and returns once it listens.
 func start(ctx context.Context, binary, dataDir string) (*relay, error) {
 	r := &relay{binary: binary, dataDir: dataDir, ended: make(chan error, 1)}
 	r.process = r.command(ctx, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
@@ -52,7 +51,7 @@ func start(ctx context.Context, binary, dataDir string) (*relay, error) {
 	return nil, errors.Join(errors.New("relay serve does not listen"), r.stop())
 }
 
-// stop ends it in order.
+// stop ends relay serve in order.
 func (r *relay) stop() error {
 	if err := r.process.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -65,7 +64,7 @@ func (r *relay) stop() error {
 	}
 }
 
-// command is a relay command on the relay's own data.
+// command returns a relay command that works on the same data.
 func (r *relay) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, r.binary, append([]string{"--data-dir", r.dataDir}, args...)...)
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
@@ -90,7 +89,7 @@ func (r *relay) run(ctx context.Context, input string, args ...string) (string, 
 	return strings.TrimSpace(string(out)), nil
 }
 
-// send posts a body and returns the reply's status.
+// send posts a body and returns the status of the answer.
 func (r *relay) send(ctx context.Context, method, key, body string, headers ...string) (int, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+r.Listen+"/connector/segment/", strings.NewReader(body))
 	if err != nil {
