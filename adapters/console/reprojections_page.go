@@ -116,7 +116,7 @@ func (c *Console) showReprojections(r *http.Request, status int, data reprojecti
 func (c *Console) changeReprojections(r *http.Request) (*page, error) {
 	data := reprojectionsData{Request: ReprojectionRequest{From: "beginning", MaxBusy: 100}}
 	if r.PostFormValue("from") != "" {
-		load, err := whole(r.PostFormValue("max_load"), "the load")
+		load, err := whole(r.PostFormValue("max_load"), "how busy readers may be")
 		if err != nil {
 			return nil, err
 		}

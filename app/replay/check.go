@@ -3,7 +3,6 @@ package replay
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // Checker builds aside, compares with what is being served, and drops what it
@@ -31,20 +30,4 @@ func (c *Checker) aside(ctx context.Context, kind string, do func(BuildLock) err
 	}
 	err = do(lock)
 	return errors.Join(err, c.Builder.dropUnserved(context.WithoutCancel(ctx), isOfCheck))
-}
-
-// Check is a verification or a dry run of everything, as a Runner keeps it.
-type Check struct {
-	Kind      string
-	StartedAt time.Time
-	EndedAt   time.Time // zero while it runs
-	Progress  Progress
-	Found     Found
-	Err       error // why it ended early; ErrCancelled if it was cancelled
-}
-
-// Found is what a check found until it ended, well or with an error.
-type Found struct {
-	Verified []Verified // by a verification
-	Preview  *Preview   // by a dry run
 }

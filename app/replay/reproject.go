@@ -8,29 +8,6 @@ import (
 	"relay/domain/eventlog"
 )
 
-// Reprojector applies mappings to the past: it builds new generations beside
-// those being served, and switches to them.
-type Reprojector struct {
-	Builder       *Builder
-	Reprojections Reprojections
-	Snapshots     Snapshots
-	Timelines     app.Timelines
-	// Started, if set, receives each run once it is on record.
-	Started func(Reprojection)
-}
-
-// Reprojection is one run of a Reprojector, as it is on record.
-type Reprojection struct {
-	ID          int64           `json:"id"`
-	Projections []string        `json:"projections"` // of which the timeline changes
-	Rebuilt     []string        `json:"rebuilt"`     // those of them of which rows change
-	From        eventlog.Offset `json:"from_offset"`
-	Version     int             `json:"mapping_version"`
-	AsOf        eventlog.Offset `json:"-"`                // see app.Replay
-	Undoes      int64           `json:"undoes,omitempty"` // the re-projection that it undoes; 0: none
-	Control     eventlog.Offset `json:"-"`                // of the control entry that it wrote at the switch
-}
-
 // PlanAndRun plans and runs a re-projection. shown, if set, receives the plan
 // before it is carried out. If the timeline changes in between, PlanAndRun plans
 // again, and shown also receives why; the first time that is nil.
@@ -57,14 +34,6 @@ func (r *Reprojector) Run(ctx context.Context, plan Plan) (Reprojection, error) 
 	return r.carryOut(ctx, "re-projection", r.cleanUp, func(ctx context.Context, tx app.Tx, run *run) error {
 		return run.begin(ctx, tx, plan)
 	})
-}
-
-// run is one re-projection under way.
-type run struct {
-	reprojector *Reprojector
-	build       *build
-	store       Store // the build's
-	record      Reprojection
 }
 
 // carryOut is the way of every re-projection, resumption and undoing: nobody else

@@ -8,6 +8,22 @@ import (
 	"time"
 )
 
+// Check is a verification or a dry run of everything, as a Runner keeps it.
+type Check struct {
+	Kind      string
+	StartedAt time.Time
+	EndedAt   time.Time // zero while it runs
+	Progress  Progress
+	Found     Found
+	Err       error // why it ended early; ErrCancelled if it was cancelled
+}
+
+// Found is what a check found until it ended, well or with an error.
+type Found struct {
+	Verified []Verified // by a verification
+	Preview  *Preview   // by a dry run
+}
+
 // Runner runs re-projections and checks in the background of a process, one at a
 // time. It is safe for concurrent use.
 type Runner struct {

@@ -5,12 +5,47 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"relay/app"
 	"relay/domain/eventlog"
 	"relay/domain/segment"
 	"relay/projections"
 )
+
+// chooser chooses the people of a subset, and what is read for them.
+type chooser func(ctx context.Context, tx app.Tx, u *subset) error
+
+// newSubset chooses a subset of what is served now. If mappings join ids, it also
+// finds all ids of its people.
+func (s *Sampler) newSubset(ctx context.Context, p app.Projection, change *app.Replay, choose chooser) (*subset, error) {
+	u := &subset{
+		sampler: s, store: s.Store, projection: p, change: change, started: time.Now(), phase: phaseReading,
+		seen: map[string]bool{}, issuesRebuilt: projections.Issues{}, issuesServed: projections.Issues{},
+	}
+	err := u.store.DB.InSnapshot(ctx, func(tx app.Tx) (err error) {
+		if u.history, err = app.ReadHistory(ctx, tx, u.store.Controls); err != nil {
+			return err
+		}
+		if u.served, err = u.store.Generations.Serving(ctx, tx, p.Name); err != nil {
+			return err
+		}
+		if u.joinsServed, u.joinsRebuilt = u.joins(u.served.Checkpoint); u.joinsServed || u.joinsRebuilt {
+			u.linking = newLinking(u.mappings(u.change))
+		}
+		return choose(ctx, tx, u)
+	})
+	if err != nil || u.linking == nil {
+		return u, err
+	}
+	if _, err := u.completeLinks(ctx, u.served.Checkpoint, u.readInPieces); err != nil {
+		return u, err
+	}
+	if u.people != nil {
+		u.people = maps.Clone(u.linking.members)
+	}
+	return u, nil
+}
 
 // choosePerson chooses one person, and everything that is served.
 func choosePerson(id string) chooser {
@@ -139,19 +174,3 @@ func (u *subset) callers(ctx context.Context, tx app.Tx, r eventlog.Range) ([]st
 	})
 	return slices.Collect(maps.Keys(found)), err
 }
-
-// eachCall is a projections.Fold that passes each usable call to a function and
-// keeps nothing.
-type eachCall func(e *eventlog.Entry, c *segment.Call, m projections.Mapping)
-
-// Call implements projections.Fold.
-func (f eachCall) Call(e *eventlog.Entry, c *segment.Call, m projections.Mapping) { f(e, c, m) }
-
-// Reject implements projections.Fold.
-func (eachCall) Reject(*eventlog.Entry, string, int) {}
-
-// Ignored implements projections.Fold.
-func (eachCall) Ignored() projections.Issues { return projections.Issues{} }
-
-// Size implements projections.Fold.
-func (eachCall) Size() int { return 0 }

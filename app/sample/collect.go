@@ -9,9 +9,6 @@ import (
 	"relay/domain/eventlog"
 )
 
-// phaseReading is the phase in which a sample's calls are read from the log.
-const phaseReading = "reading"
-
 // defaultBatchSize is the default of Sampler.BatchSize.
 const defaultBatchSize = 16 << 20
 

@@ -8,6 +8,7 @@ import (
 	"relay/app"
 	"relay/domain/eventlog"
 	"relay/domain/segment"
+	"relay/projections"
 )
 
 // reading calls each for the entries of a range that have any of the kinds and may
@@ -82,3 +83,19 @@ func (u *subset) read(ctx context.Context, tx app.Tx, r eventlog.Range, kinds se
 	}
 	return u.store.Log.Read(ctx, tx, r, kinds, matching)
 }
+
+// eachCall is a projections.Fold that passes each usable call to a function and
+// keeps nothing.
+type eachCall func(e *eventlog.Entry, c *segment.Call, m projections.Mapping)
+
+// Call implements projections.Fold.
+func (f eachCall) Call(e *eventlog.Entry, c *segment.Call, m projections.Mapping) { f(e, c, m) }
+
+// Reject implements projections.Fold.
+func (eachCall) Reject(*eventlog.Entry, string, int) {}
+
+// Ignored implements projections.Fold.
+func (eachCall) Ignored() projections.Issues { return projections.Issues{} }
+
+// Size implements projections.Fold.
+func (eachCall) Size() int { return 0 }

@@ -1,7 +1,6 @@
 package sample
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -12,6 +11,9 @@ import (
 	"relay/domain/eventlog"
 	"relay/projections"
 )
+
+// phaseReading is the phase in which a sample's calls are read from the log.
+const phaseReading = "reading"
 
 // subset is the part of a projection that is compared: what is served of it, with
 // what the log gives for it. The latter is called rebuilt.
@@ -39,40 +41,6 @@ type subset struct {
 	calls   int64            // that were folded
 
 	issuesRebuilt, issuesServed projections.Issues
-}
-
-// chooser chooses the people of a subset, and what is read for them.
-type chooser func(ctx context.Context, tx app.Tx, u *subset) error
-
-// newSubset chooses a subset of what is served now. If mappings join ids, it also
-// finds all ids of its people.
-func (s *Sampler) newSubset(ctx context.Context, p app.Projection, change *app.Replay, choose chooser) (*subset, error) {
-	u := &subset{
-		sampler: s, store: s.Store, projection: p, change: change, started: time.Now(), phase: phaseReading,
-		seen: map[string]bool{}, issuesRebuilt: projections.Issues{}, issuesServed: projections.Issues{},
-	}
-	err := u.store.DB.InSnapshot(ctx, func(tx app.Tx) (err error) {
-		if u.history, err = app.ReadHistory(ctx, tx, u.store.Controls); err != nil {
-			return err
-		}
-		if u.served, err = u.store.Generations.Serving(ctx, tx, p.Name); err != nil {
-			return err
-		}
-		if u.joinsServed, u.joinsRebuilt = u.joins(u.served.Checkpoint); u.joinsServed || u.joinsRebuilt {
-			u.linking = newLinking(u.mappings(u.change))
-		}
-		return choose(ctx, tx, u)
-	})
-	if err != nil || u.linking == nil {
-		return u, err
-	}
-	if _, err := u.completeLinks(ctx, u.served.Checkpoint, u.readInPieces); err != nil {
-		return u, err
-	}
-	if u.people != nil {
-		u.people = maps.Clone(u.linking.members)
-	}
-	return u, nil
 }
 
 // mappings returns the mappings up to the served checkpoint, after the change.
