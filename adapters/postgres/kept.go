@@ -2,10 +2,8 @@ package postgres
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -24,97 +22,40 @@ const (
 	keptFor = 2 * time.Second
 )
 
-// keeper opens connections that keep statements.
-type keeper struct{ driver.Connector }
-
-// Connect implements driver.Connector.
-func (k keeper) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := k.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	full, ok := conn.(connection)
-	if !ok {
-		return nil, fmt.Errorf("a connection of lib/pq lacks what database/sql asks of it: %T", conn)
-	}
-	return &keepingConn{connection: full, kept: map[string]keptStatement{}}, nil
-}
-
-// connection is what lib/pq's connections can do.
-type connection interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ConnPrepareContext
-	driver.ExecerContext
-	driver.QueryerContext
-	driver.NamedValueChecker
-	driver.Pinger
-	driver.SessionResetter
-	driver.Validator
-}
-
-// statement is what lib/pq's prepared statements can do.
-type statement interface {
-	driver.Stmt
-	driver.StmtExecContext
-	driver.StmtQueryContext
-}
-
-// keepingConn is a connection with the statements that it keeps. Like every
-// driver.Conn it is used by one goroutine at a time.
-type keepingConn struct {
-	connection
-	kept map[string]keptStatement
-}
-
 type keptStatement struct {
-	statement
-	since time.Time
-}
-
-// ExecContext implements driver.ExecerContext.
-func (c *keepingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if !strings.HasPrefix(query, Keep) {
-		return c.connection.ExecContext(ctx, query, args)
-	}
-	return runKept(ctx, c, query, func(s statement) (driver.Result, error) { return s.ExecContext(ctx, args) })
-}
-
-// QueryContext implements driver.QueryerContext.
-func (c *keepingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if !strings.HasPrefix(query, Keep) {
-		return c.connection.QueryContext(ctx, query, args)
-	}
-	return runKept(ctx, c, query, func(s statement) (driver.Rows, error) { return s.QueryContext(ctx, args) })
+	statement statement
+	since     time.Time
 }
 
 // runKept runs a statement that is kept. One that failed is kept no longer: what
 // it was prepared for may have changed.
-func runKept[R any](ctx context.Context, c *keepingConn, query string, run func(statement) (R, error)) (result R, err error) {
-	s, err := c.prepared(ctx, query)
+func runKept[R any](ctx context.Context, c *conn, query string, run func(statement) (R, error)) (result R, err error) {
+	s, err := c.keep(ctx, query)
 	if err != nil {
 		return result, err
 	}
 	if result, err = run(s); err != nil {
-		_ = c.forget(query) // the connection may be broken; the first error tells more
+		_ = c.watched(ctx, func() error { return c.forget(query) }) // the connection may be broken; the first error tells more
 	}
 	return result, err
 }
 
-func (c *keepingConn) prepared(ctx context.Context, query string) (statement, error) {
-	if s, ok := c.kept[query]; ok && time.Since(s.since) < keptFor {
-		return s, nil
+// keep returns the statement, prepared now if it is not kept or was for too long.
+func (c *conn) keep(ctx context.Context, query string) (s statement, err error) {
+	if kept, ok := c.kept[query]; ok && time.Since(kept.since) < keptFor {
+		return kept.statement, nil
 	}
-	if err := c.makeRoom(query); err != nil {
-		return nil, err
-	}
-	prepared, err := c.PrepareContext(ctx, query)
+	err = c.watched(ctx, func() error { return c.makeRoom(query) })
 	if err != nil {
 		return nil, err
 	}
-	s, ok := prepared.(statement)
+	made, err := c.connection.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := made.(statement)
 	if !ok {
-		return nil, fmt.Errorf("a prepared statement of lib/pq lacks what database/sql asks of it: %T", prepared)
+		return nil, fmt.Errorf("a prepared statement of lib/pq lacks what database/sql asks of it: %T", made)
 	}
 	c.kept[query] = keptStatement{s, time.Now()}
 	return s, nil
@@ -122,7 +63,7 @@ func (c *keepingConn) prepared(ctx context.Context, query string) (statement, er
 
 // makeRoom forgets the statement itself, if it is kept, and all that is kept
 // where that is too much.
-func (c *keepingConn) makeRoom(query string) error {
+func (c *conn) makeRoom(query string) error {
 	err := c.forget(query)
 	if len(c.kept) == maxKept {
 		for each := range c.kept {
@@ -133,11 +74,14 @@ func (c *keepingConn) makeRoom(query string) error {
 }
 
 // forget closes a statement, if it is kept.
-func (c *keepingConn) forget(query string) error {
-	s, ok := c.kept[query]
+func (c *conn) forget(query string) error {
+	kept, ok := c.kept[query]
 	if !ok {
 		return nil
 	}
 	delete(c.kept, query)
-	return s.Close()
+	if err := c.usable(); err != nil {
+		return err
+	}
+	return kept.statement.Close()
 }

@@ -12,25 +12,18 @@ import (
 	"github.com/lib/pq"
 )
 
+// connectWithin is how long the server may take to accept a connection, where the
+// URL says nothing of that. One that answers nothing would block the pool.
+const connectWithin = 10 * time.Second
+
 // Open connects to the database that the URL (or key=value string) names, and
 // returns once it answers. Parameters travel in binary form.
 func Open(ctx context.Context, url string, connections int) (*sql.DB, error) {
-	config, err := pq.NewConfig(url)
+	config, err := configOf(url)
 	if err != nil {
-		return nil, fmt.Errorf("read the database URL: %w", err)
+		return nil, err
 	}
-	config.BinaryParameters = true
-	if config.SSLMode == "" {
-		config.SSLMode = pq.SSLModePrefer // as psql does, so that one URL works in both
-	}
-	if config.ApplicationName == "" {
-		config.ApplicationName = "relay"
-	}
-	connector, err := pq.NewConnectorConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("read the database URL: %w", err)
-	}
-	db := sql.OpenDB(keeper{connector})
+	db := sql.OpenDB(newConnector(config))
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
@@ -39,6 +32,25 @@ func Open(ctx context.Context, url string, connections int) (*sql.DB, error) {
 		return nil, fmt.Errorf("connect to the database at %s:%d: %w", config.Host, config.Port, err)
 	}
 	return db, nil
+}
+
+// configOf reads a URL, and says what relay wants where the URL does not.
+func configOf(url string) (pq.Config, error) {
+	config, err := pq.NewConfig(url)
+	if err != nil {
+		return config, fmt.Errorf("read the database URL: %w", err)
+	}
+	config.BinaryParameters = true
+	if config.SSLMode == "" {
+		config.SSLMode = pq.SSLModePrefer // as psql does, so that one URL works in both
+	}
+	if config.ApplicationName == "" {
+		config.ApplicationName = "relay"
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectWithin
+	}
+	return config, nil
 }
 
 // InTx runs do in a transaction, which commits when do returns nil.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"relay/adapters/embeddedpg/pgtest"
 	"relay/adapters/postgres/wire"
@@ -110,5 +111,17 @@ func TestColumns(t *testing.T) {
 	var n int
 	if err := db.QueryRow(`SELECT cardinality($1::text[])`, wire.NewColumn(wire.OIDText)).Scan(&n); err != nil || n != 0 {
 		t.Errorf("an empty column has %d values, %v", n, err)
+	}
+}
+
+// waitFor polls until the condition holds.
+func waitFor(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		<-time.After(time.Millisecond)
 	}
 }
