@@ -133,7 +133,7 @@ var errReadOnly = errors.New("the database takes no writes; relay doctor tells w
 func (c *Console) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	status, err := app.InTime(ctx, func() (lookup.Status, error) { return c.config.Status.Read(ctx) })
+	status, err := c.config.Status.Read(ctx)
 	if err == nil && status.ReadOnly {
 		err = errReadOnly
 	}

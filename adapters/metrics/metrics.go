@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"relay/app"
 	"relay/app/live"
 	"relay/app/lookup"
 )
@@ -143,7 +142,7 @@ func (lag) Describe(out chan<- *prometheus.Desc) {
 func (l lag) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	status, err := app.InTime(ctx, func() (lookup.Status, error) { return l.status.Read(ctx) })
+	status, err := l.status.Read(ctx)
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(headDesc, err)
 		return

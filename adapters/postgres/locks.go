@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"time"
 )
 
 // Lock is the key of an advisory lock as SQL takes it: the number that all of
@@ -72,10 +73,16 @@ func (l Lock) Row() string {
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 }
 
-// Unlock gives a connection back; if its lock cannot be given back before, the
-// connection ends.
+// unlockWithin is how long the server may take to release a lock.
+const unlockWithin = 5 * time.Second
+
+// Unlock releases the lock of a connection, and returns the connection to the pool.
+// If the server does not release the lock, Unlock ends the connection, and the lock
+// with it.
 func Unlock(conn *sql.Conn, statement string) {
-	if _, err := conn.ExecContext(context.Background(), statement); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), unlockWithin)
+	defer cancel()
+	if _, err := conn.ExecContext(ctx, statement); err != nil {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 	conn.Close()

@@ -177,12 +177,10 @@ func (i *Ingest) Keep(ctx context.Context, in Inbound, code, message string) err
 }
 
 func (i *Ingest) keep(ctx context.Context, in Inbound, code, message string) error {
-	body := RejectedBody{
+	return i.Rejected.Keep(ctx, RejectedBody{
 		RequestID: in.RequestID, Source: in.Source, Route: in.Route,
 		ReceivedAt: in.ReceivedAt, Code: code, Message: message, Body: in.Body,
-	}
-	_, err := app.InTime(ctx, func() (struct{}, error) { return struct{}{}, i.Rejected.Keep(ctx, body) })
-	return err
+	})
 }
 
 func noUsableCall(p segment.Payload) *Rejection {

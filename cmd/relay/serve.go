@@ -132,27 +132,14 @@ func (s *server) run(firstKey string) error {
 	s.logger.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
 	defer cancel()
-	err = errors.Join(err, ingestServer.Shutdown(ctx), s.closeAppender(), adminServer.Shutdown(ctx))
+	err = errors.Join(err, ingestServer.Shutdown(ctx))
+	s.appender.Close()
+	err = errors.Join(err, adminServer.Shutdown(ctx))
 	stopBackground()
 	wg.Go(reprojections.runner.Wait)
 	s.waitFor(&wg)
 	s.withdraw()
 	return err
-}
-
-// closeAppender waits for payloads that are being written to the log, but not for
-// a database that hangs: their senders were told to send again.
-func (s *server) closeAppender() error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience) // answering the last requests may have used up the other one
-	defer cancel()
-	_, err := app.InTime(ctx, func() (struct{}, error) {
-		s.appender.Close()
-		return struct{}{}, nil
-	})
-	if err != nil {
-		return fmt.Errorf("finish writing to the log: %w", err)
-	}
-	return nil
 }
 
 // startBackground starts, until ctx ends, what requests and projections rely on.

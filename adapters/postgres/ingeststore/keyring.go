@@ -106,19 +106,15 @@ func (r *KeyRing) Signed(id int64) { r.uses.ofSecret(id).now() }
 
 // readSince reads the keys unless a reading began after the moment. Readings come
 // one after the other, with a pause between them, so that callers who wait for the
-// same reading share it. No caller waits longer than its ctx says, even for a server
-// that hangs: the reading goes on without the caller.
+// same reading share it.
 func (r *KeyRing) readSince(ctx context.Context, moment time.Time) error {
 	select {
 	case r.reading <- struct{}{}:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	_, err := app.InTime(ctx, func() (struct{}, error) {
-		defer func() { <-r.reading }()
-		return struct{}{}, r.readNow(ctx, moment)
-	})
-	return err
+	defer func() { <-r.reading }()
+	return r.readNow(ctx, moment)
 }
 
 // readNow is readSince for the caller that holds r.reading.
