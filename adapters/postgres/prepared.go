@@ -96,12 +96,14 @@ func (c *copying) Exec(args []driver.Value) (driver.Result, error) {
 	if err := c.conn.usable(); err != nil {
 		return nil, err
 	}
-	return c.statement.Exec(args) //nolint:staticcheck // lib/pq has no other for it
+	//lint:ignore SA1019 lib/pq has no other for a COPY
+	return c.statement.Exec(args)
 }
 
 // Query implements driver.Stmt.
 func (c *copying) Query(args []driver.Value) (driver.Rows, error) {
-	return c.statement.Query(args) //nolint:staticcheck // lib/pq has no other for it
+	//lint:ignore SA1019 lib/pq has no other for a COPY
+	return c.statement.Query(args)
 }
 
 // NumInput implements driver.Stmt.
