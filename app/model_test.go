@@ -15,6 +15,7 @@ import (
 
 // shadow follows a world's history with the model's own means.
 type shadow struct {
+	names     []string // of the projections
 	mappings  map[int]model.Mapping
 	timelines map[string][]model.Span
 	current   int
@@ -23,8 +24,9 @@ type shadow struct {
 	redo map[string][]model.Span
 }
 
-func newShadow() *shadow {
-	return &shadow{mappings: map[int]model.Mapping{}, timelines: map[string][]model.Span{}, current: 1}
+// newShadow returns a shadow of a world that has more projections than the two.
+func newShadow(more ...string) *shadow {
+	return &shadow{names: append([]string{projections.Profiles, projections.Events}, more...), mappings: map[int]model.Mapping{}, timelines: map[string][]model.Span{}, current: 1}
 }
 
 func (s *shadow) applied(version int, at eventlog.Offset, spec mapping.Spec) {
@@ -38,7 +40,7 @@ func (s *shadow) applied(version int, at eventlog.Offset, spec mapping.Spec) {
 		m.Channels[profile.Channel(i).String()] = traits
 	}
 	s.mappings[version], s.current = m, version
-	for _, p := range []string{projections.Profiles, projections.Events} {
+	for _, p := range s.names {
 		s.timelines[p] = model.Activate(s.timelines[p], int64(at), version)
 		if s.redo != nil {
 			s.redo[p] = model.Activate(s.redo[p], int64(at), version)

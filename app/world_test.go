@@ -101,12 +101,8 @@ DO $$ DECLARE g record; BEGIN
     FOR g IN SELECT tablename FROM pg_tables WHERE schemaname = 'relay_store' AND tablename ~ '^(claims|aliases|anonymous_.*|joined_.*)_g[0-9]+$' LOOP
         EXECUTE format('DROP TABLE relay_store.%I CASCADE', g.tablename);
     END LOOP;
-    FOR g IN SELECT id, projection FROM relay_store.generations LOOP
-        IF g.projection = 'events' THEN
-            EXECUTE format('TRUNCATE relay_store.events_g%s', g.id);
-        ELSE
-            EXECUTE format('TRUNCATE relay_store.profiles_g%s, relay_store.preferences_g%s, relay_store.channels_g%s', g.id, g.id, g.id);
-        END IF;
+    FOR g IN SELECT t.tablename FROM pg_tables t JOIN relay_store.generations g ON t.tablename ~ ('_g' || g.id || '$') WHERE t.schemaname = 'relay_store' LOOP
+        EXECUTE format('TRUNCATE relay_store.%I', g.tablename);
     END LOOP;
 END $$`)
 	if err == nil {
