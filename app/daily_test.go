@@ -160,7 +160,7 @@ func (dailyTables) SomePeople(context.Context, app.Tx, int64, int) ([]string, er
 func (d dailyTables) Copy(ctx context.Context, tx app.Tx, from, to int64, which app.Which) error {
 	for _, r := range which.Ranges {
 		err := d.exec(ctx, tx, to, fmt.Sprintf(`INSERT INTO relay_store.daily_gN SELECT * FROM relay_store.daily_g%d
-WHERE log_offset > $1 AND log_offset <= $2 AND ($3::text[] IS NULL OR distinct_id = ANY ($3) OR distinct_id = '' AND anonymous_id = ANY ($3))`, from),
+WHERE log_offset > $1 AND log_offset <= $2 AND ($3::text[] IS NULL OR distinct_id = ANY ($3))`, from),
 			int64(r.After), int64(r.UpTo), pq.Array(which.People))
 		if err != nil {
 			return err

@@ -11,6 +11,9 @@ type Projection struct {
 	Name    string
 	Kinds   segment.Kinds // of the entries that the fold reads
 	PerCall bool          // each row follows from one call alone, but for message ids that came twice
+	// Joins reports whether rows depend on which ids are one person's. If so, the
+	// fold is given the calls that join ids, and the tables keep links.
+	Joins   bool
 	Parts   []string
 	NewFold func(parts []string) projections.Fold
 	// NewTables returns the ports to the tables of some parts.
@@ -37,11 +40,14 @@ func (p Projection) Only(parts []string) Projection {
 
 // Under returns the projection as it is to be read under the mappings.
 func (p Projection) Under(m projections.Mappings) Projection {
-	if m.Joined {
+	if p.JoinsUnder(m) {
 		p.Kinds |= projections.LinkKinds
 	}
 	return p
 }
+
+// JoinsUnder reports whether ids are joined in the projection under the mappings.
+func (p Projection) JoinsUnder(m projections.Mappings) bool { return p.Joins && m.Joined }
 
 // Fold returns a new fold of the projection's parts.
 func (p Projection) Fold() projections.Fold { return p.NewFold(p.Parts) }

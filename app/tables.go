@@ -23,8 +23,8 @@ type Tables struct {
 
 // Schema makes and drops a generation's tables.
 type Schema interface {
-	// Create makes the tables, without indexes; joined tells whether the
-	// generation's mappings join ids.
+	// Create makes the tables, without indexes; joined tells whether ids
+	// are joined in the generation.
 	Create(ctx context.Context, tx Tx, generation int64, joined bool) error
 	// Index makes the indexes and what the planner knows of the tables.
 	Index(ctx context.Context, tx Tx, generation int64) error
@@ -41,9 +41,11 @@ type Schema interface {
 // Rows keeps the rows of an indexed generation.
 type Rows interface {
 	// Join makes what a generation needs whose mappings join ids, and is not
-	// there yet. It returns the parts that it made it for.
+	// there yet. It returns the parts that it made it for. It is called for
+	// projections that join ids only.
 	Join(ctx context.Context, tx Tx, generation int64) (parts []string, err error)
-	// Merge adds what was folded. ErrUnstorable if the database refuses a value.
+	// Merge adds what was folded. A call that was merged before may come once more,
+	// and changes nothing then. ErrUnstorable if the database refuses a value.
 	Merge(ctx context.Context, tx Tx, generation int64, fold projections.Fold) error
 	// Erase deletes the rows of erased calls, and merges anew what is left of rows
 	// that others contribute to.

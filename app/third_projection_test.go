@@ -82,6 +82,7 @@ func TestThirdProjection(t *testing.T) {
 	}
 	reproject := func(chosen []app.Projection) {
 		t.Helper()
+		w.dryRun(t, "beginning")
 		w.reproject(t, "beginning", chosen)
 		s.reprojected(app.NamesOf(chosen), eventlog.FirstOffset)
 	}
@@ -117,5 +118,17 @@ func TestThirdProjection(t *testing.T) {
 	is("undone, with all that were erased")
 	if left := w.rows(t, `SELECT sum(calls) FROM relay.daily`); left[0] != "2" {
 		t.Errorf("%s calls are left, want those of dev1 and bob", left[0])
+	}
+	apply("", mapping.Join)
+	send(`{"type":"group","userId":"bob","anonymousId":"dev1"}`, `{"type":"track","anonymousId":"dev1","event":"E"}`, `{"type":"alias","userId":"bob","previousId":"rob"}`)
+	is("where ids are joined")
+	reproject(w.all)
+	is("where ids are joined, re-projected")
+	if _, err := w.forgetter().Forget(t.Context(), erasure.Person{ID: "rob"}); err != nil {
+		t.Fatal(err)
+	}
+	is("bob forgotten, who is dev1 and rob too")
+	if left := w.rows(t, `SELECT to_jsonb(d) FROM relay.daily d`); len(left) > 0 {
+		t.Errorf("%s is left of calls that were all erased", left)
 	}
 }

@@ -20,7 +20,7 @@ import (
 // batch. The batch keeps everybody else from moving or replacing the generation
 // meanwhile.
 func (f *Follower) prepareJoin(ctx context.Context, b app.Batch) error {
-	if !f.mappings.Joined || f.joined {
+	if !f.projection.JoinsUnder(f.mappings) || f.joined {
 		return nil
 	}
 	err := f.projector.DB.InTx(ctx, func(tx app.Tx) error { return f.makeJoined(ctx, tx, b) })

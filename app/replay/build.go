@@ -61,7 +61,7 @@ func (b *build) create(ctx context.Context, tx app.Tx) (err error) {
 }
 
 func (b *build) createTables(ctx context.Context, tx app.Tx, t *target) error {
-	if err := t.projection.Tables.Schema.Create(ctx, tx, t.generation.ID, b.mappings(t).Joined); err != nil {
+	if err := t.projection.Tables.Schema.Create(ctx, tx, t.generation.ID, t.projection.JoinsUnder(b.mappings(t))); err != nil {
 		return fmt.Errorf("create the tables of generation %d: %w", t.generation.ID, err)
 	}
 	return nil

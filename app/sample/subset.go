@@ -48,11 +48,11 @@ func (u *subset) mappings(change *app.Replay) projections.Mappings {
 	return u.history.Mappings(u.projection.Name, change).UpTo(u.served.Checkpoint)
 }
 
-// joins reports, for the served and for the rebuilt timeline, whether any mapping
-// up to the offset has `identity: join`.
+// joins reports, for the served and for the rebuilt timeline, whether ids are
+// joined in the projection up to the offset.
 func (u *subset) joins(upTo eventlog.Offset) (served, rebuilt bool) {
-	served = u.history.Mappings(u.projection.Name, nil).UpTo(upTo).Joined
-	rebuilt = u.history.Mappings(u.projection.Name, u.change).UpTo(upTo).Joined
+	served = u.projection.JoinsUnder(u.history.Mappings(u.projection.Name, nil).UpTo(upTo))
+	rebuilt = u.projection.JoinsUnder(u.history.Mappings(u.projection.Name, u.change).UpTo(upTo))
 	return served, rebuilt
 }
 

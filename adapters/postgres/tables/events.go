@@ -24,7 +24,7 @@ type Events struct {
 // eventsProjection is the events projection as it is kept in db.
 func eventsProjection(db *sql.DB) app.Projection {
 	return app.Projection{
-		Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true,
+		Name: projections.Events, Kinds: projections.EventsKinds, PerCall: true, Joins: true,
 		NewFold: func([]string) projections.Fold { return projections.NewEventsFold() },
 		NewTables: func([]string) app.Tables { // there is one part
 			e := Events{DB: db}

@@ -38,7 +38,7 @@ type Profiles struct {
 // profilesProjection is the profiles projection as it is kept in db.
 func profilesProjection(db *sql.DB) app.Projection {
 	return app.Projection{
-		Name: projections.Profiles, Kinds: projections.ProfilesKinds,
+		Name: projections.Profiles, Kinds: projections.ProfilesKinds, Joins: true,
 		NewFold: func(parts []string) projections.Fold { return projections.NewProfilesFold(parts) },
 		NewTables: func(parts []string) app.Tables {
 			p := Profiles{db: db, parts: parts}
