@@ -101,7 +101,7 @@ DO $$ DECLARE g record; BEGIN
     FOR g IN SELECT tablename FROM pg_tables WHERE schemaname = 'relay_store' AND tablename ~ '^(claims|aliases|anonymous_.*|joined_.*)_g[0-9]+$' LOOP
         EXECUTE format('DROP TABLE relay_store.%I CASCADE', g.tablename);
     END LOOP;
-    FOR g IN SELECT t.tablename FROM pg_tables t JOIN relay_store.generations g ON t.tablename ~ ('_g' || g.id || '$') WHERE t.schemaname = 'relay_store' LOOP
+    FOR g IN SELECT t.tablename FROM pg_tables t JOIN relay_store.generations n ON t.tablename ~ ('_g' || n.id || '$') WHERE t.schemaname = 'relay_store' LOOP
         EXECUTE format('TRUNCATE relay_store.%I', g.tablename);
     END LOOP;
 END $$`)
