@@ -21,6 +21,17 @@ const (
 	giveUpWithin = cancelWithin + endWithin
 )
 
+// InTime returns a context that ends so long before ctx does that a statement
+// which then gives up, on a server that is silent, has returned by the deadline
+// of ctx. It is for callers whose own answer must not be late.
+func InTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-giveUpWithin))
+}
+
 // line holds the sockets of one connection: the connection's own, and those that
 // carry lib/pq's requests to cancel a statement. lib/pq dials such a request when
 // the context of a statement ends. That is how a line learns, at no cost to

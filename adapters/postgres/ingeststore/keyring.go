@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"relay/adapters/postgres"
 	"relay/app"
 	"relay/app/ingest"
 )
@@ -128,9 +129,11 @@ func (r *KeyRing) readNow(ctx context.Context, moment time.Time) error {
 		return context.Cause(ctx)
 	}
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
+	bounded, cancel := context.WithTimeout(ctx, keysTimeout)
 	defer cancel()
-	keys, err := r.readKeys(ctx)
+	early, stop := postgres.InTime(bounded)
+	defer stop()
+	keys, err := r.readKeys(early)
 	if err != nil {
 		return fmt.Errorf("read the API keys: %w", err)
 	}

@@ -29,8 +29,11 @@ var (
 	_ app.Expiring          = Rejected{}
 )
 
-// Keep implements ingest.RejectedStore.
+// Keep implements ingest.RejectedStore. It returns before the deadline of ctx,
+// also where the server is silent.
 func (r Rejected) Keep(ctx context.Context, b ingest.RejectedBody) error {
+	ctx, cancel := postgres.InTime(ctx)
+	defer cancel()
 	body := b.Body
 	if body == nil {
 		body = []byte{}
