@@ -31,9 +31,9 @@ type ChangeKind string
 // The kinds of changes.
 const (
 	ChangeApplied     ChangeKind = "applied"     // a new version is in force
-	ChangeRolledBack  ChangeKind = "rolled_back" // an earlier version is in force again
-	ChangeReprojected ChangeKind = "reprojected" // the version applies to the past, too
-	ChangeUndone      ChangeKind = "undone"      // a re-projection, or the undoing of one, counts no more
+	changeRolledBack  ChangeKind = "rolled_back" // an earlier version is in force again
+	changeReprojected ChangeKind = "reprojected" // the version applies to the past, too
+	changeUndone      ChangeKind = "undone"      // a re-projection, or the undoing of one, counts no more
 )
 
 // String says what was done in a few words.
@@ -41,9 +41,9 @@ func (c MappingChange) String() string {
 	switch c.Kind {
 	case ChangeApplied:
 		return fmt.Sprintf("applied version %d", c.Version)
-	case ChangeRolledBack:
+	case changeRolledBack:
 		return fmt.Sprintf("rolled back to version %d", c.Version)
-	case ChangeReprojected:
+	case changeReprojected:
 		return fmt.Sprintf("re-projected %s with version %d", strings.Join(c.Projections, " and "), c.Version)
 	}
 	return fmt.Sprintf("undid what log offset %d says", c.Undoes)
@@ -61,9 +61,10 @@ func (h History) MappingChanges() []MappingChange {
 			change.activated(h, e, current, known)
 			current = change.Version
 		case e.Reprojected != nil:
-			change.Kind, change.Version, change.Projections, change.From = ChangeReprojected, e.Reprojected.Version, e.Reprojected.Projections, e.Reprojected.From
+			change.Kind, change.Version = changeReprojected, e.Reprojected.Version
+			change.Projections, change.From = e.Reprojected.Projections, e.Reprojected.From
 		case e.Undone != nil:
-			change.Kind, change.Undoes = ChangeUndone, e.Undone.Entry
+			change.Kind, change.Undoes = changeUndone, e.Undone.Entry
 			if at, ok := places[e.Undone.Entry]; ok {
 				former := list[at]
 				change.Version, change.Projections, change.From = former.Version, former.Projections, former.From
@@ -83,7 +84,7 @@ func (c *MappingChange) activated(h History, e eventlog.ControlEntry, current in
 	c.Version, c.Former, c.From = e.MappingActivated.Version, current, e.Offset
 	c.Kind = ChangeApplied
 	if known[c.Version] {
-		c.Kind = ChangeRolledBack
+		c.Kind = changeRolledBack
 	} else {
 		c.Note = e.MappingActivated.Note
 	}

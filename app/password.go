@@ -27,11 +27,11 @@ type AdminPassword struct {
 	checking sync.Mutex
 }
 
-// MinPassword is how long a password has to be, in characters.
-const MinPassword = 10
+// minPassword is how long a password has to be, in characters.
+const minPassword = 10
 
-// ErrWeakPassword is returned for a password that is too short or too long.
-var ErrWeakPassword = fmt.Errorf("a password has %d characters at least and 72 bytes at most", MinPassword)
+// errWeakPassword is returned for a password that is too short or too long.
+var errWeakPassword = fmt.Errorf("a password has %d characters at least and 72 bytes at most", minPassword)
 
 // NewAdminPassword returns the use case; env is the password that the
 // environment gives, which counts before the stored one.
@@ -46,12 +46,12 @@ func NewAdminPassword(store PasswordStore, env string) (*AdminPassword, error) {
 }
 
 func hashPassword(password string) (string, error) {
-	if utf8.RuneCountInString(password) < MinPassword {
-		return "", ErrWeakPassword
+	if utf8.RuneCountInString(password) < minPassword {
+		return "", errWeakPassword
 	}
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
 	if errors.Is(err, bcrypt.ErrPasswordTooLong) {
-		return "", ErrWeakPassword
+		return "", errWeakPassword
 	}
 	return string(hash), err
 }

@@ -24,13 +24,17 @@ const (
 )
 
 // AllKinds are the kinds of all payloads; control entries have none of them.
-const AllKinds = segment.Identify | segment.Track | segment.Page | segment.Screen | segment.Group | segment.Alias | segment.Delete | segment.Unusable
+const AllKinds = segment.Identify | segment.Track | segment.Page | segment.Screen | segment.Group | segment.Alias |
+	segment.Delete | segment.Unusable
 
 // ReadNaming calls each, in order of offset, for all entries of the range that are
 // of any of the kinds and whose payload may contain any of the ids. It may call
 // each for other entries of the range too. The entry's memory is reused after
 // each returns; an error of each ends the reading.
-func ReadNaming(ctx context.Context, tx Tx, log LogReader, searcher LogSearcher, r eventlog.Range, kinds segment.Kinds, ids []string, each func(*eventlog.Entry) error) error {
+func ReadNaming(
+	ctx context.Context, tx Tx, log LogReader, searcher LogSearcher,
+	r eventlog.Range, kinds segment.Kinds, ids []string, each func(*eventlog.Entry) error,
+) error {
 	for _, step := range r.Without(nil, searchStep) {
 		found, err := searcher.Search(ctx, tx, step, kinds, ids)
 		if err != nil {
@@ -50,7 +54,9 @@ func ReadNaming(ctx context.Context, tx Tx, log LogReader, searcher LogSearcher,
 
 // ReadEach calls each for those of the entries at the offsets that are of any of
 // the kinds, in the order of offsets.
-func ReadEach(ctx context.Context, tx Tx, log LogReader, offsets []eventlog.Offset, kinds segment.Kinds, each func(*eventlog.Entry) error) error {
+func ReadEach(
+	ctx context.Context, tx Tx, log LogReader, offsets []eventlog.Offset, kinds segment.Kinds, each func(*eventlog.Entry) error,
+) error {
 	for _, o := range offsets {
 		if err := log.Read(ctx, tx, eventlog.Range{After: o - 1, UpTo: o}, kinds, each); err != nil {
 			return err

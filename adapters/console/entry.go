@@ -46,7 +46,10 @@ func (c *Console) entry(r *http.Request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := entryData{Explanation: explanation, ReceivedAt: explanation.Entry.ReceivedAt.Time(), IsControl: explanation.Entry.Kinds.Has(segment.Control), Only: -1}
+	data := entryData{
+		Explanation: explanation, ReceivedAt: explanation.Entry.ReceivedAt.Time(),
+		IsControl: explanation.Entry.Kinds.Has(segment.Control), Only: -1,
+	}
 	if text := r.FormValue("call"); text != "" {
 		only, err := whole(text, "call")
 		if err != nil {
@@ -65,7 +68,10 @@ func (c *Console) entry(r *http.Request) (*page, error) {
 }
 
 func entryCallOf(call lookup.ExplainedCall) entryCall {
-	out := entryCall{ExplainedCall: call, Type: call.Kind.String(), NoProfile: call.Why[projections.Profiles], NoEvent: call.Why[projections.Events]}
+	out := entryCall{
+		ExplainedCall: call, Type: call.Kind.String(),
+		NoProfile: call.Why[projections.Profiles], NoEvent: call.Why[projections.Events],
+	}
 	if call.Event != nil {
 		out.Properties = pretty(call.Event.Properties)
 	}

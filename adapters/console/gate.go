@@ -32,7 +32,8 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	hash, err := g.console.config.Password.Hash(r.Context())
 	switch {
 	case err != nil:
-		g.refuse(w, r, http.StatusServiceUnavailable, "The database does not answer, so nobody can be let in. Try again when it is back: "+err.Error())
+		g.refuse(w, r, http.StatusServiceUnavailable,
+			"The database does not answer, so nobody can be let in. Try again when it is back: "+err.Error())
 	case hash == "" && !isLocal(r):
 		g.refuse(w, r, http.StatusForbidden, "Without a password the console is open on a loopback address only, and this request is for "+r.Host+
 			". Set one with relay admin set-password or RELAY_ADMIN_PASSWORD, or use the relay command, or a tunnel to 127.0.0.1.")
@@ -92,7 +93,10 @@ type loginData struct {
 }
 
 func (g *gate) showLogin(w http.ResponseWriter, r *http.Request) {
-	g.console.render(w, r, &page{Status: http.StatusOK, Template: "login.html", Title: "Log in", Data: loginData{Next: localPath(r.FormValue("next"))}})
+	g.console.render(w, r, &page{
+		Status: http.StatusOK, Template: "login.html", Title: "Log in",
+		Data: loginData{Next: localPath(r.FormValue("next"))},
+	})
 }
 
 func (g *gate) login(w http.ResponseWriter, r *http.Request) {
@@ -109,7 +113,10 @@ func (g *gate) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !right {
-		g.console.render(w, r, &page{Status: http.StatusUnauthorized, Template: "login.html", Title: "Log in", Data: loginData{Next: next, Wrong: true}})
+		g.console.render(w, r, &page{
+			Status: http.StatusUnauthorized, Template: "login.html", Title: "Log in",
+			Data: loginData{Next: next, Wrong: true},
+		})
 		return
 	}
 	http.SetCookie(w, g.sessions.begin(r, hash))
@@ -125,7 +132,8 @@ func (g *gate) logout(w http.ResponseWriter, r *http.Request) {
 // led elsewhere.
 func localPath(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.Contains(next, `\`) {
+	if err != nil || u.IsAbs() || u.Host != "" ||
+		!strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.Contains(next, `\`) {
 		return "/"
 	}
 	return next
@@ -136,7 +144,9 @@ func localPath(next string) string {
 func guarded(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusForbidden, map[string]string{"error": "cross-origin request: changes are taken from the console's own pages only"})
+		writeJSON(w, http.StatusForbidden, map[string]string{
+			"error": "cross-origin request: changes are taken from the console's own pages only",
+		})
 	}))
 	inner := protection.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -148,11 +158,12 @@ func guarded(next http.Handler) http.Handler {
 }
 
 var safeHeaders = map[string]string{
-	"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-	"X-Content-Type-Options":  "nosniff",
-	"X-Frame-Options":         "DENY",
-	"Referrer-Policy":         "same-origin",
-	"Cache-Control":           "no-store",
+	"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	"X-Content-Type-Options": "nosniff",
+	"X-Frame-Options":        "DENY",
+	"Referrer-Policy":        "same-origin",
+	"Cache-Control":          "no-store",
 
 	"Cross-Origin-Opener-Policy":   "same-origin",
 	"Cross-Origin-Resource-Policy": "same-origin",
@@ -182,13 +193,15 @@ func statusOf(err error) int {
 	var tooLarge *http.MaxBytesError
 	var outdated *replay.OutdatedPlan
 	switch {
-	case errors.Is(err, ErrBadRequest), errors.Is(err, replay.ErrBadFrom), errors.Is(err, ingest.ErrBadKeyName), errors.Is(err, lookup.ErrBadSQLUserName):
+	case errors.Is(err, ErrBadRequest), errors.Is(err, replay.ErrBadFrom), errors.Is(err, ingest.ErrBadKeyName),
+		errors.Is(err, lookup.ErrBadSQLUserName):
 		return http.StatusBadRequest
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, app.ErrNotFound):
 		return http.StatusNotFound
-	case errors.As(err, &outdated), errors.Is(err, replay.ErrBusy), errors.Is(err, replay.ErrNothingToResume), errors.Is(err, replay.ErrCannotUndo), errors.Is(err, app.ErrOtherVersion), errors.Is(err, app.ErrReplaced),
+	case errors.As(err, &outdated), errors.Is(err, replay.ErrBusy), errors.Is(err, replay.ErrNothingToResume),
+		errors.Is(err, replay.ErrCannotUndo), errors.Is(err, app.ErrOtherVersion), errors.Is(err, app.ErrReplaced),
 		errors.Is(err, ingest.ErrExists), errors.Is(err, erasure.ErrBehind), errors.Is(err, lookup.ErrMayNotMakeUsers):
 		return http.StatusConflict
 	}

@@ -40,7 +40,10 @@ const liveRows = 50
 const lookBack = 5_000
 
 func (c *Console) live(r *http.Request) (*page, error) {
-	data := liveData{Source: r.FormValue("source"), Type: r.FormValue("type"), Person: r.FormValue("person"), Event: r.FormValue("event"), Types: segment.CallTypes()}
+	data := liveData{
+		Source: r.FormValue("source"), Type: r.FormValue("type"), Person: r.FormValue("person"), Event: r.FormValue("event"),
+		Types: segment.CallTypes(),
+	}
 	f, err := liveFilter(r)
 	if err != nil {
 		return nil, err
@@ -70,7 +73,9 @@ func liveFilter(r *http.Request) (f lookup.TailFilter, err error) {
 
 // callsAfter returns the last calls after the offset that pass the filter, the
 // newest first, how many others there were, and how far it looked.
-func (c *Console) callsAfter(ctx context.Context, after eventlog.Offset, f lookup.TailFilter) (calls []liveCall, upTo eventlog.Offset, left int, err error) {
+func (c *Console) callsAfter(
+	ctx context.Context, after eventlog.Offset, f lookup.TailFilter,
+) (calls []liveCall, upTo eventlog.Offset, left int, err error) {
 	for {
 		upTo, err = c.config.Tail.Next(ctx, after, f, func(e lookup.TailEntry) error {
 			for i := range e.Calls {

@@ -46,7 +46,10 @@ func (c *Console) mapping(r *http.Request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := mappingData{Base: current.Number, From: "beginning", Form: formOf(current.Spec), YAML: string(c.config.MappingFiles.Format(current.Spec)), AsYAML: r.FormValue("as") == "yaml"}
+	data := mappingData{
+		Base: current.Number, From: "beginning",
+		Form: formOf(current.Spec), YAML: string(c.config.MappingFiles.Format(current.Spec)), AsYAML: r.FormValue("as") == "yaml",
+	}
 	return c.showMapping(r, http.StatusOK, data)
 }
 
@@ -63,7 +66,10 @@ func (c *Console) changeMapping(r *http.Request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := mappingData{Base: int(base), Note: r.PostFormValue("note"), From: r.PostFormValue("from"), AsYAML: r.PostFormValue("as") == "yaml", YAML: r.PostFormValue("yaml")}
+	data := mappingData{
+		Base: int(base), Note: r.PostFormValue("note"), From: r.PostFormValue("from"),
+		AsYAML: r.PostFormValue("as") == "yaml", YAML: r.PostFormValue("yaml"),
+	}
 	spec, err := c.edited(r, &data)
 	if err != nil {
 		data.Wrong = "Nothing was saved: " + err.Error()
@@ -131,7 +137,8 @@ func (c *Console) saveMapping(r *http.Request, spec mapping.Spec, data mappingDa
 	}
 	if r.PostFormValue("do") == "reproject" {
 		if _, err := c.config.Reprojections.Start(r.Context(), ReprojectionRequest{From: data.From}); err != nil {
-			return nil, fmt.Errorf("version %d of the mapping is saved and applies to new payloads; the re-projection did not start: %w", applied.Version, err)
+			return nil, fmt.Errorf("version %d of the mapping is saved and applies to new payloads; "+
+				"the re-projection did not start: %w", applied.Version, err)
 		}
 		return redirect("/reprojections?done=started"), nil
 	}
@@ -149,7 +156,8 @@ func (c *Console) conflict(r *http.Request, data mappingData) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	data.Wrong = fmt.Sprintf("Version %d was saved meanwhile (%q), and you edited version %d. Nothing was overwritten. Below are your edit and its changes from version %d. Save again to apply it.",
+	data.Wrong = fmt.Sprintf("Version %d was saved meanwhile (%q), and you edited version %d. Nothing was overwritten. "+
+		"Below are your edit and its changes from version %d. Save again to apply it.",
 		current.Number, current.Note, data.Base, current.Number)
 	data.Base = current.Number
 	return c.showMapping(r, http.StatusConflict, data)

@@ -27,7 +27,8 @@ type peopleData struct {
 func (c *Console) people(r *http.Request) (_ *page, err error) {
 	data := peopleData{Text: strings.TrimSpace(r.FormValue("q")), Everybody: r.FormValue("everybody") != ""}
 	data.Searched = data.Text != ""
-	if data.PersonSearch, err = c.config.People.Search(r.Context(), data.Text, mostPeople, data.Everybody); err != nil { // no text: the first ones by id
+	// No text finds the first ones by id.
+	if data.PersonSearch, err = c.config.People.Search(r.Context(), data.Text, mostPeople, data.Everybody); err != nil {
 		return nil, err
 	}
 	return &page{Status: http.StatusOK, Template: "people.html", Title: "People", Data: data}, nil
@@ -77,7 +78,11 @@ func (d *personData) addValues() error {
 	for _, p := range []struct {
 		name, column string
 		value        *string
-	}{{"language", "preferred_language", profile.PreferredLanguage}, {"locale", "locale", profile.Locale}, {"timezone", "timezone", profile.Timezone}} {
+	}{
+		{"language", "preferred_language", profile.PreferredLanguage},
+		{"locale", "locale", profile.Locale},
+		{"timezone", "timezone", profile.Timezone},
+	} {
 		if p.value != nil {
 			d.Preferences = append(d.Preferences, personValue{p.name, *p.value, d.Origins.Preferences[p.column]})
 		}

@@ -23,7 +23,8 @@ type layout struct {
 
 // navigation are the parts of the console, in the order of its menu.
 var navigation = []struct{ Path, Name string }{
-	{"/", "Overview"}, {"/live", "Live"}, {"/requests", "Requests"}, {"/people", "People"}, {"/mapping", "Mapping"}, {"/reprojections", "Re-projections"},
+	{"/", "Overview"}, {"/live", "Live"}, {"/requests", "Requests"}, {"/people", "People"},
+	{"/mapping", "Mapping"}, {"/reprojections", "Re-projections"},
 	{"/events", "Events"}, {"/settings", "Keys and settings"},
 }
 
@@ -47,7 +48,10 @@ func parseTemplates() map[string]*template.Template {
 
 // render writes a page, whole or not at all.
 func (c *Console) render(w http.ResponseWriter, r *http.Request, p *page) {
-	l := layout{Title: p.Title, Here: partOf(r.URL.Path), Session: hasSession(r), LetIn: wasLetIn(r), Done: doneTexts[r.URL.Query().Get("done")], Data: p.Data}
+	l := layout{
+		Title: p.Title, Here: partOf(r.URL.Path), Session: hasSession(r), LetIn: wasLetIn(r),
+		Done: doneTexts[r.URL.Query().Get("done")], Data: p.Data,
+	}
 	var out bytes.Buffer
 	if err := templates[p.Template].Execute(&out, l); err != nil {
 		c.config.Logger.Error("a page of the console could not be made", "page", p.Template, "error", err)

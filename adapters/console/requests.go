@@ -62,7 +62,9 @@ type rejectedListData struct {
 
 // rejectedBodies is the list of bodies that could not go into the log.
 func (c *Console) rejectedBodies(r *http.Request) (*page, error) {
-	data := rejectedListData{Filter: ingest.RejectedFilter{Source: r.FormValue("source"), Code: r.FormValue("code"), Waiting: r.FormValue("waiting") != ""}}
+	data := rejectedListData{Filter: ingest.RejectedFilter{
+		Source: r.FormValue("source"), Code: r.FormValue("code"), Waiting: r.FormValue("waiting") != "",
+	}}
 	before, err := int64(math.MaxInt64), error(nil)
 	if text := r.FormValue("before"); text != "" {
 		if before, err = whole(text, "before"); err != nil {
@@ -97,7 +99,10 @@ func (c *Console) showRejected(r *http.Request, status int, stays string) (*page
 	if err != nil {
 		return nil, err
 	}
-	return &page{Status: status, Template: "rejected.html", Title: "Rejected body " + strconv.FormatInt(id, 10), Data: rejectedData{entry, stays}}, nil
+	return &page{
+		Status: status, Template: "rejected.html", Title: "Rejected body " + strconv.FormatInt(id, 10),
+		Data: rejectedData{entry, stays},
+	}, nil
 }
 
 // retryRejected tries to put the body into the log, as it came.

@@ -11,7 +11,9 @@ import (
 )
 
 // tryCalls are what somebody sends first, to see what becomes of it.
-const tryCalls = `{"batch":[{"type":"identify","userId":"97980cfea0067","traits":{"name":"Peter Gibbons","email":"peter@example.com","phone":"+15551234567","slack_email":"peter@work.example.com","language":"en","plan":"premium"}},
+const tryCalls = `{"batch":[{"type":"identify","userId":"97980cfea0067",` +
+	`"traits":{"name":"Peter Gibbons","email":"peter@example.com","phone":"+15551234567",` +
+	`"slack_email":"peter@work.example.com","language":"en","plan":"premium"}},
 {"type":"track","userId":"97980cfea0067","event":"User Registered","properties":{"plan":"Pro Annual","accountType":"Facebook"}}]}`
 
 // tryPatience is how long relay's own ingest may take to answer.

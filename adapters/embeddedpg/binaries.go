@@ -54,7 +54,8 @@ func findInstallation(ctx context.Context, config Config, dataDir string, want i
 	case found.dir != "":
 		return installation{}, fmt.Errorf("%w (found in %s; the right ones cannot be downloaded: %w)", unfit, found.dir, err)
 	}
-	return installation{}, fmt.Errorf("no PostgreSQL binaries on PATH or in the usual folders, and they cannot be downloaded; install PostgreSQL, name its folder in RELAY_POSTGRES_BIN, or a server in RELAY_DATABASE_URL: %w", err)
+	return installation{}, fmt.Errorf("no PostgreSQL binaries on PATH or in the usual folders, and they cannot be downloaded; "+
+		"install PostgreSQL, name its folder in RELAY_POSTGRES_BIN, or a server in RELAY_DATABASE_URL: %w", err)
 }
 
 // namedInstallation takes a folder of binaries, the folder above it, or the
@@ -83,7 +84,8 @@ func checkVersion(major, want int) error {
 	case major < oldest:
 		return fmt.Errorf("PostgreSQL %d was found; relay needs %d or later", major, oldest)
 	case want != 0 && major != want:
-		return fmt.Errorf("the data folder is of PostgreSQL %d and the binaries found are of %d; name the folder of version %d in RELAY_POSTGRES_BIN, or upgrade the cluster with pg_upgrade", want, major, want)
+		return fmt.Errorf("the data folder is of PostgreSQL %d and the binaries found are of %d; "+
+			"name the folder of version %d in RELAY_POSTGRES_BIN, or upgrade the cluster with pg_upgrade", want, major, want)
 	}
 	return nil
 }

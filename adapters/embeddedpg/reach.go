@@ -28,6 +28,7 @@ func (c *cluster) settleReach(ctx context.Context) error {
 		}
 		failures = append(failures, fmt.Errorf("%w %s", err, bytes.TrimSpace(out)))
 	}
-	return fmt.Errorf("root runs the embedded server as user %d, who cannot enter %s or cannot run %s; let others pass through the folders above (chmod a+x), or name another folder with --data-dir: %w",
+	return fmt.Errorf("root runs the embedded server as user %d, who cannot enter %s or cannot run %s; "+
+		"let others pass through the folders above (chmod a+x), or name another folder with --data-dir: %w",
 		c.user.uid, c.dataDir, c.server.dir, errors.Join(failures...))
 }

@@ -52,7 +52,8 @@ func (c *cluster) checkSocketDir(dir string) error {
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.IsDir() || owner.Uid != want || info.Mode().Perm() != 0o700 {
-		return fmt.Errorf("%s, where the server's socket goes, is not a folder of user %d alone; remove it, or name a data folder with a shorter path with --data-dir", dir, want)
+		return fmt.Errorf("%s, where the server's socket goes, is not a folder of user %d alone; "+
+			"remove it, or name a data folder with a shorter path with --data-dir", dir, want)
 	}
 	return nil
 }

@@ -68,7 +68,8 @@ func (c *credential) namelessHint() string {
 	if _, err := user.LookupId(strconv.Itoa(id)); err == nil {
 		return ""
 	}
-	return fmt.Sprintf("\nUser %d has no line in /etc/passwd, which PostgreSQL needs to make a cluster: add one, run relay as another user, or name a server in RELAY_DATABASE_URL", id)
+	return fmt.Sprintf("\nUser %d has no line in /etc/passwd, which PostgreSQL needs to make a cluster: "+
+		"add one, run relay as another user, or name a server in RELAY_DATABASE_URL", id)
 }
 
 // own gives a file or folder to the server's user. It follows no link, since

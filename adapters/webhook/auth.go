@@ -46,7 +46,8 @@ func (x *exchange) authenticateByBody(ctx context.Context) error {
 }
 
 func noKey() *reply {
-	return unauthorized("no API key: send it as the user name in Authorization: Basic, as Authorization: Bearer KEY, or as writeKey at the top of the body")
+	return unauthorized("no API key: send it as the user name in Authorization: Basic, as Authorization: Bearer KEY, " +
+		"or as writeKey at the top of the body")
 }
 
 // isKnown takes the key from memory if it is there.

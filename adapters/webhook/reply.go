@@ -64,7 +64,10 @@ func tooLarge(limit int64) *reply {
 // truncated is for a sender that is gone, most likely. 408 makes Segment send
 // again.
 func truncated() *reply {
-	return &reply{status: http.StatusRequestTimeout, code: "truncated", message: "the body ended early or came too slowly; send the request again"}
+	return &reply{
+		status: http.StatusRequestTimeout, code: "truncated",
+		message: "the body ended early or came too slowly; send the request again",
+	}
 }
 
 // replyFor makes the answer to a request that failed with the error.
@@ -77,9 +80,15 @@ func replyFor(err error) *reply {
 	case errors.As(err, &rejection):
 		return &reply{status: http.StatusBadRequest, code: rejection.Code, message: rejection.Message}
 	case errors.Is(err, app.ErrOverloaded):
-		return &reply{status: http.StatusTooManyRequests, code: "overloaded", message: "relay is working on as many bytes as it may; send the request again"}
+		return &reply{
+			status: http.StatusTooManyRequests, code: "overloaded",
+			message: "relay is working on as many bytes as it may; send the request again",
+		}
 	}
-	return &reply{status: http.StatusServiceUnavailable, code: "unavailable", message: "the payload cannot be stored now; send the request again"}
+	return &reply{
+		status: http.StatusServiceUnavailable, code: "unavailable",
+		message: "the payload cannot be stored now; send the request again",
+	}
 }
 
 type errorBody struct {

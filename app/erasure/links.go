@@ -11,7 +11,8 @@ import (
 )
 
 // ErrBehind is returned if nobody can tell yet which ids belong to a person.
-var ErrBehind = errors.New("the live projections are behind the log, so nobody can tell yet which ids belong to the person: check that relay serve runs, and try again")
+var ErrBehind = errors.New("the live projections are behind the log, so nobody can tell yet which ids belong to the person: " +
+	"check that relay serve runs, and try again")
 
 // defaultPatience is Forgetter.Patience where it is not set, and linksPause the
 // time between two looks at the live projections.

@@ -60,7 +60,9 @@ func (p *Projector) Run(ctx context.Context, all []app.Projection) error {
 // generation is 0, otherwise the given one under the timeline that the replay
 // makes. after, if set, is called with each range that was merged, just before
 // the commit.
-func (p *Projector) Follow(ctx context.Context, projection app.Projection, generation int64, replay *app.Replay, after func(eventlog.Range)) error {
+func (p *Projector) Follow(
+	ctx context.Context, projection app.Projection, generation int64, replay *app.Replay, after func(eventlog.Range),
+) error {
 	f := NewFollower(p, projection, replay)
 	f.served = generation == 0
 	consumption := app.Consumption{Projection: projection.Name, Kinds: f.boundingKinds, Generation: generation}

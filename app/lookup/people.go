@@ -104,7 +104,8 @@ type PersonSearch struct {
 
 // ErrNoTime is returned where an id is neither a user's nor joined to one, and the
 // events could not all be looked through for an anonymous id in time.
-var ErrNoTime = errors.New("events could not all be looked through for an anonymous id in the time that a look-up has; an index makes this quick, and relay serve makes the index about a minute after a re-projection")
+var ErrNoTime = errors.New("events could not all be looked through for an anonymous id in the time that a look-up has; " +
+	"an index makes this quick, and relay serve makes the index about a minute after a re-projection")
 
 // PeopleReader looks up people.
 type PeopleReader interface {

@@ -28,7 +28,8 @@ type SQLUserStore interface {
 var ErrMayNotMakeUsers = errors.New("relay's user may not create or remove users of the database")
 
 // ErrBadSQLUserName is returned for a name that no SQL user can have.
-var ErrBadSQLUserName = errors.New("the name of a SQL user has 1 to 63 lower-case letters, digits or underscores, starts with a letter and not with pg_")
+var ErrBadSQLUserName = errors.New("the name of a SQL user has 1 to 63 lower-case letters, digits or underscores, " +
+	"starts with a letter and not with pg_")
 
 // SQLUsers is the use case of SQL users.
 type SQLUsers struct {

@@ -78,7 +78,9 @@ func (t *Tail) FindWithin(ctx context.Context, n int, most eventlog.Offset, f Ta
 
 // Next calls each for entries after the offset that pass the filter, and returns
 // the offset up to which it looked: the same one where there is nothing new.
-func (t *Tail) Next(ctx context.Context, after eventlog.Offset, f TailFilter, each func(TailEntry) error) (upTo eventlog.Offset, err error) {
+func (t *Tail) Next(
+	ctx context.Context, after eventlog.Offset, f TailFilter, each func(TailEntry) error,
+) (upTo eventlog.Offset, err error) {
 	err = t.DB.InSnapshot(ctx, func(tx app.Tx) error {
 		head, err := t.Log.Head(ctx, tx)
 		if err != nil {

@@ -37,7 +37,9 @@ type Merger struct {
 // all. The generation's issues stay as they are. An entry that the database
 // cannot hold is skipped, as it was when it was projected first. The caller's
 // transaction keeps everybody else from changing the generation.
-func (m Merger) Merge(ctx context.Context, tx app.Tx, g Generation, offsets []eventlog.Offset, want func(*eventlog.Entry, *segment.Call) bool) error {
+func (m Merger) Merge(
+	ctx context.Context, tx app.Tx, g Generation, offsets []eventlog.Offset, want func(*eventlog.Entry, *segment.Call) bool,
+) error {
 	for _, offset := range offsets {
 		err := m.mergeEntry(ctx, tx, g, offset, want)
 		if err != nil && !errors.Is(err, app.ErrUnstorable) {
@@ -47,7 +49,9 @@ func (m Merger) Merge(ctx context.Context, tx app.Tx, g Generation, offsets []ev
 	return nil
 }
 
-func (m Merger) mergeEntry(ctx context.Context, tx app.Tx, g Generation, offset eventlog.Offset, want func(*eventlog.Entry, *segment.Call) bool) error {
+func (m Merger) mergeEntry(
+	ctx context.Context, tx app.Tx, g Generation, offset eventlog.Offset, want func(*eventlog.Entry, *segment.Call) bool,
+) error {
 	var reader projections.Reader
 	fold := g.Projection.Fold()
 	err := app.ReadEach(ctx, tx, m.Log, []eventlog.Offset{offset}, g.Kinds(), func(e *eventlog.Entry) error {

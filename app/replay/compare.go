@@ -24,7 +24,9 @@ func (b *build) compare(ctx context.Context, t *target, do func(tx app.Tx, serve
 	return upTo, err
 }
 
-func (b *build) compareOnce(ctx context.Context, t *target, do func(tx app.Tx, served, rebuilt int64) error) (upTo eventlog.Offset, err error) {
+func (b *build) compareOnce(
+	ctx context.Context, t *target, do func(tx app.Tx, served, rebuilt int64) error,
+) (upTo eventlog.Offset, err error) {
 	locked, release := make(chan eventlog.Offset), make(chan struct{})
 	lockEnded := make(chan error, 1)
 	go func() { lockEnded <- b.lockServed(ctx, t.projection.Name, locked, release) }()

@@ -68,7 +68,9 @@ func (f From) String() string { return f.text }
 
 // resolve returns the log offset, for the chosen projections and the log as the
 // transaction sees it.
-func (f From) resolve(ctx context.Context, tx app.Tx, h app.History, head eventlog.Offset, chosen []app.Projection) (eventlog.Offset, error) {
+func (f From) resolve(
+	ctx context.Context, tx app.Tx, h app.History, head eventlog.Offset, chosen []app.Projection,
+) (eventlog.Offset, error) {
 	switch {
 	case f.version > 0:
 		return f.startOf(h, chosen)

@@ -85,7 +85,9 @@ func (p Plan) rebuilt() (list []app.Projection, steps []PlanStep) {
 }
 
 // step plans one projection.
-func (s Store) step(ctx context.Context, tx app.Tx, p app.Projection, h app.History, change app.Replay, head eventlog.Offset) (PlanStep, error) {
+func (s Store) step(
+	ctx context.Context, tx app.Tx, p app.Projection, h app.History, change app.Replay, head eventlog.Offset,
+) (PlanStep, error) {
 	step := PlanStep{Projection: p.Name}
 	served, err := s.Generations.Serving(ctx, tx, p.Name)
 	if err != nil {
@@ -109,7 +111,9 @@ func (s Store) step(ctx context.Context, tx app.Tx, p app.Projection, h app.Hist
 // is the version of the projection rules that made the served rows.
 func altered(p app.Projection, h app.History, change app.Replay, head eventlog.Offset, rules int) (parts, why []string) {
 	if rules != projections.RulesVersion {
-		return p.Parts, []string{fmt.Sprintf("its rows were made by version %d of the projection rules, and this is version %d", rules, projections.RulesVersion)}
+		why := fmt.Sprintf("its rows were made by version %d of the projection rules, and this is version %d",
+			rules, projections.RulesVersion)
+		return p.Parts, []string{why}
 	}
 	differences := mapping.Differences(h.Timelines.Of(p.Name), h.Timeline(p.Name, &change))
 	if len(differences) == 0 {

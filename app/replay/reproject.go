@@ -30,7 +30,9 @@ type run struct {
 // PlanAndRun plans and runs a re-projection. shown, if set, receives the plan
 // before it is carried out. If the timeline changes in between, PlanAndRun plans
 // again, and shown also receives why; the first time that is nil.
-func (r *Reprojector) PlanAndRun(ctx context.Context, from From, chosen []app.Projection, shown func(Plan, *OutdatedPlan)) (Reprojection, error) {
+func (r *Reprojector) PlanAndRun(
+	ctx context.Context, from From, chosen []app.Projection, shown func(Plan, *OutdatedPlan),
+) (Reprojection, error) {
 	var outdated *OutdatedPlan
 	for {
 		plan, err := r.Builder.Store.Plan(ctx, from, chosen)
@@ -60,7 +62,9 @@ func (r *Reprojector) Run(ctx context.Context, plan Plan) (Reprojection, error) 
 // the run, with the generations that it will serve; these are loaded and indexed,
 // catch up with the live projections, and are switched to; what was served before
 // the last re-projection is removed.
-func (r *Reprojector) carryOut(ctx context.Context, what string, cleanUp func(context.Context) error, record func(context.Context, app.Tx, *run) error) (Reprojection, error) {
+func (r *Reprojector) carryOut(
+	ctx context.Context, what string, cleanUp func(context.Context) error, record func(context.Context, app.Tx, *run) error,
+) (Reprojection, error) {
 	lock, err := r.Builder.Locks.Claim(ctx, what)
 	if err != nil {
 		return Reprojection{}, err

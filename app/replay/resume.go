@@ -56,7 +56,8 @@ func (r *run) interrupted(ctx context.Context, tx app.Tx) (list []app.Generation
 			continue
 		}
 		if g.Rules != projections.RulesVersion {
-			return nil, fmt.Errorf("the interrupted re-projection was built by version %d of the projection rules, and this is version %d: start again with --from, or remove it with --cancel",
+			return nil, fmt.Errorf("the interrupted re-projection was built by version %d of the projection rules, "+
+				"and this is version %d: start again with --from, or remove it with --cancel",
 				g.Rules, projections.RulesVersion)
 		}
 		list = append(list, g)

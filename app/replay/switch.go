@@ -29,7 +29,8 @@ func (r *run) awaitSnapshots(ctx context.Context) error {
 		old, err = r.reprojector.Snapshots.Snapshots(ctx, old)
 	}
 	if err == nil && len(old) > 0 {
-		r.build.builder.Logger.Warn("transactions that began before the rows were loaded still run; their next queries may miss rows", "transactions", len(old))
+		r.build.builder.Logger.Warn("transactions that began before the rows were loaded still run; their next queries may miss rows",
+			"transactions", len(old))
 	}
 	return err
 }

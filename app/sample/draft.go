@@ -14,7 +14,9 @@ import (
 
 // PreviewDraft is DryRun for a mapping that is not applied: it returns what would
 // change if the mapping were applied and then re-projected.
-func (s *Sampler) PreviewDraft(ctx context.Context, spec mapping.Spec, from replay.From, n int, chosen []app.Projection) (replay.Preview, error) {
+func (s *Sampler) PreviewDraft(
+	ctx context.Context, spec mapping.Spec, from replay.From, n int, chosen []app.Projection,
+) (replay.Preview, error) {
 	encoded, err := json.Marshal(spec)
 	if err != nil {
 		return replay.Preview{}, fmt.Errorf("encode the mapping: %w", err)

@@ -27,7 +27,9 @@ func (u *subset) readIn(tx app.Tx) reading {
 
 // readInPieces is a reading with several workers and a transaction for each piece,
 // so that no snapshot is kept for long.
-func (u *subset) readInPieces(ctx context.Context, r eventlog.Range, kinds segment.Kinds, ids map[string]bool, each func(*eventlog.Entry)) error {
+func (u *subset) readInPieces(
+	ctx context.Context, r eventlog.Range, kinds segment.Kinds, ids map[string]bool, each func(*eventlog.Entry),
+) error {
 	left := r.Without(nil, app.Chunk)
 	next := func() (piece eventlog.Range, ok bool) {
 		u.mu.Lock()
@@ -63,7 +65,9 @@ const fewIDs = 3
 
 // read calls each for the entries of a range that have any of the kinds and may be
 // of any of the ids, and for some others; nil: for all entries of the kinds.
-func (u *subset) read(ctx context.Context, tx app.Tx, r eventlog.Range, kinds segment.Kinds, ids map[string]bool, each func(*eventlog.Entry) error) error {
+func (u *subset) read(
+	ctx context.Context, tx app.Tx, r eventlog.Range, kinds segment.Kinds, ids map[string]bool, each func(*eventlog.Entry) error,
+) error {
 	if ids == nil {
 		return u.store.Log.Read(ctx, tx, r, kinds, each)
 	}

@@ -20,10 +20,14 @@ func adminCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "set-password", Usage: "set the password that the console asks for, on every address",
-				Description: "Asks for the password on a terminal, and otherwise reads it from standard input. Stores only its\nbcrypt hash. RELAY_ADMIN_PASSWORD, if relay serve has it, is used instead.",
-				Action:      with(adminSetPassword),
+				Description: "Asks for the password on a terminal, and otherwise reads it from standard input. Stores only its\n" +
+					"bcrypt hash. RELAY_ADMIN_PASSWORD, if relay serve has it, is used instead.",
+				Action: with(adminSetPassword),
 			},
-			{Name: "remove-password", Usage: "remove the password; the console then opens without one, on loopback addresses only", Action: with(adminRemovePassword)},
+			{
+				Name: "remove-password", Usage: "remove the password; the console then opens without one, on loopback addresses only",
+				Action: with(adminRemovePassword),
+			},
 		},
 	}
 }

@@ -10,7 +10,10 @@ import (
 // leastMemory is the smallest budget with which a rebuild makes progress.
 const leastMemory = 32 << 20
 
-var memoryFlag = &cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "memory for partial results; the whole process takes up to twice as much"}
+var memoryFlag = &cli.StringFlag{
+	Name: "memory", Value: "256MiB",
+	Usage: "memory for partial results; the whole process takes up to twice as much",
+}
 
 // limit reads from the command line how much memory and CPU a rebuild may use.
 func (s *system) limit(c *cli.Context) error {

@@ -22,7 +22,9 @@ func dryRun(c *cli.Context, s *system, from replay.From, chosen []app.Projection
 }
 
 // dryRunner returns a dry run on everybody, or on a sample of people.
-func dryRunner(c *cli.Context, s *system, progress *progressView) func(context.Context, replay.From, []app.Projection) (replay.Preview, error) {
+func dryRunner(
+	c *cli.Context, s *system, progress *progressView,
+) func(context.Context, replay.From, []app.Projection) (replay.Preview, error) {
 	if !c.IsSet("sample") {
 		return (&replay.Checker{Builder: s.builder(progress.report)}).DryRun
 	}

@@ -14,7 +14,10 @@ func eventsCommand() *cli.Command {
 		Name: "events", Usage: "look up events by name, in the most recent part of the log",
 		Subcommands: []*cli.Command{
 			{Name: "list", Usage: "list event names, the most frequent first", Flags: []cli.Flag{jsonFlag}, Action: with(eventsList)},
-			{Name: "show", Usage: "show the properties of one event, with types and examples", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag}, Action: with(eventsShow)},
+			{
+				Name: "show", Usage: "show the properties of one event, with types and examples", ArgsUsage: "NAME",
+				Flags: []cli.Flag{jsonFlag}, Action: with(eventsShow),
+			},
 		},
 	}
 }

@@ -21,8 +21,9 @@ func forgetCommand() *cli.Command {
 			&cli.BoolFlag{Name: "suppress", Usage: "also drop all later calls of the person"},
 			&cli.BoolFlag{Name: "unsuppress", Usage: "erase nothing; accept calls of the person again"}, jsonFlag,
 		},
-		Description: "Under identity: join in the mapping, the person is every id that is joined to ID. An erasure cannot\nbe undone. The log keeps an entry that says how many calls were erased, but not whose.",
-		Action:      with(forget),
+		Description: "Under identity: join in the mapping, the person is every id that is joined to ID. An erasure cannot\n" +
+			"be undone. The log keeps an entry that says how many calls were erased, but not whose.",
+		Action: with(forget),
 	}
 }
 
@@ -107,13 +108,18 @@ func export(c *cli.Context, s *system) error {
 }
 
 func (s *system) exporter() *erasure.Exporter {
-	return &erasure.Exporter{DB: s.database, Log: s.reader, Searcher: logstore.Searcher{}, Generations: tables.Generations{}, Identities: tables.Identities{}, Rows: lookupstore.People{DB: s.db}}
+	return &erasure.Exporter{
+		DB: s.database, Log: s.reader, Searcher: logstore.Searcher{},
+		Generations: tables.Generations{}, Identities: tables.Identities{}, Rows: lookupstore.People{DB: s.db},
+	}
 }
 
 func (s *system) forgetter() *erasure.Forgetter {
 	return &erasure.Forgetter{
-		DB: s.database, All: s.projections, Log: s.reader, Searcher: logstore.Searcher{}, Eraser: logstore.Eraser{}, Controls: s.controls, Generations: tables.Generations{}, Issues: tables.Issues{},
-		Reprojections: tables.Reprojections{DB: s.db}, Erasures: tables.Erasures{}, Rejected: ingeststore.Rejected{DB: s.db}, Identities: tables.Identities{},
+		DB: s.database, All: s.projections,
+		Log: s.reader, Searcher: logstore.Searcher{}, Eraser: logstore.Eraser{}, Controls: s.controls,
+		Generations: tables.Generations{}, Issues: tables.Issues{}, Reprojections: tables.Reprojections{DB: s.db},
+		Erasures: tables.Erasures{}, Rejected: ingeststore.Rejected{DB: s.db}, Identities: tables.Identities{},
 	}
 }
 

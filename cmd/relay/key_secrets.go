@@ -21,7 +21,10 @@ func secretsCommand() *cli.Command {
 				Name: "add", Usage: "add a signing secret", ArgsUsage: "NAME",
 				Flags: []cli.Flag{signingSecretFlag("file with the secret"), jsonFlag}, Action: with(secretsAdd),
 			},
-			{Name: "list", Usage: "list when each secret was added and last used; the secrets are not shown", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag}, Action: with(secretsList)},
+			{
+				Name: "list", Usage: "list when each secret was added and last used; the secrets are not shown", ArgsUsage: "NAME",
+				Flags: []cli.Flag{jsonFlag}, Action: with(secretsList),
+			},
 			{Name: "remove", Usage: "remove a signing secret (within a second)", ArgsUsage: "NAME ID", Action: with(secretsRemove)},
 		},
 	}

@@ -17,7 +17,11 @@ func keysCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "create", Usage: "create a key and print it; the key cannot be shown again", ArgsUsage: "NAME",
-				Flags:  []cli.Flag{signingSecretFlag("file with the secret that Segment signs requests with; requests without a valid X-Signature are refused"), jsonFlag},
+				Flags: []cli.Flag{
+					signingSecretFlag("file with the secret that Segment signs requests with; " +
+						"requests without a valid X-Signature are refused"),
+					jsonFlag,
+				},
 				Action: with(keysCreate),
 			},
 			{Name: "list", Usage: "list all keys, and when each was last used", Flags: []cli.Flag{jsonFlag}, Action: with(keysList)},
@@ -27,7 +31,10 @@ func keysCommand() *cli.Command {
 			},
 			{
 				Name: "revoke", Usage: "revoke all keys of a name; requests with them are refused within a second", ArgsUsage: "NAME",
-				Flags: []cli.Flag{&cli.BoolFlag{Name: "replaced", Usage: "revoke only the old keys that relay keys rotate replaced"}}, Action: with(keysRevoke),
+				Flags: []cli.Flag{
+					&cli.BoolFlag{Name: "replaced", Usage: "revoke only the old keys that relay keys rotate replaced"},
+				},
+				Action: with(keysRevoke),
 			},
 			secretsCommand(),
 		},
@@ -65,7 +72,8 @@ func keysRotate(c *cli.Context, s *system) error {
 	}
 	name := c.Args().First()
 	if name == ingest.EnvKeyName {
-		return fmt.Errorf("the key %q comes from RELAY_API_KEY: create a key with relay keys create NAME, and unset RELAY_API_KEY once all senders use the new key", name)
+		return fmt.Errorf("the key %q comes from RELAY_API_KEY: create a key with relay keys create NAME, "+
+			"and unset RELAY_API_KEY once all senders use the new key", name)
 	}
 	secret, err := s.keys().Rotate(c.Context, name)
 	if err != nil {
@@ -74,7 +82,8 @@ func keysRotate(c *cli.Context, s *system) error {
 	if err := printKey(c, name, secret); err != nil {
 		return err
 	}
-	say(c, "This is the new key %q; the old key still works. Once relay keys list shows that the old key is no longer used: relay keys revoke %s --replaced", name, name)
+	say(c, "This is the new key %q; the old key still works. Once relay keys list shows that the old key is no longer used: "+
+		"relay keys revoke %s --replaced", name, name)
 	return nil
 }
 

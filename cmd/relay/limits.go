@@ -17,9 +17,18 @@ type limits struct {
 func limitFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "max-body", EnvVars: []string{"RELAY_MAX_BODY"}, Value: "32MiB", Usage: "largest request body, decompressed"},
-		&cli.StringFlag{Name: "max-in-flight", EnvVars: []string{"RELAY_MAX_IN_FLIGHT"}, Value: "256MiB", Usage: "bytes of request bodies in memory at once; requests beyond are answered with 429"},
-		&cli.StringFlag{Name: "keep-requests", EnvVars: []string{"RELAY_KEEP_REQUESTS"}, Value: "30d", Usage: "how long relay.requests keeps refused requests (accepted ones stay in the log); 0: for ever"},
-		&cli.StringFlag{Name: "keep-rejected", EnvVars: []string{"RELAY_KEEP_REJECTED"}, Value: "30d", Usage: "how long rejected bodies are kept; 0: for ever"},
+		&cli.StringFlag{
+			Name: "max-in-flight", EnvVars: []string{"RELAY_MAX_IN_FLIGHT"}, Value: "256MiB",
+			Usage: "bytes of request bodies in memory at once; requests beyond are answered with 429",
+		},
+		&cli.StringFlag{
+			Name: "keep-requests", EnvVars: []string{"RELAY_KEEP_REQUESTS"}, Value: "30d",
+			Usage: "how long relay.requests keeps refused requests (accepted ones stay in the log); 0: for ever",
+		},
+		&cli.StringFlag{
+			Name: "keep-rejected", EnvVars: []string{"RELAY_KEEP_REJECTED"}, Value: "30d",
+			Usage: "how long rejected bodies are kept; 0: for ever",
+		},
 	}
 }
 

@@ -136,7 +136,8 @@ func showJSON(c *cli.Context, e lookup.TailEntry) error {
 // showCalls prints each call of an entry on a line of its own.
 func showCalls(c *cli.Context, e lookup.TailEntry) error {
 	line := func(offset, kind, person, what string) {
-		printText(c, "%-10s %s  %-14s %-8s  %-24s  %s", offset, when(e.ReceivedAt.Time()), printable(e.Source), kind, printable(person), printable(what))
+		printText(c, "%-10s %s  %-14s %-8s  %-24s  %s",
+			offset, when(e.ReceivedAt.Time()), printable(e.Source), kind, printable(person), printable(what))
 	}
 	offset := fmt.Sprint(e.Offset)
 	if e.Kinds.Has(segment.Control) {

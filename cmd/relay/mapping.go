@@ -23,7 +23,10 @@ func mappingCommand() *cli.Command {
 		Name: "mapping", Usage: "mapping versions: how calls become events, preferences and channels",
 		Subcommands: []*cli.Command{
 			{Name: "init", Usage: "write a commented mapping file", ArgsUsage: "[FILE] (default mapping.yaml)", Action: mappingInit},
-			{Name: "show", Usage: "print a version; default: the active one", ArgsUsage: "[VERSION]", Flags: []cli.Flag{jsonFlag}, Action: with(mappingShow)},
+			{
+				Name: "show", Usage: "print a version; default: the active one", ArgsUsage: "[VERSION]",
+				Flags: []cli.Flag{jsonFlag}, Action: with(mappingShow),
+			},
 			{
 				Name: "apply", Usage: "make a file the active mapping, for payloads from now on", ArgsUsage: "FILE",
 				Flags: []cli.Flag{
@@ -34,9 +37,18 @@ func mappingCommand() *cli.Command {
 				Action: with(mappingApply),
 			},
 			previewCommand(),
-			{Name: "diff", Usage: "show what differs between two versions", ArgsUsage: "A B", Flags: []cli.Flag{jsonFlag}, Action: with(mappingDiff)},
-			{Name: "history", Usage: "list all versions, what changed when, and which part of the log each version applies to", Flags: []cli.Flag{jsonFlag}, Action: with(mappingHistory)},
-			{Name: "rollback", Usage: "make an earlier version active again, for payloads from now on", ArgsUsage: "VERSION", Flags: []cli.Flag{jsonFlag}, Action: with(mappingRollback)},
+			{
+				Name: "diff", Usage: "show what differs between two versions", ArgsUsage: "A B",
+				Flags: []cli.Flag{jsonFlag}, Action: with(mappingDiff),
+			},
+			{
+				Name: "history", Usage: "list all versions, what changed when, and which part of the log each version applies to",
+				Flags: []cli.Flag{jsonFlag}, Action: with(mappingHistory),
+			},
+			{
+				Name: "rollback", Usage: "make an earlier version active again, for payloads from now on", ArgsUsage: "VERSION",
+				Flags: []cli.Flag{jsonFlag}, Action: with(mappingRollback),
+			},
 		},
 	}
 }

@@ -14,9 +14,11 @@ func readersCommand() *cli.Command {
 		Name: "readers", Usage: "SQL users: they can read relay's views, and nothing else",
 		Subcommands: []*cli.Command{
 			{
-				Name: "create", Usage: "create an SQL user, or give an existing one a new password, and print the connection string", ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag},
-				Description: "The connection string cannot be shown again. With the embedded server it works on this machine only,\nwhile a relay command (such as relay serve) runs.",
-				Action:      with(readersCreate),
+				Name: "create", Usage: "create an SQL user, or give an existing one a new password, and print the connection string",
+				ArgsUsage: "NAME", Flags: []cli.Flag{jsonFlag},
+				Description: "The connection string cannot be shown again. With the embedded server it works on this machine only,\n" +
+					"while a relay command (such as relay serve) runs.",
+				Action: with(readersCreate),
 			},
 			{Name: "list", Usage: "list the names of SQL users", Flags: []cli.Flag{jsonFlag}, Action: with(readersList)},
 			{Name: "remove", Usage: "remove an SQL user", ArgsUsage: "NAME", Action: with(readersRemove)},
@@ -42,7 +44,8 @@ func readersCreate(c *cli.Context, s *system) error {
 		return printJSON(c, map[string]string{"name": name, "url": url})
 	}
 	printText(c, "%s", url)
-	say(c, "%s can read the views of the schema relay, and nothing else. Store the connection string safely: relay does not keep its password.", name)
+	say(c, "%s can read the views of the schema relay, and nothing else. "+
+		"Store the connection string safely: relay does not keep its password.", name)
 	return nil
 }
 

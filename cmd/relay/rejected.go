@@ -27,8 +27,10 @@ func rejectedCommand() *cli.Command {
 			},
 			{Name: "show", Usage: "print one body as it came", ArgsUsage: "ID", Flags: []cli.Flag{jsonFlag}, Action: with(rejectedShow)},
 			{
-				Name: "retry", Usage: "write bodies to the log after all, without checking their signatures", ArgsUsage: "ID...", Action: with(rejectedRetry),
-				Flags: append(rejectedFlags(), &cli.BoolFlag{Name: "all", Usage: "retry every body that is not in the log yet, the oldest first"}, jsonFlag),
+				Name: "retry", Usage: "write bodies to the log after all, without checking their signatures", ArgsUsage: "ID...",
+				Action: with(rejectedRetry),
+				Flags: append(rejectedFlags(),
+					&cli.BoolFlag{Name: "all", Usage: "retry every body that is not in the log yet, the oldest first"}, jsonFlag),
 			},
 		},
 	}

@@ -17,44 +17,65 @@ import (
 func reprojectCommand() *cli.Command {
 	return &cli.Command{
 		Name: "reproject", Usage: "apply the active mapping to the past, while relay keeps accepting payloads",
-		Description: "Rebuilds the projections beside the served ones, under the active mapping from FROM on, and\nthen switches to the rebuilt rows. Until then, queries see the old rows.",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "from", Usage: "FROM: beginning, a log offset, a time of receipt (RFC 3339), or mapping:N (where version N became active)"},
-			projectionFlag,
-			&cli.BoolFlag{Name: "plan", Usage: "print what would be rebuilt, and why; changes nothing"},
-			&cli.BoolFlag{Name: "dry-run", Usage: "rebuild on the side and print what would change; changes nothing"},
-			&cli.IntFlag{Name: "sample", Usage: "with --dry-run: about how many people to sample at random; quick, and possible while a re-projection runs"},
-			&cli.BoolFlag{Name: "resume", Usage: "resume an interrupted re-projection"},
-			&cli.BoolFlag{Name: "cancel", Usage: "cancel the running or interrupted re-projection and remove what it built, or cancel the running verification or dry run"},
-			&cli.BoolFlag{Name: "undo", Usage: "undo the last re-projection: serve the former rows again, brought up to date"},
-			&cli.BoolFlag{Name: "drop-former", Usage: "remove the former rows; the last re-projection can then no longer be undone"},
-			&cli.IntFlag{Name: "max-load", Value: 100, Usage: "percentage of time that log readers are busy; less leaves more room for live traffic"},
-			memoryFlag, jsonFlag,
-		},
-		Action: with(func(c *cli.Context, s *system) error {
-			if err := checkModes(c); err != nil {
-				return err
-			}
-			if err := s.limit(c); err != nil {
-				return err
-			}
-			switch {
-			case c.Bool("cancel"):
-				return cancelReprojection(c, s)
-			case c.Bool("drop-former"):
-				return dropFormer(c, s)
-			case c.Bool("resume"):
-				return runReprojection(c, s, (*replay.Reprojector).Resume)
-			case c.Bool("undo"):
-				return runReprojection(c, s, (*replay.Reprojector).Undo)
-			}
-			chosen, err := s.choose(c.String("projection"))
-			if err != nil {
-				return err
-			}
-			return reproject(c, s, c.String("from"), chosen)
-		}),
+		Description: "Rebuilds the projections beside the served ones, under the active mapping from FROM on, and\n" +
+			"then switches to the rebuilt rows. Until then, queries see the old rows.",
+		Flags:  reprojectFlags(),
+		Action: with(reprojectByFlags),
 	}
+}
+
+func reprojectFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{
+			Name:  "from",
+			Usage: "FROM: beginning, a log offset, a time of receipt (RFC 3339), or mapping:N (where version N became active)",
+		},
+		projectionFlag,
+		&cli.BoolFlag{Name: "plan", Usage: "print what would be rebuilt, and why; changes nothing"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "rebuild on the side and print what would change; changes nothing"},
+		&cli.IntFlag{
+			Name:  "sample",
+			Usage: "with --dry-run: about how many people to sample at random; quick, and possible while a re-projection runs",
+		},
+		&cli.BoolFlag{Name: "resume", Usage: "resume an interrupted re-projection"},
+		&cli.BoolFlag{
+			Name: "cancel",
+			Usage: "cancel the running or interrupted re-projection and remove what it built, " +
+				"or cancel the running verification or dry run",
+		},
+		&cli.BoolFlag{Name: "undo", Usage: "undo the last re-projection: serve the former rows again, brought up to date"},
+		&cli.BoolFlag{Name: "drop-former", Usage: "remove the former rows; the last re-projection can then no longer be undone"},
+		&cli.IntFlag{
+			Name: "max-load", Value: 100,
+			Usage: "percentage of time that log readers are busy; less leaves more room for live traffic",
+		},
+		memoryFlag, jsonFlag,
+	}
+}
+
+// reprojectByFlags does what the flags ask for.
+func reprojectByFlags(c *cli.Context, s *system) error {
+	if err := checkModes(c); err != nil {
+		return err
+	}
+	if err := s.limit(c); err != nil {
+		return err
+	}
+	switch {
+	case c.Bool("cancel"):
+		return cancelReprojection(c, s)
+	case c.Bool("drop-former"):
+		return dropFormer(c, s)
+	case c.Bool("resume"):
+		return runReprojection(c, s, (*replay.Reprojector).Resume)
+	case c.Bool("undo"):
+		return runReprojection(c, s, (*replay.Reprojector).Undo)
+	}
+	chosen, err := s.choose(c.String("projection"))
+	if err != nil {
+		return err
+	}
+	return reproject(c, s, c.String("from"), chosen)
 }
 
 // checkModes refuses flags that do not go together.
@@ -67,7 +88,8 @@ func checkModes(c *cli.Context) error {
 	}
 	switch {
 	case len(given) == 0:
-		return usageError{errors.New("relay reproject needs --from: beginning, a log offset, a time, or mapping:N (or one of --resume, --cancel, --undo, --drop-former)")}
+		return usageError{errors.New("relay reproject needs --from: beginning, a log offset, a time, or mapping:N " +
+			"(or one of --resume, --cancel, --undo, --drop-former)")}
 	case len(given) > 1:
 		return usageError{fmt.Errorf("%s do not go together", strings.Join(given, " and "))}
 	case c.Bool("plan") && c.Bool("dry-run"):
@@ -147,7 +169,8 @@ func runToEnd(c *cli.Context, s *system, run replay.Job) (out reprojected, err e
 		return out, fmt.Errorf("%w (the served rows have not changed)", err)
 	}
 	return reprojected{
-		done.ID, done.Projections, append([]string{}, done.Rebuilt...), done.Undoes, int64(done.From), done.Version, calls, time.Since(started).Seconds(),
+		done.ID, done.Projections, append([]string{}, done.Rebuilt...), done.Undoes,
+		int64(done.From), done.Version, calls, time.Since(started).Seconds(),
 	}, nil
 }
 

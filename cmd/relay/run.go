@@ -48,9 +48,10 @@ func (silentFailure) Error() string { return "failed" }
 func newApp(out, errOut io.Writer) *cli.App {
 	asUsage := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
 	application := &cli.App{
-		Name:           "relay",
-		Usage:          "an event-sourced relay for Segment with a replay engine",
-		Description:    "relay keeps every payload as it came, in a log. It builds profiles and events from the log\nunder a versioned mapping, and can apply a changed mapping to the past. Query them with SQL.",
+		Name:  "relay",
+		Usage: "an event-sourced relay for Segment with a replay engine",
+		Description: "relay keeps every payload as it came, in a log. It builds profiles and events from the log\n" +
+			"under a versioned mapping, and can apply a changed mapping to the past. Query them with SQL.",
 		Writer:         out,
 		ErrWriter:      errOut,
 		Version:        readBuild().String(),

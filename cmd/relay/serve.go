@@ -28,8 +28,14 @@ func serveCommand() *cli.Command {
 		Name: "serve", Usage: "accept payloads, project them, and serve the console",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "listen", EnvVars: []string{"RELAY_LISTEN"}, Value: "127.0.0.1:8080", Usage: "address that Segment sends to"},
-			&cli.StringFlag{Name: "admin-listen", EnvVars: []string{"RELAY_ADMIN_LISTEN"}, Value: "127.0.0.1:8081", Usage: "address for operators: console, /metrics, /healthz, /readyz"},
-			&cli.BoolFlag{Name: "erase-on-delete", EnvVars: []string{"RELAY_ERASE_ON_DELETE"}, Value: true, Usage: "let Segment's delete calls erase the person they name"},
+			&cli.StringFlag{
+				Name: "admin-listen", EnvVars: []string{"RELAY_ADMIN_LISTEN"}, Value: "127.0.0.1:8081",
+				Usage: "address for operators: console, /metrics, /healthz, /readyz",
+			},
+			&cli.BoolFlag{
+				Name: "erase-on-delete", EnvVars: []string{"RELAY_ERASE_ON_DELETE"}, Value: true,
+				Usage: "let Segment's delete calls erase the person they name",
+			},
 		}, limitFlags()...),
 		Action: with(serve),
 	}

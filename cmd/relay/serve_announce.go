@@ -92,5 +92,6 @@ func shellWord(text string) string {
 
 func tryIt(address, key string) string {
 	return fmt.Sprintf(`curl -sS http://%s/connector/segment/ -H "Authorization: Bearer %s" -H "Content-Type: application/json" \
-  -d '{"type":"identify","userId":"97980cfea0067","traits":{"name":"Peter Gibbons","email":"peter@example.com","plan":"premium","logins":5}}'`, address, key)
+  -d '{"type":"identify","userId":"97980cfea0067",`+
+		`"traits":{"name":"Peter Gibbons","email":"peter@example.com","plan":"premium","logins":5}}'`, address, key)
 }

@@ -31,16 +31,26 @@ func (s *server) console(runs served) (*console.Console, error) {
 	rejected := ingeststore.Rejected{DB: s.db}
 	return console.New(console.Config{
 		Status: lookupstore.Statuses{DB: s.db}, Metrics: s.metrics.Handler(), Reprojections: runs, Checks: runs, Former: runs, Password: password,
-		Requests: lookupstore.RequestLists{DB: s.db}, Rejected: rejected, Traffic: lookupstore.Traffics{DB: s.db}, Lags: lookupstore.Lags{DB: s.db}, Issues: lookupstore.IssueList{DB: s.db},
+		Requests: lookupstore.RequestLists{DB: s.db}, Rejected: rejected, Traffic: lookupstore.Traffics{DB: s.db},
+		Lags: lookupstore.Lags{DB: s.db}, Issues: lookupstore.IssueList{DB: s.db},
 		Retry:     &ingest.Retry{Store: rejected, Log: s.appender, Now: time.Now, Suppressed: s.suppressed},
 		Tail:      s.tail(),
-		Explainer: &lookup.Explainer{DB: s.database, Log: s.reader, Controls: s.controls, Generations: tables.Generations{}, Messages: tables.Events{DB: s.db}, Served: lookupstore.EventReader{DB: s.db}},
-		People:    lookupstore.People{DB: s.db}, Exporter: s.exporter(), Suppressor: &erasure.Suppressor{Store: s.suppressed, Forgetter: s.forgetter()},
-		Mappings: s.mappings(), MappingFiles: mappingFiles{}, Previewer: s, Traits: lookupstore.TraitReader{DB: s.db}, Samples: s,
-		Events: lookupstore.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(), SQLUsers: &lookup.SQLUsers{Store: s.readers()},
-		Ingest:  "http://" + s.ingest.Addr().String() + "/connector/segment/",
-		Closing: s.c.Context.Done(), Logger: s.logger, Now: time.Now,
+		Explainer: s.explainer(),
+		People:    lookupstore.People{DB: s.db}, Exporter: s.exporter(),
+		Suppressor: &erasure.Suppressor{Store: s.suppressed, Forgetter: s.forgetter()},
+		Mappings:   s.mappings(), MappingFiles: mappingFiles{}, Previewer: s, Traits: lookupstore.TraitReader{DB: s.db}, Samples: s,
+		Events: lookupstore.EventReader{DB: s.db}, Keys: s.keys(), Secrets: s.signingSecrets(), Setting: s.settings(),
+		SQLUsers: &lookup.SQLUsers{Store: s.readers()},
+		Ingest:   "http://" + s.ingest.Addr().String() + "/connector/segment/",
+		Closing:  s.c.Context.Done(), Logger: s.logger, Now: time.Now,
 	}), nil
+}
+
+func (s *server) explainer() *lookup.Explainer {
+	return &lookup.Explainer{
+		DB: s.database, Log: s.reader, Controls: s.controls,
+		Generations: tables.Generations{}, Messages: tables.Events{DB: s.db}, Served: lookupstore.EventReader{DB: s.db},
+	}
 }
 
 // mappingFiles implements console.MappingFiles.

@@ -53,7 +53,9 @@ func (s served) Start(_ context.Context, request console.ReprojectionRequest) (r
 
 // start plans and runs. If the operator was shown a plan, which knew the control
 // entries up to asOf, only that plan is run.
-func (s served) start(ctx context.Context, r *replay.Reprojector, asOf *int64, from replay.From, chosen []app.Projection) (replay.Reprojection, error) {
+func (s served) start(
+	ctx context.Context, r *replay.Reprojector, asOf *int64, from replay.From, chosen []app.Projection,
+) (replay.Reprojection, error) {
 	if asOf == nil {
 		return r.PlanAndRun(ctx, from, chosen, nil)
 	}

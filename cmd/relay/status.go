@@ -51,7 +51,8 @@ func printStatus(c *cli.Context, status lookup.Status) {
 func phaseOf(r *lookup.RunStatus) string {
 	switch {
 	case r.Interrupted:
-		return fmt.Sprintf(", interrupted (%s, %d of %d log rows; resume it with relay reproject --resume, or remove it with --cancel)", r.Phase, r.Done, r.Total)
+		return fmt.Sprintf(", interrupted (%s, %d of %d log rows; "+
+			"resume it with relay reproject --resume, or remove it with --cancel)", r.Phase, r.Done, r.Total)
 	case r.Status == "running":
 		text := fmt.Sprintf(" (%s, %d of %d log rows, %.0f calls/s, %d issues", r.Phase, r.Done, r.Total, r.CallsPerSecond, r.Issues)
 		if r.ExpectedAt != nil {
@@ -81,7 +82,9 @@ func doctor(c *cli.Context, s *system) error {
 	}
 	if there, ok := announced(c); ok && !there.answers() {
 		findings = append(findings, lookup.Finding{
-			Severity: "warning", What: fmt.Sprintf("relay serve ended without being stopped: no server answers on %s", there.Listen), Do: "start relay serve again",
+			Severity: "warning",
+			What:     fmt.Sprintf("relay serve ended without being stopped: no server answers on %s", there.Listen),
+			Do:       "start relay serve again",
 		})
 	}
 	if c.Bool("json") {

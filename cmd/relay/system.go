@@ -28,8 +28,14 @@ const defaultDataDir = ".relay"
 
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "database-url", EnvVars: []string{"RELAY_DATABASE_URL"}, Usage: "PostgreSQL 14 or later; empty: relay starts an embedded server"},
-		&cli.StringFlag{Name: "data-dir", EnvVars: []string{"RELAY_DATA_DIR"}, Value: defaultDataDir, Usage: "folder for the embedded server and relay.json"},
+		&cli.StringFlag{
+			Name: "database-url", EnvVars: []string{"RELAY_DATABASE_URL"},
+			Usage: "PostgreSQL 14 or later; empty: relay starts an embedded server",
+		},
+		&cli.StringFlag{
+			Name: "data-dir", EnvVars: []string{"RELAY_DATA_DIR"}, Value: defaultDataDir,
+			Usage: "folder for the embedded server and relay.json",
+		},
 		&cli.StringFlag{Name: "log-level", EnvVars: []string{"RELAY_LOG_LEVEL"}, Value: "info", Usage: "debug, info, warn or error"},
 	}
 }

@@ -17,7 +17,8 @@ import (
 func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "rebuild on the side and compare, row by row, with the served rows",
-		Description: "Prints the differences and ends with status 1 if there are any. With --person or --sample it\nfolds only some people's calls, in memory: quick with a log of any size, and possible while a\nre-projection runs.",
+		Description: "Prints the differences and ends with status 1 if there are any. With --person or --sample it\n" +
+			"folds only some people's calls, in memory: quick with a log of any size, and possible while a\nre-projection runs.",
 		Flags: []cli.Flag{
 			projectionFlag,
 			&cli.StringFlag{Name: "person", Usage: "verify the rows of one person only, by distinct_id"},

@@ -31,14 +31,22 @@ func (p *person) mailbox() string {
 
 // customers sign up in this order, one after the other.
 var customers = []person{
-	{id: "u_1042", name: "Asha Verma", language: "hi", timezone: "Asia/Kolkata"}, {id: "97980cfea0067", name: "Peter Gibbons", language: "en", timezone: "America/Chicago"},
-	{id: "u_1043", name: "Jonas Weber", language: "de", timezone: "Europe/Berlin"}, {id: "u_1044", name: "Marie Laurent", language: "fr", timezone: "Europe/Paris"},
-	{id: "u_1045", name: "Kenji Watanabe", language: "ja", timezone: "Asia/Tokyo"}, {id: "u_1046", name: "Lucía Fernández", language: "es", timezone: "Europe/Madrid"},
-	{id: "u_1047", name: "Oluwaseun Ade", language: "yo", timezone: "Africa/Lagos"}, {id: "u_1048", name: "Nora Lind", language: "swedish", timezone: "Europe/Stockholm"},
-	{id: "u_1049", name: "Tom Becker", language: "de", timezone: "Europe/Vienna"}, {id: "u_1050", name: "Wei Chen", language: "zh", timezone: "Asia/Shanghai"},
-	{id: "u_1051", name: "Ana Souza", language: "pt", timezone: "America/Sao_Paulo"}, {id: "u_1052", name: "Milan Novák", language: "cs", timezone: "Europe/Prague"},
-	{id: "u_1053", name: "Fatima Zahra", language: "ar", timezone: "Africa/Casablanca"}, {id: "u_1054", name: "Emma Clarke", language: "en", timezone: "GMT plus one"},
-	{id: "u_1055", name: "Rohan Mehta", language: "hi", timezone: "Asia/Kolkata"}, {id: "u_1056", name: "Sofia Rossi", language: "it", timezone: "Europe/Rome"},
+	{id: "u_1042", name: "Asha Verma", language: "hi", timezone: "Asia/Kolkata"},
+	{id: "97980cfea0067", name: "Peter Gibbons", language: "en", timezone: "America/Chicago"},
+	{id: "u_1043", name: "Jonas Weber", language: "de", timezone: "Europe/Berlin"},
+	{id: "u_1044", name: "Marie Laurent", language: "fr", timezone: "Europe/Paris"},
+	{id: "u_1045", name: "Kenji Watanabe", language: "ja", timezone: "Asia/Tokyo"},
+	{id: "u_1046", name: "Lucía Fernández", language: "es", timezone: "Europe/Madrid"},
+	{id: "u_1047", name: "Oluwaseun Ade", language: "yo", timezone: "Africa/Lagos"},
+	{id: "u_1048", name: "Nora Lind", language: "swedish", timezone: "Europe/Stockholm"},
+	{id: "u_1049", name: "Tom Becker", language: "de", timezone: "Europe/Vienna"},
+	{id: "u_1050", name: "Wei Chen", language: "zh", timezone: "Asia/Shanghai"},
+	{id: "u_1051", name: "Ana Souza", language: "pt", timezone: "America/Sao_Paulo"},
+	{id: "u_1052", name: "Milan Novák", language: "cs", timezone: "Europe/Prague"},
+	{id: "u_1053", name: "Fatima Zahra", language: "ar", timezone: "Africa/Casablanca"},
+	{id: "u_1054", name: "Emma Clarke", language: "en", timezone: "GMT plus one"},
+	{id: "u_1055", name: "Rohan Mehta", language: "hi", timezone: "Asia/Kolkata"},
+	{id: "u_1056", name: "Sofia Rossi", language: "it", timezone: "Europe/Rome"},
 }
 
 var plans = []string{"free", "premium", "Pro Annual"}
@@ -66,7 +74,8 @@ func (d *day) hours(now time.Time, from, to int) (all []sent) {
 	for h := from; h > to; h-- {
 		calls := 40 + int(110*math.Pow(math.Sin(float64(h+10)*math.Pi/24), 2)) + d.random.IntN(25)
 		for i := range calls {
-			at := now.Add(-time.Duration(h)*time.Hour + time.Hour*time.Duration(i)/time.Duration(calls) + time.Duration(d.random.IntN(40))*time.Second)
+			hour := now.Add(-time.Duration(h) * time.Hour)
+			at := hour.Add(time.Hour*time.Duration(i)/time.Duration(calls) + time.Duration(d.random.IntN(40))*time.Second)
 			all = append(all, d.payload(at))
 		}
 	}
@@ -91,7 +100,8 @@ func (d *day) payload(at time.Time) sent {
 	case 4, 5:
 		return sent{at, "app", d.call("screen", at, "userId", p.id, "name", "Cart")}
 	case 6, 7, 8:
-		return sent{at, "shop", d.call("page", at, "anonymousId", fmt.Sprintf("anon-%05x", d.random.IntN(1<<20)), "name", "Pricing", "properties", object{"path": "/pricing"})}
+		return sent{at, "shop", d.call("page", at, "anonymousId", fmt.Sprintf("anon-%05x", d.random.IntN(1<<20)),
+			"name", "Pricing", "properties", object{"path": "/pricing"})}
 	case 9, 10:
 		return sent{at, "app", object{"batch": []any{d.track(p, at, "Product Viewed"), d.track(p, at, "Product Added")}}}
 	case 11:
@@ -128,7 +138,8 @@ func (d *day) identify(p *person, at time.Time) json.RawMessage {
 	}
 	return d.call("identify", at, "userId", p.id, "traits", object{
 		"name": p.name, "email": mail + "@example.com", "phone": phone, "language": p.language, "tz": p.timezone,
-		"plan": plans[d.random.IntN(len(plans))], "slack_email": mail + "@work.example.com", "whatsapp": phone, "address": object{"city": strings.ReplaceAll(p.timezone[strings.Index(p.timezone, "/")+1:], "_", " ")},
+		"plan": plans[d.random.IntN(len(plans))], "slack_email": mail + "@work.example.com", "whatsapp": phone,
+		"address": object{"city": strings.ReplaceAll(p.timezone[strings.Index(p.timezone, "/")+1:], "_", " ")},
 	})
 }
 
@@ -149,7 +160,10 @@ func (d *day) track(p *person, at time.Time, event string) json.RawMessage {
 		properties[key] = value
 	}
 	if event == "Order Completed" {
-		properties = object{"orderId": fmt.Sprintf("o-%d", 50_000+d.n), "total": product["price"], "currency": "EUR", "coupon": d.random.IntN(4) == 0}
+		properties = object{
+			"orderId": fmt.Sprintf("o-%d", 50_000+d.n), "total": product["price"],
+			"currency": "EUR", "coupon": d.random.IntN(4) == 0,
+		}
 	}
 	return d.call("track", at, "userId", p.id, "event", event, "properties", properties)
 }

@@ -67,7 +67,10 @@ func (d *demo) makeKeys(ctx context.Context) error {
 		return err
 	}
 	d.keys = map[string]string{}
-	for _, args := range [][]string{{"create", "shop"}, {"create", "app"}, {"rotate", "app"}, {"create", "crm"}, {"create", "warehouse", "--signing-secret-file", secret}} {
+	for _, args := range [][]string{
+		{"create", "shop"}, {"create", "app"}, {"rotate", "app"}, {"create", "crm"},
+		{"create", "warehouse", "--signing-secret-file", secret},
+	} {
 		key, err := d.relay.run(ctx, "", append([]string{"keys"}, args...)...)
 		if err != nil {
 			return err
@@ -100,7 +103,10 @@ func (d *demo) refused(ctx context.Context) error {
 	}{
 		{"POST", "app", `{"type":"track","userId":"u_1044","event":"Order Comp`, nil, 400},
 		{"POST", "shop", `{"type":"purchase","userId":"u_1049","total":18.9}`, nil, 400},
-		{"POST", "warehouse", `{"type":"track","userId":"u_1042","event":"Parcel Sent","properties":{"carrier":"DHL"}}`, []string{"X-Signature", "00"}, 403},
+		{
+			"POST", "warehouse", `{"type":"track","userId":"u_1042","event":"Parcel Sent","properties":{"carrier":"DHL"}}`,
+			[]string{"X-Signature", "00"}, 403,
+		},
 		{"POST", "warehouse", `{"type":"track","userId":"u_1046","event":"Parcel Sent","properties":{"carrier":"GLS"}}`, nil, 403},
 		{"GET", "shop", "", nil, 405},
 		{"POST", "app", "x", []string{"Content-Encoding", "br"}, 415},
@@ -126,11 +132,15 @@ func (d *demo) backdate(ctx context.Context, now time.Time) error {
 	}
 	defer db.Close()
 	for _, statement := range []string{
-		`UPDATE relay.log l SET received_at = coalesce(p.body ->> 'timestamp', p.body -> 'batch' -> 0 ->> 'timestamp')::timestamptz + interval '120 ms'
+		`UPDATE relay.log l
+			SET received_at =
+				coalesce(p.body ->> 'timestamp', p.body -> 'batch' -> 0 ->> 'timestamp')::timestamptz + interval '120 ms'
 			FROM relay.payloads p WHERE p.log_offset = l."offset" AND $1::timestamptz IS NOT NULL`,
 		`UPDATE relay_store.refused_requests r SET received_at = $1::timestamptz - n * n * interval '17 min 11 s'
-			FROM (SELECT request_id, row_number() OVER (ORDER BY request_id DESC) AS n FROM relay_store.refused_requests) o WHERE o.request_id = r.request_id`,
-		`UPDATE relay_store.rejected b SET received_at = r.received_at FROM relay_store.refused_requests r WHERE r.request_id = b.request_id AND $1::timestamptz IS NOT NULL`,
+			FROM (SELECT request_id, row_number() OVER (ORDER BY request_id DESC) AS n FROM relay_store.refused_requests) o
+			WHERE o.request_id = r.request_id`,
+		`UPDATE relay_store.rejected b SET received_at = r.received_at FROM relay_store.refused_requests r
+			WHERE r.request_id = b.request_id AND $1::timestamptz IS NOT NULL`,
 		// as made up as the calls: what a day of them makes on a small machine
 		`INSERT INTO relay_store.live_lag (minute, seconds)
 			SELECT m, 0.028 + 0.011 * sin(extract(epoch FROM m) / 5400) + 0.006 * abs(sin(extract(epoch FROM m) / 41))

@@ -102,7 +102,8 @@ func (c *camera) show(v view, suffix, scheme string, width int64) error {
 	if err := browser.Prefer(c.page, scheme); err != nil {
 		return fail(err)
 	}
-	steps := append([]step{window, chromedp.Navigate("http://" + c.relay.Admin + v.path), chromedp.WaitReady(chromedp.CSS("main"))}, v.steps...)
+	open := []step{window, chromedp.Navigate("http://" + c.relay.Admin + v.path), chromedp.WaitReady(chromedp.CSS("main"))}
+	steps := append(open, v.steps...)
 	if err := chromedp.Do(c.page, steps...); err != nil {
 		return fail(err)
 	}

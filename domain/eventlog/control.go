@@ -68,9 +68,9 @@ const (
 	forgotten        = "forgotten"
 )
 
-// ErrBadControl is returned for a control that lacks something or that
+// errBadControl is returned for a control that lacks something or that
 // DecodeControl cannot read.
-var ErrBadControl = errors.New("bad control entry")
+var errBadControl = errors.New("bad control entry")
 
 // EncodeControl returns the payload of a control entry: a JSON object whose key
 // "relay" names the type.
@@ -110,7 +110,7 @@ func DecodeControl(payload []byte) (Control, error) {
 		Relay string `json:"relay"`
 	}
 	if err := json.Unmarshal(payload, &head); err != nil {
-		return Control{}, fmt.Errorf("%w: %w", ErrBadControl, err)
+		return Control{}, fmt.Errorf("%w: %w", errBadControl, err)
 	}
 	var c Control
 	var content any
@@ -128,10 +128,10 @@ func DecodeControl(payload []byte) (Control, error) {
 		c.Forgotten = new(Forgotten)
 		content = c.Forgotten
 	default:
-		return Control{}, fmt.Errorf("%w: unknown type %q; a newer relay may have written it, run that one", ErrBadControl, head.Relay)
+		return Control{}, fmt.Errorf("%w: unknown type %q; a newer relay may have written it, run that one", errBadControl, head.Relay)
 	}
 	if err := json.Unmarshal(payload, content); err != nil {
-		return Control{}, fmt.Errorf("%w: %s: %w", ErrBadControl, head.Relay, err)
+		return Control{}, fmt.Errorf("%w: %s: %w", errBadControl, head.Relay, err)
 	}
 	return c, c.check()
 }
@@ -145,7 +145,7 @@ func (c Control) check() error {
 	}
 	switch {
 	case set != 1:
-		return fmt.Errorf("%w: exactly one content is wanted", ErrBadControl)
+		return fmt.Errorf("%w: exactly one content is wanted", errBadControl)
 	case c.MappingActivated != nil:
 		return c.MappingActivated.check()
 	case c.Reprojected != nil:
@@ -159,10 +159,10 @@ func (c Control) check() error {
 
 func (m *MappingActivated) check() error {
 	if m.Version < 1 {
-		return fmt.Errorf("%w: %s: version %d; versions count from 1", ErrBadControl, mappingActivated, m.Version)
+		return fmt.Errorf("%w: %s: version %d; versions count from 1", errBadControl, mappingActivated, m.Version)
 	}
 	if !bytes.HasPrefix(m.Spec, []byte("{")) {
-		return fmt.Errorf("%w: %s: the spec is not a JSON object", ErrBadControl, mappingActivated)
+		return fmt.Errorf("%w: %s: the spec is not a JSON object", errBadControl, mappingActivated)
 	}
 	return nil
 }
@@ -170,18 +170,18 @@ func (m *MappingActivated) check() error {
 func (r *Reprojected) check() error {
 	switch {
 	case r.Version < 1:
-		return fmt.Errorf("%w: %s: version %d; versions count from 1", ErrBadControl, reprojected, r.Version)
+		return fmt.Errorf("%w: %s: version %d; versions count from 1", errBadControl, reprojected, r.Version)
 	case r.From < FirstOffset:
-		return fmt.Errorf("%w: %s: from offset %d; offsets begin at %d", ErrBadControl, reprojected, r.From, FirstOffset)
+		return fmt.Errorf("%w: %s: from offset %d; offsets begin at %d", errBadControl, reprojected, r.From, FirstOffset)
 	case len(r.Projections) == 0:
-		return fmt.Errorf("%w: %s: it names no projection", ErrBadControl, reprojected)
+		return fmt.Errorf("%w: %s: it names no projection", errBadControl, reprojected)
 	}
 	return nil
 }
 
 func (u *Undone) check() error {
 	if u.Entry < FirstOffset {
-		return fmt.Errorf("%w: %s: entry %d; offsets begin at %d", ErrBadControl, undone, u.Entry, FirstOffset)
+		return fmt.Errorf("%w: %s: entry %d; offsets begin at %d", errBadControl, undone, u.Entry, FirstOffset)
 	}
 	return nil
 }
@@ -189,7 +189,7 @@ func (u *Undone) check() error {
 func (f *Forgotten) check() error {
 	if f.People < 1 || f.Calls < 0 || f.Payloads < 0 || f.Rejected < 0 {
 		return fmt.Errorf("%w: %s: %d people, %d calls, %d payloads, %d rejected bodies",
-			ErrBadControl, forgotten, f.People, f.Calls, f.Payloads, f.Rejected)
+			errBadControl, forgotten, f.People, f.Calls, f.Payloads, f.Rejected)
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func TestDecodeControlRefuses(t *testing.T) {
 		`{"relay":"reprojected","version":1,"from":1,"projections":["events"]} {"a":1}`: "after top-level value",
 	} {
 		_, err := DecodeControl([]byte(payload))
-		if !errors.Is(err, ErrBadControl) || !strings.Contains(err.Error(), want) {
+		if !errors.Is(err, errBadControl) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", payload, err, want)
 		}
 	}
@@ -71,7 +71,7 @@ func TestEncodeControlWantsOneContent(t *testing.T) {
 	both := samples()["reprojected"]
 	both.MappingActivated = samples()["mapping_activated"].MappingActivated
 	for _, c := range []Control{{}, both} {
-		if _, err := EncodeControl(c); !errors.Is(err, ErrBadControl) {
+		if _, err := EncodeControl(c); !errors.Is(err, errBadControl) {
 			t.Errorf("%+v: got %v", c, err)
 		}
 	}

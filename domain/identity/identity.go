@@ -6,7 +6,6 @@
 package identity
 
 import (
-	"maps"
 	"strings"
 
 	"relay/domain/eventlog"
@@ -72,8 +71,8 @@ func (s *State) Alias(previousID, userID string, at eventlog.Stamp) {
 // SizeOf estimates the memory of a link from the id to the user, in bytes.
 func SizeOf(id, userID string) int { return 150 + len(id) + len(userID) }
 
-// Add adds the links of another state, which it does not change. It returns an
-// estimate of the added memory in bytes.
+// Add adds the links of another state, which it does not change. It is commutative,
+// associative and idempotent. It returns an estimate of the added memory in bytes.
 func (s *State) Add(other State) (size int) {
 	s.Claims, size = addLinks(s.Claims, other.Claims)
 	aliases, more := addLinks(s.Aliases, other.Aliases)
@@ -97,14 +96,6 @@ func addLinks(to, from Links) (sum Links, size int) {
 
 // IsEmpty reports whether the state has no link.
 func (s State) IsEmpty() bool { return len(s.Claims) == 0 && len(s.Aliases) == 0 }
-
-// Merge returns the links of a and b, which it does not change. It is commutative,
-// associative and idempotent.
-func Merge(a, b State) State {
-	sum := State{Claims: maps.Clone(a.Claims), Aliases: maps.Clone(a.Aliases)}
-	sum.Add(b)
-	return sum
-}
 
 // Owner returns the user id that stands for the person who owns the anonymous
 // id; empty: nobody owns it. canonical is s.Aliases.Canonical().

@@ -17,15 +17,15 @@ type Column struct {
 
 // OIDs of the types that columns are made of.
 const (
+	oidBool        = 16
 	OIDBytea       = 17
 	OIDInt8        = 20
-	OIDInt2        = 21
+	oidInt2        = 21
 	OIDInt4        = 23
-	OIDBool        = 16
 	OIDText        = 25
 	OIDTimestamptz = 1184
 	OIDUUID        = 2950
-	OIDJSONB       = 3802
+	oidJSONB       = 3802
 )
 
 const arrayHeader = 20

@@ -68,7 +68,7 @@ func TestCleanedJSONIsTaken(t *testing.T) {
 		}
 		want, _ := segment.ValueOf([]byte(text))
 		wantText, _ := want.Text()
-		column := NewColumn(OIDJSONB)
+		column := NewColumn(oidJSONB)
 		column.JSON(v.AppendJSON(nil))
 		var got string
 		if err := db.QueryRow(`SELECT x -> $2 ->> 0 FROM unnest($1::jsonb[]) x`, column, wantText).Scan(&got); err != nil || got != wantText {

@@ -109,7 +109,7 @@ func (r *RowWriter) Bytes(b []byte) {
 }
 
 func (r *RowWriter) JSON(b []byte) {
-	r.field(OIDJSONB, len(b)+1)
+	r.field(oidJSONB, len(b)+1)
 	r.data = append(r.data, 1) // jsonb's binary version
 	r.data = append(r.data, b...)
 }
@@ -120,7 +120,7 @@ func (r *RowWriter) UUID(b [16]byte) {
 }
 
 func (r *RowWriter) Bool(b bool) {
-	r.field(OIDBool, 1)
+	r.field(oidBool, 1)
 	if b {
 		r.data = append(r.data, 1)
 		return
@@ -139,7 +139,7 @@ func (r *RowWriter) Int4(n int32) {
 }
 
 func (r *RowWriter) Int2(n int16) {
-	r.field(OIDInt2, 2)
+	r.field(oidInt2, 2)
 	r.data = binary.BigEndian.AppendUint16(r.data, uint16(n))
 }
 
