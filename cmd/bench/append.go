@@ -35,7 +35,8 @@ func (b *bench) appending(ctx context.Context) error {
 		return err
 	}
 	few := min(appendRows, b.calls)
-	if err := b.measureAppend(what, "lib/pq COPY", few, newTraffic(few, 2), func(entries []ingest.NewEntry) error { return b.copyIn(ctx, entries) }); err != nil {
+	copyIn := func(entries []ingest.NewEntry) error { return b.copyIn(ctx, entries) }
+	if err := b.measureAppend(what, "lib/pq COPY", few, newTraffic(few, 2), copyIn); err != nil {
 		return err
 	}
 	publisher, err := b.defaultPublisher(ctx)
@@ -106,7 +107,9 @@ func (b *bench) copyIn(ctx context.Context, entries []ingest.NewEntry) error {
 		if err != nil {
 			return err
 		}
-		if _, err := stmt.ExecContext(ctx, b.copied, e.Inbound.RequestID, e.Inbound.ReceivedAt, int64(e.Kinds), e.Kinds&1 != 0, e.Inbound.Body, string(metadata)); err != nil {
+		_, err = stmt.ExecContext(ctx, b.copied, e.Inbound.RequestID, e.Inbound.ReceivedAt, int64(e.Kinds), e.Kinds&1 != 0,
+			e.Inbound.Body, string(metadata))
+		if err != nil {
 			return err
 		}
 	}
@@ -123,5 +126,6 @@ func (b *bench) defaultPublisher(ctx context.Context) (*watermillsql.Publisher, 
 	if err := b.makeTopic(ctx, peerTopic); err != nil {
 		return nil, err
 	}
-	return watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(b.plain), watermillsql.PublisherConfig{SchemaAdapter: watermillsql.DefaultPostgreSQLSchema{}}, nil)
+	config := watermillsql.PublisherConfig{SchemaAdapter: watermillsql.DefaultPostgreSQLSchema{}}
+	return watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(b.plain), config, nil)
 }

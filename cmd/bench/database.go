@@ -49,7 +49,9 @@ func (s *server) embed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	embedded, err := embeddedpg.Open(ctx, embeddedpg.Config{DataDir: dir, BinDir: os.Getenv("RELAY_POSTGRES_BIN"), Logger: slog.New(slog.DiscardHandler)})
+	embedded, err := embeddedpg.Open(ctx, embeddedpg.Config{
+		DataDir: dir, BinDir: os.Getenv("RELAY_POSTGRES_BIN"), Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}

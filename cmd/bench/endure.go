@@ -26,7 +26,10 @@ func (b *bench) overloading(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	over := drive{requests: m[1], connections: overloadConnections, perSecond: 2 * capacity, impatient: true, warmup: 2 * time.Second, lasting: 3 * b.lasting}
+	over := drive{
+		requests: m[1], connections: overloadConnections, perSecond: 2 * capacity, impatient: true,
+		warmup: 2 * time.Second, lasting: 3 * b.lasting,
+	}
 	l, err := b.driveServed(ctx, s, "relay", over)
 	if err != nil {
 		return err
@@ -82,7 +85,8 @@ func (b *bench) soaking(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		l.what = fmt.Sprintf("soak, %.0f calls/s, part %d of %d: %.0f MiB, %.0f goroutines", d.perSecond, i+1, slices, statusMiB(s.pid(), "VmRSS:"), goroutines)
+		l.what = fmt.Sprintf("soak, %.0f calls/s, part %d of %d: %.0f MiB, %.0f goroutines",
+			d.perSecond, i+1, slices, statusMiB(s.pid(), "VmRSS:"), goroutines)
 		b.noteLoad(l)
 		if err := l.check(); err != nil {
 			return err

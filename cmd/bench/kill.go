@@ -125,7 +125,8 @@ func (b *bench) countWrong(ctx context.Context, k *kills, want string) error {
 		return err
 	}
 	var left int
-	err = b.db.QueryRowContext(ctx, `SELECT count(*) FROM pg_tables WHERE schemaname = 'relay_store' AND tablename ~ '_g[0-9]+' AND NOT EXISTS (
+	err = b.db.QueryRowContext(ctx, `SELECT count(*) FROM pg_tables
+WHERE schemaname = 'relay_store' AND tablename ~ '_g[0-9]+' AND NOT EXISTS (
     SELECT FROM relay_store.generations g WHERE g.status <> 'building' AND tablename ~ ('_g' || g.id || '$'))`).Scan(&left)
 	if err != nil {
 		return err
@@ -142,7 +143,8 @@ func (b *bench) digest(ctx context.Context) (string, error) {
 	var parts []string
 	for _, view := range []string{"profiles", "profile_channels", "events", "issues"} {
 		var part string
-		err := b.db.QueryRowContext(ctx, `SELECT count(*) || '-' || coalesce(sum(hashtextextended(v::text, 0)), 0) FROM relay.`+view+` v`).Scan(&part)
+		err := b.db.QueryRowContext(ctx, `SELECT count(*) || '-' || coalesce(sum(hashtextextended(v::text, 0)), 0)
+FROM relay.`+view+` v`).Scan(&part)
 		if err != nil {
 			return "", errors.Join(fmt.Errorf("sum up relay.%s", view), err)
 		}

@@ -22,7 +22,8 @@ func (b *bench) projecting(ctx context.Context) error {
 		return err
 	}
 	var n int
-	err := b.db.QueryRowContext(ctx, `SELECT count(*) FROM relay.log WHERE "offset" > (SELECT min(checkpoint) FROM relay_store.generations WHERE status = 'serving')`).Scan(&n)
+	err := b.db.QueryRowContext(ctx, `SELECT count(*) FROM relay.log
+WHERE "offset" > (SELECT min(checkpoint) FROM relay_store.generations WHERE status = 'serving')`).Scan(&n)
 	if err != nil || n < b.calls {
 		return err // it was measured by an earlier run
 	}

@@ -31,15 +31,19 @@ type options struct {
 
 func main() {
 	var o options
-	calls := flag.String("calls", env("CALLS", "1000000"), "calls in the log (CALLS); several sizes, separated by commas, are measured one after the other")
-	keep := flag.String("keep", "", "names of databases to measure in that stay, one for each size; a log that is there already is not written again")
-	measures := flag.String("measures", env("MEASURES", "append,read,live,reproject,ingest"), "what to measure, in this order (MEASURES); there are also kill, overload and soak")
+	calls := flag.String("calls", env("CALLS", "1000000"),
+		"calls in the log (CALLS); several sizes, separated by commas, are measured one after the other")
+	keep := flag.String("keep", "",
+		"names of databases to measure in that stay, one for each size; a log that is there already is not written again")
+	measures := flag.String("measures", env("MEASURES", "append,read,live,reproject,ingest"),
+		"what to measure, in this order (MEASURES); there are also kill, overload and soak")
 	flag.StringVar(&o.relay, "relay", "bin/relay", "the relay binary")
 	flag.DurationVar(&o.lasting, "for", 10*time.Second, "how long each ingest case lasts")
 	flag.DurationVar(&o.soak, "soak", envDuration("SOAK", 10*time.Minute), "how long the soak lasts (SOAK)")
 	flag.DurationVar(&o.backlog, "backlog", time.Minute, "how long Watermill's default subscriber is given")
 	flag.Float64Var(&o.pace, "pace", 0, "single calls a second of the paced ingest case; default: half of what 64 connections reached")
-	cases := flag.String("cases", "", "which re-projections and ingest cases, by a regular expression such as '64 connections, (relay|discard)'; default: all")
+	cases := flag.String("cases", "",
+		"which re-projections and ingest cases, by a regular expression such as '64 connections, (relay|discard)'; default: all")
 	target := flag.String("target", "", "serve as this peer instead of measuring: discard or watermill")
 	flag.Parse()
 	o.measures = strings.Split(*measures, ",")
@@ -126,7 +130,8 @@ type bench struct {
 func (b *bench) run(ctx context.Context, p *place) error {
 	b.place = p
 	known := map[string]func(context.Context) error{
-		"append": b.appending, "read": b.ofLog(b.reading), "live": b.ofLog(b.projecting), "reproject": b.ofLog(b.reprojecting), "kill": b.ofLog(b.killing),
+		"append": b.appending, "read": b.ofLog(b.reading), "live": b.ofLog(b.projecting),
+		"reproject": b.ofLog(b.reprojecting), "kill": b.ofLog(b.killing),
 		"ingest": b.once(b.ingesting), "overload": b.once(b.overloading), "soak": b.once(b.soaking),
 	}
 	for _, name := range b.measures {

@@ -61,7 +61,10 @@ func (b *bench) copyIngest(ctx context.Context, r *requests) error {
 	if err != nil {
 		return fmt.Errorf("psql COPY of the same bytes: %w", err)
 	}
-	b.note(result{what: "batches of 50, their bytes", way: "psql binary COPY IN", unit: "calls", n: rounds * len(r.each) * r.calls, took: took})
+	b.note(result{
+		what: "batches of 50, their bytes", way: "psql binary COPY IN", unit: "calls",
+		n: rounds * len(r.each) * r.calls, took: took,
+	})
 	return nil
 }
 

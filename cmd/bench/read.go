@@ -89,7 +89,8 @@ func (b *bench) defaultSubscriber(ctx context.Context) error {
 	if err := b.fillBacklog(ctx); err != nil {
 		return fmt.Errorf("write a backlog for Watermill's default subscriber: %w", err)
 	}
-	defer func() { _ = b.exec(ctx, `DROP TABLE watermill_backlog, watermill_offsets_backlog`) }() // the database is dropped too, unless it is kept
+	// The database is dropped too, unless it is kept.
+	defer func() { _ = b.exec(ctx, `DROP TABLE watermill_backlog, watermill_offsets_backlog`) }()
 	subscriber, err := watermillsql.NewSubscriber(watermillsql.BeginnerFromStdSQL(b.plain), watermillsql.SubscriberConfig{
 		ConsumerGroup: "bench", SchemaAdapter: watermillsql.DefaultPostgreSQLSchema{},
 		OffsetsAdapter: watermillsql.DefaultPostgreSQLOffsetsAdapter{}, InitializeSchema: true,
@@ -135,7 +136,8 @@ SELECT uuid, convert_from(payload, 'UTF8')::json, metadata, pg_current_xact_id()
 
 // makeTopic makes the table of Watermill's default publisher.
 func (b *bench) makeTopic(ctx context.Context, topic string) error {
-	queries, err := watermillsql.DefaultPostgreSQLSchema{}.SchemaInitializingQueries(watermillsql.SchemaInitializingQueriesParams{Topic: topic})
+	queries, err := watermillsql.DefaultPostgreSQLSchema{}.SchemaInitializingQueries(
+		watermillsql.SchemaInitializingQueriesParams{Topic: topic})
 	if err != nil {
 		return err
 	}

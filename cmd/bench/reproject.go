@@ -33,7 +33,8 @@ type replay struct {
 }
 
 var replayColumns = []string{
-	"re-project, with 500 calls/s and two readers", " calls in the log", " calls/s", " seconds", " × COPY OUT alone", " × COPY OUT likewise", " cost of a call", " peak MiB",
+	"re-project, with 500 calls/s and two readers", " calls in the log", " calls/s", " seconds",
+	" × COPY OUT alone", " × COPY OUT likewise", " cost of a call", " peak MiB",
 	" live lag max ms", " reader wait at the end max ms", " reader wait max ms", " reader errors", " live answer max ms", " live calls failed",
 }
 
@@ -43,7 +44,8 @@ func (r replay) row(all []replay) []string {
 	return []string{
 		r.what, fmt.Sprint(r.calls), fmt.Sprintf("%.0f", r.rate()), fmt.Sprintf("%.1f", r.took.Seconds()),
 		r.times(r.copyRate), r.times(r.copyBeside), fmt.Sprintf("%.2f", r.cost(all)), fmt.Sprintf("%.0f", r.peak),
-		milliseconds(r.lag), milliseconds(r.switchWait), milliseconds(r.readerWait), fmt.Sprint(r.readErrors), milliseconds(r.slowest), fmt.Sprint(r.wrong),
+		milliseconds(r.lag), milliseconds(r.switchWait), milliseconds(r.readerWait), fmt.Sprint(r.readErrors),
+		milliseconds(r.slowest), fmt.Sprint(r.wrong),
 	}
 }
 
@@ -119,7 +121,8 @@ func (b *bench) reprojecting(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, serve.stop()) }()
 	live := newRequests(20_000, 1, b.calls)
 	var prefix string
-	err = b.db.QueryRowContext(ctx, `SELECT coalesce((SELECT spec ->> 'event_prefix' FROM relay.mapping_versions ORDER BY version DESC LIMIT 1), '')`).Scan(&prefix)
+	err = b.db.QueryRowContext(ctx, `SELECT coalesce(
+    (SELECT spec ->> 'event_prefix' FROM relay.mapping_versions ORDER BY version DESC LIMIT 1), '')`).Scan(&prefix)
 	if err != nil {
 		return fmt.Errorf("read the mapping that holds: %w", err)
 	}

@@ -106,7 +106,8 @@ func storeInTopic() (func([]byte) error, error) {
 	}
 	db.SetMaxOpenConns(16) // as relay
 	db.SetMaxIdleConns(16)
-	publisher, err := watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(db), watermillsql.PublisherConfig{SchemaAdapter: watermillsql.DefaultPostgreSQLSchema{}}, nil)
+	config := watermillsql.PublisherConfig{SchemaAdapter: watermillsql.DefaultPostgreSQLSchema{}}
+	publisher, err := watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(db), config, nil)
 	if err != nil {
 		return nil, err
 	}

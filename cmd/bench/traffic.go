@@ -48,11 +48,17 @@ func (t *traffic) next() ingest.NewEntry {
 	}
 }
 
-const contextJSON = `"context":{"library":{"name":"analytics.js","version":"next-1.70.0"},"page":{"path":"/pricing","referrer":"https://example.com/","title":"Pricing","url":"https://shop.example.com/pricing"},"userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","locale":"en-US","ip":"203.0.113.7"},"integrations":{"All":true}`
+const contextJSON = `"context":{"library":{"name":"analytics.js","version":"next-1.70.0"},` +
+	`"page":{"path":"/pricing","referrer":"https://example.com/","title":"Pricing","url":"https://shop.example.com/pricing"},` +
+	`"userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","locale":"en-US","ip":"203.0.113.7"},` +
+	`"integrations":{"All":true}`
 
 func (t *traffic) track() []byte {
 	p := t.person()
-	return fmt.Appendf(nil, `{"type":"track","messageId":"ajs-next-%016x%016x","userId":"user-%d","anonymousId":"anon-%d","event":%q,"properties":{"plan":"pro","revenue":%d.%02d,"currency":"EUR","products":[{"sku":"A-%d","price":19.9,"quantity":2},{"sku":"B-%d","price":5,"quantity":1}],"coupon":null,"first":%t},"timestamp":%q,"originalTimestamp":%q,"sentAt":%q,"receivedAt":%q,%s}`,
+	return fmt.Appendf(nil, `{"type":"track","messageId":"ajs-next-%016x%016x","userId":"user-%d","anonymousId":"anon-%d",`+
+		`"event":%q,"properties":{"plan":"pro","revenue":%d.%02d,"currency":"EUR",`+
+		`"products":[{"sku":"A-%d","price":19.9,"quantity":2},{"sku":"B-%d","price":5,"quantity":1}],`+
+		`"coupon":null,"first":%t},"timestamp":%q,"originalTimestamp":%q,"sentAt":%q,"receivedAt":%q,%s}`,
 		t.rand.Uint64(), t.rand.Uint64(), p, p, eventNames[t.rand.IntN(len(eventNames))], t.rand.IntN(500), t.rand.IntN(100),
 		t.rand.IntN(1000), t.rand.IntN(1000), t.rand.IntN(2) == 0, stamp(t.at), stamp(t.at), stamp(t.at), stamp(t.at), contextJSON)
 }
@@ -61,7 +67,11 @@ var eventNames = []string{"Product Viewed", "Product Added", "Checkout Started",
 
 func (t *traffic) identify() []byte {
 	p := t.person()
-	return fmt.Appendf(nil, `{"type":"identify","messageId":"ajs-next-%016x%016x","userId":"user-%d","anonymousId":"anon-%d","traits":{"name":"Person %d","email":"user-%d@example.com","phone":"+1555%07d","plan":"pro","logins":%d,"language":"en","tz":"Europe/Berlin","slack_email":"user-%d@work.example.com","whatsapp":"+4917%08d","address":{"city":"Berlin","country":"DE"}},"timestamp":%q,"originalTimestamp":%q,"sentAt":%q,"receivedAt":%q,%s}`,
+	return fmt.Appendf(nil, `{"type":"identify","messageId":"ajs-next-%016x%016x","userId":"user-%d","anonymousId":"anon-%d",`+
+		`"traits":{"name":"Person %d","email":"user-%d@example.com","phone":"+1555%07d","plan":"pro","logins":%d,`+
+		`"language":"en","tz":"Europe/Berlin","slack_email":"user-%d@work.example.com","whatsapp":"+4917%08d",`+
+		`"address":{"city":"Berlin","country":"DE"}},`+
+		`"timestamp":%q,"originalTimestamp":%q,"sentAt":%q,"receivedAt":%q,%s}`,
 		t.rand.Uint64(), t.rand.Uint64(), p, p, p, p, p, t.rand.IntN(100), p, p, stamp(t.at), stamp(t.at), stamp(t.at), stamp(t.at), contextJSON)
 }
 

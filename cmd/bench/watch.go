@@ -147,7 +147,8 @@ func lagOf(row *sql.Row) (time.Duration, error) {
 func (p *place) waitForProjections(ctx context.Context) error {
 	for {
 		var behind bool
-		err := p.db.QueryRowContext(ctx, `SELECT bool_or(checkpoint < coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0))
+		err := p.db.QueryRowContext(ctx, `SELECT bool_or(
+    checkpoint < coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0))
 FROM relay_store.generations WHERE status = 'serving'`).Scan(&behind)
 		if err != nil || !behind {
 			return err
@@ -165,7 +166,8 @@ const vacuumEvery = 12 * time.Second
 func (p *place) waitForVacuum(ctx context.Context) error {
 	for quietSince := time.Now(); time.Since(quietSince) < vacuumEvery; time.Sleep(time.Second) {
 		var busy bool
-		err := p.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = current_database())`).Scan(&busy)
+		err := p.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity
+WHERE backend_type = 'autovacuum worker' AND datname = current_database())`).Scan(&busy)
 		if err != nil {
 			return fmt.Errorf("wait for autovacuum: %w", err)
 		}
