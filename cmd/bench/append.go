@@ -26,12 +26,12 @@ func (b *bench) appending(ctx context.Context) error {
 	}
 	traffic := newTraffic(b.calls, 1)
 	err := b.measureAppend(what, "relay", b.calls, traffic, func(entries []ingest.NewEntry) error {
-		return logstore.AppendAll(ctx, b.db, entries)
+		return logstore.AppendAll(ctx, b.place.db, entries)
 	})
 	if err != nil {
 		return err
 	}
-	if err := b.exec(ctx, `CREATE TABLE peer_copy (LIKE relay.log INCLUDING ALL)`); err != nil {
+	if err := b.place.exec(ctx, `CREATE TABLE peer_copy (LIKE relay.log INCLUDING ALL)`); err != nil {
 		return err
 	}
 	few := min(appendRows, b.calls)
@@ -55,7 +55,7 @@ func (b *bench) appending(ctx context.Context) error {
 
 // isWritten reports whether the log was written by an earlier run.
 func (b *bench) isWritten(ctx context.Context) (written bool, err error) {
-	err = b.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM relay.log)`).Scan(&written)
+	err = b.place.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM relay.log)`).Scan(&written)
 	return written, err
 }
 
@@ -91,7 +91,7 @@ func inCommits(entries []ingest.NewEntry, commit func([]ingest.NewEntry) error) 
 
 // copyIn writes the same rows as relay does, by lib/pq's COPY.
 func (b *bench) copyIn(ctx context.Context, entries []ingest.NewEntry) error {
-	tx, err := b.db.BeginTx(ctx, nil)
+	tx, err := b.place.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -127,5 +127,5 @@ func (b *bench) defaultPublisher(ctx context.Context) (*watermillsql.Publisher, 
 		return nil, err
 	}
 	config := watermillsql.PublisherConfig{SchemaAdapter: watermillsql.DefaultPostgreSQLSchema{}}
-	return watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(b.plain), config, nil)
+	return watermillsql.NewPublisher(watermillsql.BeginnerFromStdSQL(b.place.plain), config, nil)
 }

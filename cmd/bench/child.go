@@ -29,7 +29,7 @@ type finished struct {
 // runRelay runs a relay command as people do, in a process of its own.
 func (b *bench) runRelay(ctx context.Context, args ...string) (f finished, err error) {
 	var output, messages bytes.Buffer
-	command := b.command(ctx, b.relay, args...)
+	command := b.command(ctx, b.options.relay, args...)
 	command.Stdout, command.Stderr = &output, &messages
 	started := time.Now()
 	if err := command.Start(); err != nil {
@@ -46,7 +46,7 @@ func (b *bench) runRelay(ctx context.Context, args ...string) (f finished, err e
 
 func (b *bench) command(ctx context.Context, path string, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, path, args...)
-	command.Env = append(os.Environ(), "RELAY_DATABASE_URL="+b.url, "RELAY_API_KEY="+apiKey, "RELAY_LOG_LEVEL=warn")
+	command.Env = append(os.Environ(), "RELAY_DATABASE_URL="+b.place.url, "RELAY_API_KEY="+apiKey, "RELAY_LOG_LEVEL=warn")
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 20 * time.Second
 	return command
@@ -63,7 +63,7 @@ type served struct {
 // serve starts relay serve and waits until it is ready.
 func (b *bench) serve(ctx context.Context) (*served, error) {
 	return startServed(func(dir string) *exec.Cmd {
-		return b.command(ctx, b.relay, "serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+		return b.command(ctx, b.options.relay, "serve", "--data-dir", dir, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	})
 }
 

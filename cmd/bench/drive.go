@@ -103,15 +103,15 @@ func (d drive) senders() (list []sender, err error) {
 
 // worker sends requests over one connection.
 type worker struct {
-	drive
-	sender
-	*outcome
+	drive               drive
+	sender              sender
+	outcome             *outcome
 	next                *atomic.Int64 // request to be sent next
 	begin, counted, end time.Time
 }
 
 func (w *worker) run(ctx context.Context) {
-	request := make([]byte, 0, w.requests.size)
+	request := make([]byte, 0, w.drive.requests.size)
 	for ctx.Err() == nil {
 		i := w.next.Add(1) - 1
 		since, unsent := w.wait(i)
@@ -119,11 +119,11 @@ func (w *worker) run(ctx context.Context) {
 			return
 		}
 		if unsent {
-			w.unsent++
+			w.outcome.unsent++
 			continue
 		}
-		request = w.requests.write(request, i)
-		answer, err := w.post(request)
+		request = w.drive.requests.write(request, i)
+		answer, err := w.sender.post(request)
 		now := time.Now()
 		w.note(answer, err, now.Sub(since), now.After(w.counted))
 		if err != nil {
@@ -135,15 +135,15 @@ func (w *worker) run(ctx context.Context) {
 // wait waits until the i-th request is due and returns when it began to count.
 func (w *worker) wait(i int64) (since time.Time, unsent bool) {
 	now := time.Now()
-	if w.perSecond == 0 {
+	if w.drive.perSecond == 0 {
 		return now, false
 	}
-	due := w.begin.Add(time.Duration(float64(i) / w.perSecond * float64(time.Second)))
+	due := w.begin.Add(time.Duration(float64(i) / w.drive.perSecond * float64(time.Second)))
 	if idle := due.Sub(now); idle > 0 {
 		time.Sleep(idle)
 		return time.Now(), false // that the sleep was longer is not the target's fault
 	}
-	if w.impatient {
+	if w.drive.impatient {
 		return now, now.Sub(due) > late
 	}
 	if !due.Before(w.end) {
@@ -155,16 +155,16 @@ func (w *worker) wait(i int64) (since time.Time, unsent bool) {
 func (w *worker) note(answer reply, err error, took time.Duration, counts bool) {
 	switch {
 	case err != nil:
-		w.wrong, w.lastError = w.wrong+1, err
+		w.outcome.wrong, w.outcome.lastError = w.outcome.wrong+1, err
 	case answer.status == http.StatusOK:
-		w.handled++
+		w.outcome.handled++
 		if counts {
-			_ = w.accepted.RecordValue(took.Microseconds()) // deadlines come before ten minutes
+			_ = w.outcome.accepted.RecordValue(took.Microseconds()) // deadlines come before ten minutes
 		}
 	case answer.retryAfter && (answer.status == http.StatusTooManyRequests || answer.status == http.StatusServiceUnavailable):
-		w.refused++
+		w.outcome.refused++
 	default:
-		w.wrong, w.lastError = w.wrong+1, fmt.Errorf("status %d", answer.status)
+		w.outcome.wrong, w.outcome.lastError = w.outcome.wrong+1, fmt.Errorf("status %d", answer.status)
 	}
 }
 

@@ -28,16 +28,16 @@ func (b *bench) overloading(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.stop()) }()
 	over := drive{
 		requests: m[1], connections: overloadConnections, perSecond: 2 * capacity, impatient: true,
-		warmup: 2 * time.Second, lasting: 3 * b.lasting,
+		warmup: 2 * time.Second, lasting: 3 * b.options.lasting,
 	}
 	l, err := b.driveServed(ctx, s, "relay", over)
 	if err != nil {
 		return err
 	}
-	l.what = fmt.Sprintf("overload, %.0f calls/s due, %d left out", over.perSecond, l.unsent)
+	l.what = fmt.Sprintf("overload, %.0f calls/s due, %d left out", over.perSecond, l.outcome.unsent)
 	b.noteLoad(l)
-	if l.wrong > 0 {
-		return l.check()
+	if l.outcome.wrong > 0 {
+		return l.outcome.check()
 	}
 	after := drive{requests: m[1], connections: 64, perSecond: capacity / 4, warmup: time.Second, lasting: 5 * time.Second}
 	if l, err = b.driveServed(ctx, s, "relay", after); err != nil {
@@ -45,7 +45,7 @@ func (b *bench) overloading(ctx context.Context) (err error) {
 	}
 	l.what = fmt.Sprintf("%.0f calls/s, a second after the overload", after.perSecond)
 	b.noteLoad(l)
-	return l.check()
+	return l.outcome.check()
 }
 
 // capacity is what relay accepts in a closed loop over 64 connections.
@@ -76,7 +76,7 @@ func (b *bench) soaking(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.stop()) }()
 	const slices = 10
 	for i := range slices {
-		d := drive{requests: m[1], connections: 64, perSecond: capacity / 2, lasting: b.soak / slices}
+		d := drive{requests: m[1], connections: 64, perSecond: capacity / 2, lasting: b.options.soak / slices}
 		l, err := b.driveServed(ctx, s, "relay", d)
 		if err != nil {
 			return err
@@ -88,7 +88,7 @@ func (b *bench) soaking(ctx context.Context) (err error) {
 		l.what = fmt.Sprintf("soak, %.0f calls/s, part %d of %d: %.0f MiB, %.0f goroutines",
 			d.perSecond, i+1, slices, statusMiB(s.pid(), "VmRSS:"), goroutines)
 		b.noteLoad(l)
-		if err := l.check(); err != nil {
+		if err := l.outcome.check(); err != nil {
 			return err
 		}
 	}

@@ -63,15 +63,15 @@ func (b *bench) ingesting(ctx context.Context) error {
 
 // closedLoop measures how fast a target answers over a number of connections.
 func (b *bench) closedLoop(ctx context.Context, target string, c ingestCase, m mail) (load, error) {
-	d := drive{requests: m[c.calls], connections: c.connections, standard: c.standard, warmup: 2 * time.Second, lasting: b.lasting}
+	d := drive{requests: m[c.calls], connections: c.connections, standard: c.standard, warmup: 2 * time.Second, lasting: b.options.lasting}
 	return b.drive(ctx, c.what, target, d)
 }
 
 // paced are the open loops: single calls at half of what was reached, or at the
 // pace that was asked for, and batches.
 func (b *bench) paced(ctx context.Context, m mail) error {
-	d := drive{requests: m[1], connections: 64, warmup: 2 * time.Second, lasting: b.lasting}
-	if d.perSecond = b.pace; d.perSecond == 0 {
+	d := drive{requests: m[1], connections: 64, warmup: 2 * time.Second, lasting: b.options.lasting}
+	if d.perSecond = b.options.pace; d.perSecond == 0 {
 		d.perSecond = b.fastest("single calls, 64 connections") / 2
 	}
 	if d.perSecond > 0 {
@@ -86,7 +86,7 @@ func (b *bench) paced(ctx context.Context, m mail) error {
 
 // fastest is relay's rate in a case that was measured.
 func (b *bench) fastest(what string) (rate float64) {
-	for _, l := range b.loads {
+	for _, l := range b.report.loads {
 		if l.what == what && l.target == "relay" && l.inLog == b.calls {
 			rate = l.rate()
 		}
@@ -96,7 +96,7 @@ func (b *bench) fastest(what string) (rate float64) {
 
 // drive starts a target, sends requests to it and notes the outcome.
 func (b *bench) drive(ctx context.Context, what, target string, d drive) (l load, err error) {
-	if !b.cases.MatchString(what + ", " + target) {
+	if !b.options.cases.MatchString(what + ", " + target) {
 		return l, nil
 	}
 	s, err := b.start(ctx, target)
@@ -107,7 +107,7 @@ func (b *bench) drive(ctx context.Context, what, target string, d drive) (l load
 	if l, err = b.driveServed(ctx, s, target, d); err != nil {
 		return l, err
 	}
-	if err := l.check(); err != nil {
+	if err := l.outcome.check(); err != nil {
 		return l, err
 	}
 	l.what = what
@@ -116,8 +116,8 @@ func (b *bench) drive(ctx context.Context, what, target string, d drive) (l load
 }
 
 func (b *bench) noteLoad(l load) {
-	b.loads = append(b.loads, l)
-	say("%v", l.row(b.loads))
+	b.report.loads = append(b.report.loads, l)
+	say("%v", l.row(b.report.loads))
 }
 
 func (b *bench) start(ctx context.Context, target string) (*served, error) {
@@ -128,7 +128,7 @@ func (b *bench) start(ctx context.Context, target string) (*served, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.waitForProjections(ctx); err != nil {
+	if err := b.place.waitForProjections(ctx); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
@@ -141,7 +141,7 @@ func (b *bench) driveServed(ctx context.Context, s *served, target string, d dri
 	l = load{target: target, inLog: b.calls, calls: d.requests.calls}
 	lag := newWatch(ctx, 20*time.Millisecond)
 	if target == "relay" {
-		lag = b.watchLag(ctx, 20*time.Millisecond)
+		lag = b.place.watchLag(ctx, 20*time.Millisecond)
 	}
 	memory := watchMemory(s.pid())
 	before := b.cores(ctx, s)
@@ -157,7 +157,7 @@ func (b *bench) driveServed(ctx context.Context, s *served, target string, d dri
 type cores struct{ target, postgres, self time.Duration }
 
 func (b *bench) cores(ctx context.Context, s *served) cores {
-	return cores{cpuOf(s.pid()), cpuOf(b.backends(ctx)...), cpuOf(selfPID)}
+	return cores{cpuOf(s.pid()), cpuOf(b.place.backends(ctx)...), cpuOf(selfPID)}
 }
 
 func (c cores) minus(other cores) cores {

@@ -57,7 +57,7 @@ func (b *bench) killing(ctx context.Context) error {
 		}
 		say("%v", k.row())
 	}
-	b.kills = append(b.kills, k)
+	b.report.kills = append(b.report.kills, k)
 	return nil
 }
 
@@ -107,7 +107,7 @@ func (b *bench) killOnce(ctx context.Context, k *kills, want string) error {
 // killRelay starts a relay command and kills it. It reports whether it was still
 // running.
 func (b *bench) killRelay(ctx context.Context, after time.Duration, args ...string) (killed bool, err error) {
-	command := b.command(ctx, b.relay, args...)
+	command := b.command(ctx, b.options.relay, args...)
 	if err := command.Start(); err != nil {
 		return false, fmt.Errorf("start relay: %w (make build makes it)", err)
 	}
@@ -125,7 +125,7 @@ func (b *bench) countWrong(ctx context.Context, k *kills, want string) error {
 		return err
 	}
 	var left int
-	err = b.db.QueryRowContext(ctx, `SELECT count(*) FROM pg_tables
+	err = b.place.db.QueryRowContext(ctx, `SELECT count(*) FROM pg_tables
 WHERE schemaname = 'relay_store' AND tablename ~ '_g[0-9]+' AND NOT EXISTS (
     SELECT FROM relay_store.generations g WHERE g.status <> 'building' AND tablename ~ ('_g' || g.id || '$'))`).Scan(&left)
 	if err != nil {
@@ -143,7 +143,7 @@ func (b *bench) digest(ctx context.Context) (string, error) {
 	var parts []string
 	for _, view := range []string{"profiles", "profile_channels", "events", "issues"} {
 		var part string
-		err := b.db.QueryRowContext(ctx, `SELECT count(*) || '-' || coalesce(sum(hashtextextended(v::text, 0)), 0)
+		err := b.place.db.QueryRowContext(ctx, `SELECT count(*) || '-' || coalesce(sum(hashtextextended(v::text, 0)), 0)
 FROM relay.`+view+` v`).Scan(&part)
 		if err != nil {
 			return "", errors.Join(fmt.Errorf("sum up relay.%s", view), err)

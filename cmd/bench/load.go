@@ -15,10 +15,10 @@ type load struct {
 	what, target string
 	inLog        int // calls
 	calls        int // in a request
-	*outcome
-	lag   *hdrhistogram.Histogram // of live projections; nil or empty where there are none
-	spent cores
-	peak  float64 // MiB of the target
+	outcome      *outcome
+	lag          *hdrhistogram.Histogram // of live projections; nil or empty where there are none
+	spent        cores
+	peak         float64 // MiB of the target
 }
 
 var loadColumns = []string{
@@ -43,9 +43,9 @@ func (l load) rate() float64 { return l.outcome.rate() * float64(l.calls) }
 func (l load) row(all []load) []string {
 	return []string{
 		l.what, l.name(), fmt.Sprintf("%.0f", l.rate()), l.ratio(all),
-		milliseconds(quantile(l.accepted, 50)), milliseconds(quantile(l.accepted, 99)), milliseconds(longest(l.accepted)),
+		milliseconds(quantile(l.outcome.accepted, 50)), milliseconds(quantile(l.outcome.accepted, 99)), milliseconds(longest(l.outcome.accepted)),
 		l.lagText(50), l.lagText(99), l.spentText(l.spent.target), l.spentText(l.spent.postgres), l.spentText(l.spent.self),
-		orDash("%.0f", l.peak), fmt.Sprint(l.refused), fmt.Sprint(l.wrong),
+		orDash("%.0f", l.peak), fmt.Sprint(l.outcome.refused), fmt.Sprint(l.outcome.wrong),
 	}
 }
 
@@ -71,5 +71,5 @@ func (l load) spentText(spent time.Duration) string {
 	if spent <= 0 { // no process to be seen, or one that ended
 		return "-"
 	}
-	return fmt.Sprintf("%.0f", float64(spent.Microseconds())/float64(l.handled*int64(l.calls)))
+	return fmt.Sprintf("%.0f", float64(spent.Microseconds())/float64(l.outcome.handled*int64(l.calls)))
 }

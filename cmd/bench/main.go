@@ -116,12 +116,12 @@ func sizesAndNames(calls, keep string) (sizes []int, names []string, err error) 
 
 // bench measures one size.
 type bench struct {
-	options
-	*report
-	*place
-	calls  int
-	keep   string // name of the database that stays; empty: one that is dropped
-	copied int64  // rows that COPY wrote
+	options options
+	report  *report
+	place   *place
+	calls   int
+	keep    string // name of the database that stays; empty: one that is dropped
+	copied  int64  // rows that COPY wrote
 
 	copyRate   float64 // of psql's COPY OUT of the log, in calls a second; 0: not measured yet
 	copyBeside float64 // the same beside live traffic
@@ -134,7 +134,7 @@ func (b *bench) run(ctx context.Context, p *place) error {
 		"reproject": b.ofLog(b.reprojecting), "kill": b.ofLog(b.killing),
 		"ingest": b.once(b.ingesting), "overload": b.once(b.overloading), "soak": b.once(b.soaking),
 	}
-	for _, name := range b.measures {
+	for _, name := range b.options.measures {
 		measure, ok := known[name]
 		if !ok {
 			return fmt.Errorf("nothing is measured under the name %q", name)
@@ -159,7 +159,7 @@ func (b *bench) ofLog(measure func(context.Context) error) func(context.Context)
 // once measures loads with the first size only, on which they hardly depend.
 func (b *bench) once(measure func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if len(b.loads) > 0 && b.loads[0].inLog != b.calls {
+		if len(b.report.loads) > 0 && b.report.loads[0].inLog != b.calls {
 			return nil
 		}
 		return measure(ctx)

@@ -13,13 +13,13 @@ import (
 // one row after the other.
 func (b *bench) bareCommits(ctx context.Context, r *requests) error {
 	const what, target = "single calls, 1 connection", "a bare commit of one row"
-	if !b.cases.MatchString(what + ", " + target) {
+	if !b.options.cases.MatchString(what + ", " + target) {
 		return nil
 	}
-	if err := b.exec(ctx, `CREATE TABLE IF NOT EXISTS peer_commit (id bigserial PRIMARY KEY, payload bytea)`); err != nil {
+	if err := b.place.exec(ctx, `CREATE TABLE IF NOT EXISTS peer_commit (id bigserial PRIMARY KEY, payload bytea)`); err != nil {
 		return err
 	}
-	conn, err := b.db.Conn(ctx)
+	conn, err := b.place.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
@@ -31,14 +31,14 @@ func (b *bench) bareCommits(ctx context.Context, r *requests) error {
 	defer insert.Close()
 	l := load{what: what, target: target, inLog: b.calls, calls: 1, outcome: &outcome{accepted: newHistogram()}}
 	bodies, started := r.bodies(), time.Now()
-	for i := 0; time.Since(started) < b.lasting; i++ {
+	for i := 0; time.Since(started) < b.options.lasting; i++ {
 		before := time.Now()
 		if _, err := insert.ExecContext(ctx, bodies[i%len(bodies)]); err != nil {
 			return fmt.Errorf("bare commits: %w", err)
 		}
-		_ = l.accepted.RecordValue(time.Since(before).Microseconds())
+		_ = l.outcome.accepted.RecordValue(time.Since(before).Microseconds())
 	}
-	l.took = time.Since(started)
+	l.outcome.took = time.Since(started)
 	b.noteLoad(l)
 	return nil
 }
@@ -52,11 +52,11 @@ func (b *bench) copyIngest(ctx context.Context, r *requests) error {
 		return err
 	}
 	defer os.Remove(name)
-	if err := b.exec(ctx, `DROP TABLE IF EXISTS peer_copy_in; CREATE TABLE peer_copy_in (payload bytea)`); err != nil {
+	if err := b.place.exec(ctx, `DROP TABLE IF EXISTS peer_copy_in; CREATE TABLE peer_copy_in (payload bytea)`); err != nil {
 		return err
 	}
 	took, err := timed(func() error {
-		return exec.CommandContext(ctx, "psql", b.url, "-qc", `\copy peer_copy_in FROM '`+name+`' (FORMAT binary)`).Run()
+		return exec.CommandContext(ctx, "psql", b.place.url, "-qc", `\copy peer_copy_in FROM '`+name+`' (FORMAT binary)`).Run()
 	})
 	if err != nil {
 		return fmt.Errorf("psql COPY of the same bytes: %w", err)

@@ -29,10 +29,10 @@ const (
 
 // reading measures how fast the log is read.
 func (b *bench) reading(ctx context.Context) error {
-	if err := b.exec(ctx, `VACUUM ANALYZE relay.log`); err != nil {
+	if err := b.place.exec(ctx, `VACUUM ANALYZE relay.log`); err != nil {
 		return err
 	}
-	database := postgres.Database{DB: b.db}
+	database := postgres.Database{DB: b.place.db}
 	err := b.measure(readWhat, "relay, one reader", "rows", b.calls, func() error {
 		return database.InSnapshot(ctx, func(tx app.Tx) error {
 			return logstore.Reader{}.Read(ctx, tx, eventlog.Range{UpTo: 1 << 60}, allKinds, func(*eventlog.Entry) error { return nil })
@@ -51,7 +51,7 @@ func (b *bench) reading(ctx context.Context) error {
 // after one that fills the caches.
 func (b *bench) copyOut(ctx context.Context) error {
 	var rows int
-	if err := b.db.QueryRowContext(ctx, `SELECT count(*) FROM relay.log`).Scan(&rows); err != nil {
+	if err := b.place.db.QueryRowContext(ctx, `SELECT count(*) FROM relay.log`).Scan(&rows); err != nil {
 		return err
 	}
 	var took []time.Duration
@@ -74,7 +74,7 @@ func (b *bench) copyOnce(ctx context.Context) error {
 	if err != nil {
 		return errors.New("psql is needed to compare with: install a PostgreSQL client")
 	}
-	command := exec.CommandContext(ctx, psql, b.url, "-qc", `COPY (SELECT * FROM relay.log) TO STDOUT (FORMAT binary)`)
+	command := exec.CommandContext(ctx, psql, b.place.url, "-qc", `COPY (SELECT * FROM relay.log) TO STDOUT (FORMAT binary)`)
 	command.Stdout = io.Discard
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("%s: %w", copyWay, err)
@@ -90,8 +90,8 @@ func (b *bench) defaultSubscriber(ctx context.Context) error {
 		return fmt.Errorf("write a backlog for Watermill's default subscriber: %w", err)
 	}
 	// The database is dropped too, unless it is kept.
-	defer func() { _ = b.exec(ctx, `DROP TABLE watermill_backlog, watermill_offsets_backlog`) }()
-	subscriber, err := watermillsql.NewSubscriber(watermillsql.BeginnerFromStdSQL(b.plain), watermillsql.SubscriberConfig{
+	defer func() { _ = b.place.exec(ctx, `DROP TABLE watermill_backlog, watermill_offsets_backlog`) }()
+	subscriber, err := watermillsql.NewSubscriber(watermillsql.BeginnerFromStdSQL(b.place.plain), watermillsql.SubscriberConfig{
 		ConsumerGroup: "bench", SchemaAdapter: watermillsql.DefaultPostgreSQLSchema{},
 		OffsetsAdapter: watermillsql.DefaultPostgreSQLOffsetsAdapter{}, InitializeSchema: true,
 	}, watermill.NopLogger{})
@@ -104,7 +104,7 @@ func (b *bench) defaultSubscriber(ctx context.Context) error {
 		return err
 	}
 	started, n := time.Now(), 0
-	for time.Since(started) < b.backlog {
+	for time.Since(started) < b.options.backlog {
 		select {
 		case m := <-messages:
 			m.Ack()
@@ -126,12 +126,12 @@ func (b *bench) fillBacklog(ctx context.Context) error {
 	if err := b.makeTopic(ctx, backlogTopic); err != nil {
 		return err
 	}
-	err := b.exec(ctx, `INSERT INTO watermill_backlog (uuid, payload, metadata, transaction_id)
+	err := b.place.exec(ctx, `INSERT INTO watermill_backlog (uuid, payload, metadata, transaction_id)
 SELECT uuid, convert_from(payload, 'UTF8')::json, metadata, pg_current_xact_id() FROM relay.log ORDER BY "offset"`)
 	if err != nil {
 		return err
 	}
-	return b.exec(ctx, `VACUUM ANALYZE watermill_backlog`)
+	return b.place.exec(ctx, `VACUUM ANALYZE watermill_backlog`)
 }
 
 // makeTopic makes the table of Watermill's default publisher.
@@ -142,7 +142,7 @@ func (b *bench) makeTopic(ctx context.Context, topic string) error {
 		return err
 	}
 	for _, q := range queries {
-		if _, err := b.db.ExecContext(ctx, q.Query, q.Args...); err != nil {
+		if _, err := b.place.db.ExecContext(ctx, q.Query, q.Args...); err != nil {
 			return fmt.Errorf("make Watermill's default table: %w", err)
 		}
 	}

@@ -109,7 +109,7 @@ func timed(do func() error) (time.Duration, error) {
 
 func (b *bench) note(r result) {
 	r.calls = b.calls
-	b.results = append(b.results, r)
+	b.report.results = append(b.report.results, r)
 	say("%s, %s: %s in %.1f s", r.what, r.way, r.rateText(), r.took.Seconds())
 }
 

@@ -121,7 +121,7 @@ func (b *bench) reprojecting(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, serve.stop()) }()
 	live := newRequests(20_000, 1, b.calls)
 	var prefix string
-	err = b.db.QueryRowContext(ctx, `SELECT coalesce(
+	err = b.place.db.QueryRowContext(ctx, `SELECT coalesce(
     (SELECT spec ->> 'event_prefix' FROM relay.mapping_versions ORDER BY version DESC LIMIT 1), '')`).Scan(&prefix)
 	if err != nil {
 		return fmt.Errorf("read the mapping that holds: %w", err)
@@ -130,7 +130,7 @@ func (b *bench) reprojecting(ctx context.Context) (err error) {
 		if err := b.applyMapping(ctx, c.mapping); err != nil {
 			return err
 		}
-		if !b.cases.MatchString(c.what) {
+		if !b.options.cases.MatchString(c.what) {
 			continue
 		}
 		if err := b.measureReplay(ctx, serve, live, c); err != nil {
@@ -145,19 +145,19 @@ func (b *bench) reprojecting(ctx context.Context) (err error) {
 // projections would take that in meanwhile.
 func (b *bench) prepareReplays(ctx context.Context) error {
 	if b.copyRate == 0 {
-		if err := b.exec(ctx, `VACUUM ANALYZE relay.log`); err != nil {
+		if err := b.place.exec(ctx, `VACUUM ANALYZE relay.log`); err != nil {
 			return err
 		}
 		if err := b.copyOut(ctx); err != nil {
 			return err
 		}
 	}
-	lag, err := b.lag(ctx)
+	lag, err := b.place.lag(ctx)
 	if err != nil {
 		return err
 	}
 	var undone bool // by an earlier run, so that the current mapping does not hold everywhere
-	if err := b.db.QueryRowContext(ctx, `SELECT count(*) > 1 FROM relay.mapping_timeline`).Scan(&undone); err != nil {
+	if err := b.place.db.QueryRowContext(ctx, `SELECT count(*) > 1 FROM relay.mapping_timeline`).Scan(&undone); err != nil {
 		return err
 	}
 	if lag == 0 && !undone {
@@ -190,15 +190,15 @@ const switching = time.Second
 // measureReplay runs the command while traffic and readers go on; they begin
 // before it and end after it.
 func (b *bench) measureReplay(ctx context.Context, serve *served, live *requests, c replayCase) error {
-	if err := errors.Join(b.waitForProjections(ctx), b.waitForVacuum(ctx)); err != nil {
+	if err := errors.Join(b.place.waitForProjections(ctx), b.place.waitForVacuum(ctx)); err != nil {
 		return err
 	}
 	r := replay{what: c.what, copyRate: b.copyRate}
-	if err := b.db.QueryRowContext(ctx, `SELECT count(*) FROM relay.log`).Scan(&r.calls); err != nil {
+	if err := b.place.db.QueryRowContext(ctx, `SELECT count(*) FROM relay.log`).Scan(&r.calls); err != nil {
 		return err
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // what sends and watches is to cost little
-	lag, readers := b.watchLag(ctx, 20*time.Millisecond), b.watchReaders(ctx, b.calls/10)
+	lag, readers := b.place.watchLag(ctx, 20*time.Millisecond), b.place.watchReaders(ctx, b.calls/10)
 	ended, err := r.withTraffic(ctx, serve, live, func() (finished, error) { return c.run(ctx, b) })
 	r.switchWait = readers.longestSince(r.ended.Add(-switching))
 	lag.stop()
@@ -212,8 +212,8 @@ func (b *bench) measureReplay(ctx context.Context, serve *served, live *requests
 		b.copyBeside = r.rate()
 	}
 	r.copyBeside = b.copyBeside
-	b.replays = append(b.replays, r)
-	say("%v", r.row(b.replays))
+	b.report.replays = append(b.report.replays, r)
+	say("%v", r.row(b.report.replays))
 	return nil
 }
 
