@@ -19,6 +19,8 @@ const (
 	endWithin = 300 * time.Millisecond
 	// giveUpWithin is how long a statement goes on after the end of its context.
 	giveUpWithin = cancelWithin + endWithin
+	// answerWithin is left to a caller whose statement gave up.
+	answerWithin = 200 * time.Millisecond
 )
 
 // InTime returns a context that ends so long before ctx does that a statement
@@ -29,7 +31,7 @@ func InTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadline(ctx, deadline.Add(-giveUpWithin))
+	return context.WithDeadline(ctx, deadline.Add(-giveUpWithin-answerWithin))
 }
 
 // line holds the sockets of one connection: the connection's own, and those that
