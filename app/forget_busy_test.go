@@ -107,3 +107,40 @@ func otherMapping(t *testing.T, w *world, n int) {
 	spec.Identity = mapping.Join
 	w.apply(t, spec)
 }
+
+// lockedGenerations cannot be read, once, where locked is true.
+type lockedGenerations struct {
+	app.Generations
+	locked *bool
+}
+
+func (l lockedGenerations) AllServing(ctx context.Context, tx app.Tx) ([]app.Generation, error) {
+	if *l.locked {
+		*l.locked = false
+		return nil, app.ErrLocked
+	}
+	return l.Generations.AllServing(ctx, tx)
+}
+
+// TestForgetWhereSearchIsLocked: if the log cannot be searched again because of
+// somebody else's lock, the erasure begins again with what it had found.
+func TestForgetWhereSearchIsLocked(t *testing.T) {
+	t.Parallel()
+	w := worldOfTwo(t)
+	f, locked, tries := w.forgetter(), false, 0
+	f.Generations = lockedGenerations{f.Generations, &locked}
+	f.Erasures = hookedErasures{f.Erasures, func() {
+		if tries++; tries == 1 {
+			otherID(time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))(t, w, 1)
+			locked = true // for the search that this makes necessary
+		}
+	}}
+	if _, err := f.Forget(t.Context(), erasure.Person{ID: "u"}); err != nil || locked {
+		t.Errorf("%v; another search was made: %t", err, !locked)
+	}
+	w.drain(t)
+	w.verify(t)
+	if left := w.rows(t, `SELECT convert_from(payload, 'UTF8') FROM relay.payloads WHERE convert_from(payload, 'UTF8') ~ '"u"|"a[0-9]"'`); len(left) > 0 {
+		t.Errorf("left in the log: %v", left)
+	}
+}

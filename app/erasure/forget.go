@@ -121,9 +121,11 @@ func (f *Forgetter) forget(ctx context.Context, t task) (Forgotten, []Group, err
 			if err != nil || lacking.nothing() {
 				return err
 			}
-			if found, err = f.prepare(ctx, t.people, found, lacking); err != nil {
-				return err
+			next, err := f.prepare(ctx, t.people, found, lacking)
+			if err != nil {
+				return err // found stays, for the next call
 			}
+			found = next
 		}
 	})
 	if err != nil {
