@@ -83,7 +83,7 @@ func tellsOfInterruption(t *testing.T, server *serving) {
 	if !strings.Contains(status, ", interrupted (") {
 		return
 	}
-	if _, page := server.ask("GET", "/reprojections", "", nil); !strings.Contains(page, "was interrupted") || !strings.Contains(page, "Resume it") {
+	if _, page := server.ask("GET", "/reprojections", "", nil); !strings.Contains(page, "was interrupted") || !strings.Contains(page, `value="resume">Resume<`) {
 		t.Fatalf("the console says\n%s", page)
 	}
 }

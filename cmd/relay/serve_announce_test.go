@@ -64,7 +64,7 @@ func TestSuperfluousArguments(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ args, want string }{
-		{"profiles show nobody", `profile "nobody": not found`},
+		{"profiles show nobody", `person "nobody": not found`},
 		{"rejected show 9", "rejected body 9: not found"},
 		{"log show 9", "log offset 9: not found: it was erased, or no payload ever had this place"},
 	} {
