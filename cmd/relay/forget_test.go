@@ -130,8 +130,10 @@ func TestForgetAndExport(t *testing.T) {
 	if tables := holding(t, db, "milton-77"); tables != "" {
 		t.Errorf("after undo, the person is in %s", tables)
 	}
-	if _, errOut, status := relay.run("export", "milton-77"); status != 1 || !strings.Contains(errOut, "not found") {
-		t.Errorf("export of nobody: status %d, %s", status, errOut)
+	for _, id := range []string{"milton-77", "not UTF-8: \xff"} {
+		if _, errOut, status := relay.run("export", id); status != 1 || !strings.Contains(errOut, "not found") {
+			t.Errorf("export of nobody: status %d, %s", status, errOut)
+		}
 	}
 	if _, _, status := relay.run("forget"); status != 2 {
 		t.Errorf("forget nobody: status %d", status)

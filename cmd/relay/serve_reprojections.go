@@ -63,7 +63,7 @@ func (s served) start(
 	if err != nil {
 		return replay.Reprojection{}, err
 	}
-	plan.AsOf = eventlog.Offset(*asOf)
+	plan.AsOf = min(plan.AsOf, eventlog.Offset(*asOf)) // nobody was shown what is not in the log yet
 	return r.Run(ctx, plan)
 }
 

@@ -142,4 +142,12 @@ func TestServeStartsThePlanShown(t *testing.T) {
 	waitFor(t, "the plan to be carried out", func() bool {
 		return text(t, db, `SELECT string_agg(status || ' ' || mapping_version, ' ') FROM relay.reprojections`) == "done 3"
 	})
+	asJSON := map[string]string{"Content-Type": "application/json"}
+	waitFor(t, "a plan of the future to be started", func() bool {
+		status, _ := server.ask("POST", "/api/reprojections", `{"from":"beginning","as_of":1000000}`, asJSON)
+		return status == 200
+	})
+	if asOf := text(t, db, `SELECT max(as_of) < 1000000 FROM relay_store.reprojections`); asOf != "true" {
+		t.Error("a re-projection claims to know mappings that are not applied yet")
+	}
 }

@@ -40,12 +40,12 @@ func (People) Whose(ctx context.Context, tx app.Tx, id string) (user string, err
 // Rows implements erasure.PersonReader.
 func (People) Rows(ctx context.Context, tx app.Tx, g erasure.Group, each func([]byte) error) error {
 	for _, query := range exportSQL {
-		if err := eachJSON(ctx, tx, each, query, pq.Array(g.Users)); err != nil {
+		if err := eachJSON(ctx, tx, each, query, pq.Array(storable(g.Users))); err != nil {
 			return err
 		}
 	}
 	if len(g.Anonymous) > 0 {
-		if err := eachJSON(ctx, tx, each, exportUnjoinedSQL, pq.Array(g.Anonymous)); err != nil {
+		if err := eachJSON(ctx, tx, each, exportUnjoinedSQL, pq.Array(storable(g.Anonymous))); err != nil {
 			return err
 		}
 	}
@@ -58,6 +58,15 @@ func (People) Rows(ctx context.Context, tx app.Tx, g erasure.Group, each func([]
 		rejected = append(rejected, found...)
 	}
 	return eachJSON(ctx, tx, each, exportRejectedSQL, pq.Array(rejected))
+}
+
+// storable makes the ids as the views have them.
+func storable(ids []string) []string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = postgres.Storable(id)
+	}
+	return list
 }
 
 func eachJSON(ctx context.Context, tx *sql.Tx, each func([]byte) error, query string, args ...any) error {
