@@ -104,7 +104,7 @@ func Translate(err error) error {
 // a lock. Whoever asks for a lock after a waiting ALTER or DROP waits with it,
 // so where readers are concerned it must be short.
 func SetLockTimeout(ctx context.Context, tx *sql.Tx, milliseconds int) error {
-	_, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", milliseconds))
+	_, err := tx.ExecContext(ctx, SQL("SET LOCAL lock_timeout = <milliseconds>", "milliseconds", milliseconds))
 	return err
 }
 

@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"fmt"
-
 	"relay/domain/segment"
 )
 
@@ -10,12 +8,12 @@ import (
 // in the words of the indexes that are limited by such a condition. kinds is the
 // log's column.
 func HoldsAny(column string, kinds segment.Kinds) string {
-	return fmt.Sprintf("(%s & %d) <> 0", column, kinds)
+	return SQL("(<column> & <kinds>) <> 0", "column", column, "kinds", int64(kinds))
 }
 
 // HoldsNone is the SQL condition that a payload holds no calls of the kinds.
 func HoldsNone(column string, kinds segment.Kinds) string {
-	return fmt.Sprintf("(%s & %d) = 0", column, kinds)
+	return SQL("(<column> & <kinds>) = 0", "column", column, "kinds", int64(kinds))
 }
 
 // MoveCheckpoint is the statement that moves the checkpoint of generation $1 to

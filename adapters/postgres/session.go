@@ -36,6 +36,9 @@ func sessionOf(ctx context.Context, c connection) (s session, err error) {
 	return s, rows.Close()
 }
 
+const endSessionSQL = `SELECT pg_terminate_backend(pid, <milliseconds>) FROM pg_stat_activity
+WHERE pid = <pid> AND extract(epoch FROM backend_start)::text = '<start>'`
+
 // endSession has the server end a session, on a connection of its own, and
 // returns when the session is gone, when ctx ends, or when that does not work.
 // Without it a session whose client is gone would go on waiting, and go on with its
@@ -53,6 +56,6 @@ func (c connector) endSession(ctx context.Context, s session) {
 	if err != nil {
 		return
 	}
-	_, _ = full.ExecContext(ctx, fmt.Sprintf(`SELECT pg_terminate_backend(pid, %d) FROM pg_stat_activity
-WHERE pid = %d AND extract(epoch FROM backend_start)::text = '%s'`, endWithin.Milliseconds(), s.pid, s.start), nil) // the line is closed in any case
+	_, _ = full.ExecContext(ctx, SQL(endSessionSQL,
+		"milliseconds", endWithin.Milliseconds(), "pid", s.pid, "start", s.start), nil) // the line is closed in any case
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -45,7 +43,8 @@ FROM generation g, LATERAL (
     SELECT CASE WHEN count(*) < <rows> AND count(*) = count(*) FILTER (WHERE fits)
                 THEN (SELECT "offset" FROM head) ELSE max("offset") FILTER (WHERE fits) END AS up_to
     FROM (
-        SELECT "offset", sum(octet_length(payload)) OVER (ORDER BY "offset" ROWS UNBOUNDED PRECEDING) - octet_length(payload) < <bytes> AS fits
+        SELECT "offset",
+               sum(octet_length(payload)) OVER (ORDER BY "offset" ROWS UNBOUNDED PRECEDING) - octet_length(payload) < <bytes> AS fits
         FROM <log>
         WHERE "offset" > g.checkpoint AND "offset" <= (SELECT "offset" FROM head) AND (kinds & <kinds>) <> 0
         ORDER BY "offset" LIMIT <rows>
@@ -54,7 +53,8 @@ FROM generation g, LATERAL (
 
 const (
 	headOfLog     = `SELECT coalesce((SELECT "offset" FROM relay.log ORDER BY "offset" DESC LIMIT 1), 0) AS "offset"`
-	headOfServing = `SELECT checkpoint AS "offset" FROM relay_store.generations WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = <id>)`
+	headOfServing = `SELECT checkpoint AS "offset" FROM relay_store.generations
+WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.generations WHERE id = <id>)`
 )
 
 // building reports whether generations are being built. A generation whose build
@@ -83,16 +83,13 @@ var _ watermillsql.SchemaAdapter = announcements{}
 // SelectQuery implements watermillsql.SchemaAdapter.
 func (s announcements) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
 	head, generation, beside := headOfLog, `projection = `+pq.QuoteLiteral(s.consumption.Projection)+` AND status = 'serving'`, building
-	if s.consumption.Generation != 0 {
-		head, generation, beside = headOfServing, `id = <id>`, "false"
+	if id := s.consumption.Generation; id != 0 {
+		head, generation, beside = postgres.SQL(headOfServing, "id", id), postgres.SQL(`id = <id>`, "id", id), "false"
 	}
 	kinds := s.consumption.Kinds()
-	query := strings.NewReplacer("<head>", head, "<generation>", generation, "<building>", beside, "<log>", logOf(kinds)).Replace(nextRangeSQL)
-	query = strings.NewReplacer(
-		"<id>", strconv.FormatInt(s.consumption.Generation, 10), "<kinds>", strconv.FormatInt(int64(kinds), 10),
-		"<rows>", strconv.Itoa(s.maxRows), "<bytes>", strconv.Itoa(s.maxBytes),
-	).Replace(query)
-	return watermillsql.Query{Query: query}, nil
+	return watermillsql.Query{Query: postgres.SQL(nextRangeSQL,
+		"head", head, "generation", generation, "building", beside, "log", logOf(kinds), "kinds", int64(kinds),
+		"rows", s.maxRows, "bytes", s.maxBytes)}, nil
 }
 
 // announcement is the payload of a message: a range that a generation is to take

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"relay/adapters/postgres"
 	"relay/app"
@@ -47,8 +46,7 @@ type reading struct {
 }
 
 func newReading(log, width string) reading {
-	fill := strings.NewReplacer("<log>", log, "<width>", width)
-	return reading{frames: fill.Replace(framesSQL), rows: fill.Replace(rowsSQL)}
+	return reading{frames: postgres.SQL(framesSQL, "log", log, "width", width), rows: postgres.SQL(rowsSQL, "log", log)}
 }
 
 func readFrom(kinds segment.Kinds) reading {

@@ -25,8 +25,12 @@ const maxNeedles = 3
 // searchSQL finds payloads that hold any of the texts.
 //
 // Plan: an index scan of the primary keys, merged over the partitions.
-var searchSQL = `SELECT "offset" FROM <log> WHERE "offset" > $1 AND "offset" <= $2 AND ` + postgres.HoldsNone("kinds", segment.Control) + ` AND (kinds & $4) <> 0
-AND (cardinality($3::bytea[]) = 0 OR EXISTS (SELECT FROM unnest($3::bytea[]) AS needle WHERE position(needle IN payload) > 0)) ORDER BY "offset"`
+var searchSQL = `SELECT coalesce(array_agg("offset" ORDER BY "offset"), '{}') FROM (
+    SELECT "offset" FROM <log>
+    WHERE "offset" > $1 AND "offset" <= $2 AND ` + postgres.HoldsNone("kinds", segment.Control) + ` AND (kinds & $4) <> 0
+      AND (cardinality($3::bytea[]) = 0 OR EXISTS (SELECT FROM unnest($3::bytea[]) AS needle WHERE position(needle IN payload) > 0))
+    ORDER BY "offset"
+) l`
 
 // Search implements app.LogSearcher. An id stands in a payload as it is, or in
 // escapes: \u can stand for any character, each other escape for one only.
@@ -42,7 +46,7 @@ func (Searcher) Search(ctx context.Context, tx app.Tx, r eventlog.Range, kinds s
 		}
 	}
 	var offsets []int64
-	err := tx.QueryRowContext(ctx, `SELECT coalesce(array_agg("offset" ORDER BY "offset"), '{}') FROM (`+strings.ReplaceAll(searchSQL, "<log>", logOf(kinds))+`) l`,
+	err := tx.QueryRowContext(ctx, postgres.SQL(searchSQL, "log", logOf(kinds)),
 		int64(r.After), int64(r.UpTo), needles, int64(kinds)).Scan(pq.Array(&offsets))
 	if err != nil {
 		return nil, fmt.Errorf("search the log after offset %d: %w", r.After, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/app"
 	"relay/domain/eventlog"
 	"relay/domain/segment"
@@ -35,8 +36,9 @@ func (Reader) Size(ctx context.Context, tx app.Tx, p app.Projection, r eventlog.
 // estimate asks the planner how many rows of the tables are in the range.
 func estimate(ctx context.Context, tx app.Tx, kinds segment.Kinds, r eventlog.Range) (int64, error) {
 	var text []byte
-	err := tx.QueryRowContext(ctx, fmt.Sprintf(`EXPLAIN (FORMAT JSON) SELECT FROM %s WHERE "offset" > %d AND "offset" <= %d`,
-		logOf(kinds), r.After, r.UpTo)).Scan(&text)
+	err := tx.QueryRowContext(ctx, postgres.SQL(
+		`EXPLAIN (FORMAT JSON) SELECT FROM <log> WHERE "offset" > <after> AND "offset" <= <up_to>`,
+		"log", logOf(kinds), "after", int64(r.After), "up_to", int64(r.UpTo))).Scan(&text)
 	if err != nil {
 		return 0, err
 	}

@@ -110,7 +110,8 @@ func addByChannel(ctx context.Context, tx *sql.Tx, found *lookup.PersonSearch, v
 	}
 	var selects []string
 	for _, set := range sets {
-		selects = append(selects, fmt.Sprintf("SELECT distinct_id FROM relay_store.%schannels_g%d WHERE %s", set, served, inAnyChannel))
+		selects = append(selects, postgres.SQL("SELECT distinct_id FROM relay_store.<set>channels_g<generation> WHERE <condition>",
+			"set", set, "generation", served, "condition", inAnyChannel))
 	}
 	query := "WITH ids AS MATERIALIZED (" + strings.Join(selects, " UNION ALL ") + ")\n" + hitColumns +
 		"WHERE p.distinct_id = ANY (ARRAY(SELECT distinct_id FROM ids LIMIT 4 * $2::integer)) ORDER BY p.distinct_id LIMIT $2"
@@ -121,7 +122,7 @@ func addByChannel(ctx context.Context, tx *sql.Tx, found *lookup.PersonSearch, v
 var inAnyChannel = func() string {
 	var of []string
 	for c := range profile.ChannelCount {
-		of = append(of, fmt.Sprintf("channels @> jsonb_build_object('%s', jsonb_build_array($1::text))", profile.Channel(c)))
+		of = append(of, postgres.SQL("channels @> jsonb_build_object('<channel>', jsonb_build_array($1::text))", "channel", profile.Channel(c)))
 	}
 	return strings.Join(of, " OR ")
 }()
@@ -149,7 +150,7 @@ func inTime(ctx context.Context, tx *sql.Tx, found *lookup.PersonSearch, millise
 // within runs statements that may take so many milliseconds each, and reports
 // whether they ended in time. The transaction goes on in either case.
 func within(ctx context.Context, tx *sql.Tx, milliseconds int, run func() error) (done bool, err error) {
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", milliseconds)); err != nil {
+	if _, err := tx.ExecContext(ctx, postgres.SQL("SET LOCAL statement_timeout = <milliseconds>", "milliseconds", milliseconds)); err != nil {
 		return false, err
 	}
 	err = postgres.Try(ctx, tx, run)

@@ -60,12 +60,13 @@ type searchIndex struct {
 // searchIndexes are those of the generations that are served.
 func searchIndexes(profiles, events int64) (list []searchIndex) {
 	for _, set := range []tables.StateSet{tables.OwnStates, tables.JoinedStates} {
-		table := fmt.Sprintf("relay_store.%schannels_g%d", set, profiles)
+		table := postgres.SQL("relay_store.<set>channels_g<generation>", "set", set, "generation", profiles)
 		list = append(list, searchIndex{table: table, create: "CREATE INDEX CONCURRENTLY ON " + table + " USING gin (channels jsonb_path_ops)"})
 	}
 	return append(list, searchIndex{
-		table: fmt.Sprintf("relay_store.events_g%d", events), named: fmt.Sprintf("events_g%d_anonymous", events),
-		create: strings.Replace(fmt.Sprintf(tables.EventsJoinedIndex, events), "CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1),
+		table:  postgres.SQL("relay_store.events_g<generation>", "generation", events),
+		named:  postgres.SQL("events_g<generation>_anonymous", "generation", events),
+		create: strings.Replace(postgres.SQL(tables.EventsJoinedIndex, "generation", events), "CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1),
 	})
 }
 

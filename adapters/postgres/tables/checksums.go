@@ -9,6 +9,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/app"
 )
 
@@ -54,8 +55,10 @@ func (p *pair) prune(ctx context.Context, tx app.Tx) error {
 
 // bucket is the bucket of a row of t.
 func (p *pair) bucket() string {
-	return fmt.Sprintf("(hash_record_extended(ROW(t.%s), 0) & %d)", p.key, checksumBuckets-1)
+	return postgres.SQL("(hash_record_extended(ROW(t.<key>), 0) & <mask>)", "key", p.key, "mask", checksumBuckets-1)
 }
+
+const checksumsSQL = `SELECT <bucket>, count(*) || ' ' || sum(hash_record_extended(ROW(<fields>), $1)) FROM <side> t GROUP BY 1`
 
 // checksums returns a side's number of rows and sum of hashes by bucket.
 func (p *pair) checksums(ctx context.Context, tx app.Tx, side string, seed int64) (sums [checksumBuckets]string, err error) {
@@ -74,8 +77,8 @@ func (p *pair) checksums(ctx context.Context, tx app.Tx, side string, seed int64
 	if _, err := tx.ExecContext(ctx, `SET LOCAL enable_sort = off`); err != nil {
 		return sums, err
 	}
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(`SELECT %s, count(*) || ' ' || sum(hash_record_extended(ROW(%s), $1)) FROM %s t GROUP BY 1`,
-		p.bucket(), strings.Join(fields, ", "), side), seed)
+	rows, err := tx.QueryContext(ctx, postgres.SQL(checksumsSQL,
+		"bucket", p.bucket(), "fields", strings.Join(fields, ", "), "side", side), seed)
 	if err != nil {
 		return sums, fmt.Errorf("sum up %s: %w", side, err)
 	}

@@ -2,7 +2,6 @@ package tables
 
 import (
 	"context"
-	"fmt"
 
 	"relay/app"
 	"relay/projections"
@@ -126,7 +125,7 @@ func shownPair(ctx context.Context, tx app.Tx, part profilePart, served, rebuilt
 		if err != nil {
 			return p, err
 		}
-		*side = fmt.Sprintf(shownStates(part.table, joins), generation)
+		*side = shownStates(part.table, generation, joins)
 	}
 	return p, nil
 }

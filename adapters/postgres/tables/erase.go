@@ -7,9 +7,11 @@ import (
 
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/wire"
 	"relay/app"
 	"relay/domain/profile"
+	"relay/projections"
 )
 
 // Erase implements app.Rows. Where mappings join ids, the joined rows of all to
@@ -32,13 +34,15 @@ func (p Profiles) Erase(ctx context.Context, tx app.Tx, generation int64, e app.
 	return j.write(ctx)
 }
 
+const deleteOwnedSQL = `DELETE FROM <table> WHERE distinct_id = ANY ($1::text[])`
+
 // eraseStates deletes the states of ids.
 func (p Profiles) eraseStates(ctx context.Context, tx *sql.Tx, generation int64, ids []string) error {
 	for _, part := range profileParts {
 		if !p.has(part.part) {
 			continue
 		}
-		query := fmt.Sprintf(`DELETE FROM relay_store.%s%s_g%d WHERE distinct_id = ANY ($1)`, p.set, part.table, generation)
+		query := postgres.SQL(deleteOwnedSQL, "table", tableOf(part.in(p.set), generation))
 		if _, err := tx.ExecContext(ctx, query, pq.Array(ids)); err != nil {
 			return fmt.Errorf("erase %s%s: %w", p.set, part.table, err)
 		}
@@ -89,11 +93,13 @@ func (j *joining) loseStates(ctx context.Context, e app.Erased) error {
 
 // Erase implements app.Rows.
 func (Events) Erase(ctx context.Context, tx app.Tx, generation int64, e app.Erased) error {
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM relay_store.events_g%d WHERE distinct_id = ANY ($1)`, generation), pq.Array(e.Users)); err != nil {
+	events := tableOf(projections.Events, generation)
+	if _, err := tx.ExecContext(ctx, postgres.SQL(deleteOwnedSQL, "table", events), pq.Array(e.Users)); err != nil {
 		return fmt.Errorf("erase events: %w", err)
 	}
 	if len(e.Anonymous) > 0 {
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM relay_store.events_g%d WHERE distinct_id IS NULL AND anonymous_id = ANY ($1)`, generation), pq.Array(e.Anonymous)); err != nil {
+		query := postgres.SQL(`DELETE FROM <table> WHERE distinct_id IS NULL AND anonymous_id = ANY ($1)`, "table", events)
+		if _, err := tx.ExecContext(ctx, query, pq.Array(e.Anonymous)); err != nil {
 			return fmt.Errorf("erase events of anonymous ids: %w", err)
 		}
 	}

@@ -38,7 +38,7 @@ func eventsProjection(db *sql.DB) app.Projection {
 const eventsColumns = 12
 
 const eventsDDL = `
-CREATE TABLE relay_store.events_g%[1]d (
+CREATE TABLE relay_store.events_g<generation> (
     log_offset      bigint           NOT NULL,
     log_index       integer          NOT NULL,
     message_key     uuid             NOT NULL,
@@ -57,15 +57,15 @@ CREATE TABLE relay_store.events_g%[1]d (
 // since rows come about in order of receipt, ranges of time and of the log.
 const (
 	eventsMessageIndex = `
-CREATE UNIQUE INDEX IF NOT EXISTS events_g%[1]d_message ON relay_store.events_g%[1]d (message_key)`
+CREATE UNIQUE INDEX IF NOT EXISTS events_g<generation>_message ON relay_store.events_g<generation> (message_key)`
 	eventsPersonIndex = `
-CREATE INDEX IF NOT EXISTS events_g%[1]d_person ON relay_store.events_g%[1]d (distinct_id, occurred_at) WHERE distinct_id IS NOT NULL`
+CREATE INDEX IF NOT EXISTS events_g<generation>_person ON relay_store.events_g<generation> (distinct_id, occurred_at) WHERE distinct_id IS NOT NULL`
 	eventsLogIndex = `
-CREATE INDEX IF NOT EXISTS events_g%[1]d_log ON relay_store.events_g%[1]d USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on)`
-	eventsAnalyze = `ANALYZE relay_store.events_g%[1]d`
+CREATE INDEX IF NOT EXISTS events_g<generation>_log ON relay_store.events_g<generation> USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on)`
+	eventsAnalyze = `ANALYZE relay_store.events_g<generation>`
 )
 
-const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g%[1]d; ` + loadedDrop + `; ` + linksDrop
+const eventsDrop = `DROP TABLE IF EXISTS relay_store.events_g<generation>; ` + loadedDrop + `; ` + linksDrop
 
 const eventsComments = `
 COMMENT ON VIEW relay.events IS 'One row for each call that the mapping turns into an event';
@@ -88,7 +88,7 @@ func (Events) Adopt(context.Context, app.Tx, int64, int64) error { return nil }
 
 // Create implements app.Schema.
 func (Events) Create(ctx context.Context, tx app.Tx, generation int64, joined bool) error {
-	tables := eventsDDL + ";" + fmt.Sprintf(noAutovacuum, "events") + ";" + loadedDDL
+	tables := eventsDDL + ";" + postgres.SQL(noAutovacuum, "table", projections.Events, "generation", generation) + ";" + loadedDDL
 	if joined {
 		tables += ";" + linksDDL + ";" + loadedLinksDDL
 	}
@@ -128,7 +128,7 @@ func (Events) Merge(ctx context.Context, tx app.Tx, generation int64, fold proje
 // writeEvents inserts the events under their keys, in as many statements as it
 // takes.
 func writeEvents(ctx context.Context, tx *sql.Tx, generation int64, events []projections.Event, keys []messageKey, conflict string) error {
-	rows := wire.NewRowWriter(tx, fmt.Sprintf("events_g%d", generation), eventsColumns, conflict)
+	rows := wire.NewRowWriter(tx, tableOf("events", generation), eventsColumns, conflict)
 	defer rows.Close()
 	for i := range events {
 		addEvent(rows, &events[i], keys[i])

@@ -104,7 +104,7 @@ func (l *eventsLoader) recall(ctx context.Context) error {
 	if l.recalled {
 		return nil
 	}
-	rows, err := l.db.QueryContext(ctx, fmt.Sprintf(`SELECT uuid_send(message_key) FROM relay_store.events_g%d`, l.generation))
+	rows, err := l.db.QueryContext(ctx, postgres.SQL(`SELECT uuid_send(message_key) FROM relay_store.events_g<generation>`, "generation", l.generation))
 	if err != nil {
 		return fmt.Errorf("read what is loaded: %w", err)
 	}
@@ -151,6 +151,7 @@ func (l *eventsLoader) Index(ctx context.Context) error {
 
 func (l *eventsLoader) index(ctx context.Context, workers int, statements string) error {
 	return postgres.InTx(ctx, l.db, func(tx *sql.Tx) error {
-		return execFor(ctx, tx, fmt.Sprintf("SET LOCAL max_parallel_maintenance_workers = %d;", workers)+statements, l.generation)
+		set := postgres.SQL("SET LOCAL max_parallel_maintenance_workers = <workers>;", "workers", workers)
+		return execFor(ctx, tx, set+statements, l.generation)
 	})
 }

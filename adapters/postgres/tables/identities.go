@@ -8,6 +8,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/app"
 	"relay/app/erasure"
 )
@@ -26,10 +27,10 @@ func (Identities) Joins(ctx context.Context, tx app.Tx, generation int64) (bool,
 //
 // Plan: the aliases' and the claims' indexes by distinct_id.
 const groupSQL = `WITH person(id) AS (
-    SELECT coalesce((SELECT distinct_id FROM relay_store.aliases_g%[1]d WHERE id = $1), $1)
+    SELECT coalesce((SELECT distinct_id FROM relay_store.aliases_g<generation> WHERE id = $1), $1)
 )
-SELECT ARRAY(SELECT id FROM person UNION SELECT a.id FROM relay_store.aliases_g%[1]d a WHERE a.distinct_id = (SELECT id FROM person)),
-       ARRAY(SELECT c.id FROM relay_store.claims_g%[1]d c WHERE c.distinct_id = (SELECT id FROM person))`
+SELECT ARRAY(SELECT id FROM person UNION SELECT a.id FROM relay_store.aliases_g<generation> a WHERE a.distinct_id = (SELECT id FROM person)),
+       ARRAY(SELECT c.id FROM relay_store.claims_g<generation> c WHERE c.distinct_id = (SELECT id FROM person))`
 
 // Group implements erasure.Identities. Ids that one generation joins may lead to more
 // in another.
@@ -83,6 +84,6 @@ func joiningOf(ctx context.Context, tx app.Tx, generations []int64) (list []int6
 
 // groupIn returns what a generation joins to the id.
 func groupIn(ctx context.Context, tx app.Tx, generation int64, id string) (g erasure.Group, err error) {
-	err = tx.QueryRowContext(ctx, fmt.Sprintf(groupSQL, generation), id).Scan(pq.Array(&g.Users), pq.Array(&g.Anonymous))
+	err = tx.QueryRowContext(ctx, postgres.SQL(groupSQL, "generation", generation), id).Scan(pq.Array(&g.Users), pq.Array(&g.Anonymous))
 	return g, err
 }

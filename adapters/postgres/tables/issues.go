@@ -7,6 +7,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/wire"
 	"relay/app"
 	"relay/app/erasure"
@@ -101,8 +102,8 @@ WHERE generation = $1 AND ($2::text[] IS NULL OR code = ANY ($2)) GROUP BY code 
 // CompareIssues implements replay.Issues.
 func (Issues) CompareIssues(ctx context.Context, tx app.Tx, served, rebuilt int64, limit int) ([]app.Difference, int, error) {
 	issues := func(generation int64) string {
-		return fmt.Sprintf(`(SELECT concat_ws(' / ', code, source, detail) AS key, count, first_seen_at, last_seen_at, example_offset
-FROM relay_store.issues WHERE generation = %d)`, generation)
+		return postgres.SQL(`(SELECT concat_ws(' / ', code, source, detail) AS key, count, first_seen_at, last_seen_at, example_offset
+FROM relay_store.issues WHERE generation = <generation>)`, "generation", generation)
 	}
 	p := pair{
 		keyed: keyed{name: "issues", key: "key", id: "key"}, served: issues(served), rebuilt: issues(rebuilt),

@@ -17,7 +17,7 @@ import (
 // it, and for no others.
 
 const linksDDL = `
-CREATE TABLE relay_store.claims_g%[1]d (
+CREATE TABLE relay_store.claims_g<generation> (
     id          text COLLATE "C" NOT NULL,
     user_id     text COLLATE "C" NOT NULL,
     since       timestamptz      NOT NULL,
@@ -25,7 +25,7 @@ CREATE TABLE relay_store.claims_g%[1]d (
     log_index   integer          NOT NULL,
     distinct_id text COLLATE "C" NOT NULL
 );
-CREATE TABLE relay_store.aliases_g%[1]d (
+CREATE TABLE relay_store.aliases_g<generation> (
     id          text COLLATE "C" NOT NULL,
     user_id     text COLLATE "C" NOT NULL,
     since       timestamptz      NOT NULL,
@@ -35,14 +35,14 @@ CREATE TABLE relay_store.aliases_g%[1]d (
 )`
 
 const linksIndexes = `
-CREATE UNIQUE INDEX IF NOT EXISTS claims_g%[1]d_id ON relay_store.claims_g%[1]d (id);
-CREATE INDEX IF NOT EXISTS claims_g%[1]d_person ON relay_store.claims_g%[1]d (distinct_id, user_id);
-CREATE UNIQUE INDEX IF NOT EXISTS aliases_g%[1]d_id ON relay_store.aliases_g%[1]d (id);
-CREATE INDEX IF NOT EXISTS aliases_g%[1]d_user ON relay_store.aliases_g%[1]d (user_id);
-CREATE INDEX IF NOT EXISTS aliases_g%[1]d_person ON relay_store.aliases_g%[1]d (distinct_id);
-ANALYZE relay_store.claims_g%[1]d, relay_store.aliases_g%[1]d`
+CREATE UNIQUE INDEX IF NOT EXISTS claims_g<generation>_id ON relay_store.claims_g<generation> (id);
+CREATE INDEX IF NOT EXISTS claims_g<generation>_person ON relay_store.claims_g<generation> (distinct_id, user_id);
+CREATE UNIQUE INDEX IF NOT EXISTS aliases_g<generation>_id ON relay_store.aliases_g<generation> (id);
+CREATE INDEX IF NOT EXISTS aliases_g<generation>_user ON relay_store.aliases_g<generation> (user_id);
+CREATE INDEX IF NOT EXISTS aliases_g<generation>_person ON relay_store.aliases_g<generation> (distinct_id);
+ANALYZE relay_store.claims_g<generation>, relay_store.aliases_g<generation>`
 
-const linksDrop = `DROP TABLE IF EXISTS relay_store.claims_g%[1]d, relay_store.aliases_g%[1]d, relay_store.links_g%[1]d`
+const linksDrop = `DROP TABLE IF EXISTS relay_store.claims_g<generation>, relay_store.aliases_g<generation>, relay_store.links_g<generation>`
 
 // The tables of links, without the generation.
 const (
@@ -52,7 +52,7 @@ const (
 
 // hasTable tells whether a generation has a table of that name.
 func hasTable(ctx context.Context, tx *sql.Tx, table string, generation int64) (has bool, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, fmt.Sprintf("relay_store.%s_g%d", table, generation)).Scan(&has)
+	err = tx.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, tableOf(table, generation)).Scan(&has)
 	if err != nil {
 		return false, fmt.Errorf("look for the table %s of generation %d: %w", table, generation, err)
 	}

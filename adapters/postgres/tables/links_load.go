@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/wire"
 	"relay/domain/identity"
 )
@@ -13,9 +14,9 @@ import (
 // links_gN: what the parts of the log say of links. At the end the claims and
 // aliases that count are made of it. It is as lasting as loaded_gN is.
 const (
-	loadedLinksDDL         = `CREATE TABLE relay_store.links_g%[1]d ` + loadedLinksColumns
-	loadedLinksUnloggedDDL = `CREATE UNLOGGED TABLE relay_store.links_g%[1]d ` + loadedLinksColumns
-	loadedLinksDrop        = `DROP TABLE relay_store.links_g%[1]d`
+	loadedLinksDDL         = `CREATE TABLE relay_store.links_g<generation> ` + loadedLinksColumns
+	loadedLinksUnloggedDDL = `CREATE UNLOGGED TABLE relay_store.links_g<generation> ` + loadedLinksColumns
+	loadedLinksDrop        = `DROP TABLE relay_store.links_g<generation>`
 	loadedLinksTable       = "links"
 	loadedLinksColumns     = `(
     alias      boolean          NOT NULL,
@@ -30,7 +31,7 @@ const (
 // keepLinks keeps links of a generation that is being loaded; where there are
 // none, there may be no table for them.
 func keepLinks(ctx context.Context, tx *sql.Tx, generation int64, s identity.State) error {
-	rows := wire.NewRowWriter(tx, fmt.Sprintf("%s_g%d", loadedLinksTable, generation), 6, "")
+	rows := wire.NewRowWriter(tx, tableOf(loadedLinksTable, generation), 6, "")
 	defer rows.Close()
 	err := addLinksTo(ctx, rows, s.Claims, false)
 	if err == nil {
@@ -68,7 +69,7 @@ func addLinksTo(ctx context.Context, rows *wire.RowWriter, links identity.Links,
 // countingLinks are the links that count: of several from one id the earliest,
 // as identity.Link.CountsBefore has it.
 const countingLinks = `SELECT DISTINCT ON (id) id, user_id, since, log_offset, log_index
-FROM relay_store.links_g%[1]d WHERE alias = %[2]t ORDER BY id, since, log_offset, log_index, user_id`
+FROM relay_store.links_g<generation> WHERE alias = <alias> ORDER BY id, since, log_offset, log_index, user_id`
 
 const (
 	// ways follow the aliases from each id that has one: at is where the way has
@@ -79,12 +80,12 @@ CREATE UNIQUE INDEX ON ways (id); ANALYZE ways`
 	goOnSQL = `UPDATE ways w SET at = n.at, least = least(w.least, n.least) FROM ways n WHERE n.id = w.at`
 	// aliasesSQL makes the aliases of ways that are long enough: what is not at its
 	// end then is in a cycle, round which its least id was seen.
-	aliasesSQL = `INSERT INTO relay_store.aliases_g%[1]d (id, user_id, since, log_offset, log_index, distinct_id)
+	aliasesSQL = `INSERT INTO relay_store.aliases_g<generation> (id, user_id, since, log_offset, log_index, distinct_id)
 SELECT w.id, w.user_id, w.since, w.log_offset, w.log_index, coalesce(c.least, w.at) FROM ways w LEFT JOIN ways c ON c.id = w.at;
-ANALYZE relay_store.aliases_g%[1]d`
-	claimsSQL = `INSERT INTO relay_store.claims_g%[1]d (id, user_id, since, log_offset, log_index, distinct_id)
+ANALYZE relay_store.aliases_g<generation>`
+	claimsSQL = `INSERT INTO relay_store.claims_g<generation> (id, user_id, since, log_offset, log_index, distinct_id)
 SELECT c.id, c.user_id, c.since, c.log_offset, c.log_index, coalesce(a.distinct_id, c.user_id)
-FROM (` + countingLinks + `) c LEFT JOIN relay_store.aliases_g%[1]d a ON a.id = c.user_id`
+FROM (` + countingLinks + `) c LEFT JOIN relay_store.aliases_g<generation> a ON a.id = c.user_id`
 )
 
 // finishLinks makes the tables of links of what was kept, unless it was done
@@ -109,7 +110,7 @@ func makeLinks(ctx context.Context, tx *sql.Tx, generation int64) error {
 	if err := makeAliases(ctx, tx, generation); err != nil {
 		return fmt.Errorf("make aliases: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf(claimsSQL, generation, false)); err != nil {
+	if _, err := tx.ExecContext(ctx, postgres.SQL(claimsSQL, "generation", generation, "alias", false)); err != nil {
 		return fmt.Errorf("make claims: %w", err)
 	}
 	return execFor(ctx, tx, loadedLinksDrop+";"+linksIndexes, generation)
@@ -118,7 +119,7 @@ func makeLinks(ctx context.Context, tx *sql.Tx, generation int64) error {
 // makeAliases finds what stands for the ids that have aliases, in about as many
 // steps as the logarithm of their number.
 func makeAliases(ctx context.Context, tx *sql.Tx, generation int64) error {
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf(waysDDL, generation, true)); err != nil {
+	if _, err := tx.ExecContext(ctx, postgres.SQL(waysDDL, "generation", generation, "alias", true)); err != nil {
 		return err
 	}
 	var ids int64

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/wire"
 	"relay/domain/identity"
 	"relay/domain/segment"
@@ -94,10 +95,10 @@ func newLinks(links identity.Links, known map[string]linkRow) identity.Links {
 	return out
 }
 
-const writeLinksSQL = `INSERT INTO relay_store.%[2]s_g%[1]d (id, user_id, since, log_offset, log_index, distinct_id)
+const writeLinksSQL = `INSERT INTO relay_store.<table>_g<generation> (id, user_id, since, log_offset, log_index, distinct_id)
 SELECT n.id, n.user_id, n.since, n.log_offset, n.log_index, coalesce(a.distinct_id, n.user_id)
 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::int[]) AS n(id, user_id, since, log_offset, log_index)
-LEFT JOIN relay_store.aliases_g%[1]d a ON a.id = n.user_id
+LEFT JOIN relay_store.aliases_g<generation> a ON a.id = n.user_id
 ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, since = excluded.since,
     log_offset = excluded.log_offset, log_index = excluded.log_index, distinct_id = excluded.distinct_id`
 
@@ -112,19 +113,19 @@ func (l *linkTables) write(ctx context.Context, table string, links identity.Lin
 		columns[3].Int8(int64(link.Offset))
 		columns[4].Int4(link.Index)
 	}
-	_, err := l.tx.ExecContext(ctx, fmt.Sprintf(writeLinksSQL, l.generation, table), wire.Arguments(columns)...)
+	_, err := l.tx.ExecContext(ctx, postgres.SQL(writeLinksSQL, "table", table, "generation", l.generation), wire.Arguments(columns)...)
 	return err
 }
 
 const readLinksSQL = `SELECT l.id, l.user_id, l.since, l.log_offset, l.log_index, l.distinct_id
-FROM relay_store.%[2]s_g%[1]d l WHERE l.id = ANY ($1::text[])`
+FROM relay_store.<table>_g<generation> l WHERE l.id = ANY ($1::text[])`
 
 // read returns the links that there are of the ids.
 func (l *linkTables) read(ctx context.Context, table string, ids identity.Links) (map[string]linkRow, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return l.query(ctx, fmt.Sprintf(readLinksSQL, l.generation, table), wire.TextColumn(ids))
+	return l.query(ctx, postgres.SQL(readLinksSQL, "table", table, "generation", l.generation), wire.TextColumn(ids))
 }
 
 // mergeClaims adds claims. The aliases are settled before.
@@ -168,29 +169,29 @@ func (l *linkTables) mergeAliases(ctx context.Context, aliases identity.Links) e
 // ways on from these.
 const affectedSQL = `WITH RECURSIVE behind(id) AS (
     SELECT unnest($1::text[]) COLLATE "C"
-    UNION SELECT a.id FROM behind JOIN relay_store.aliases_g%[1]d a ON a.user_id = behind.id
+    UNION SELECT a.id FROM behind JOIN relay_store.aliases_g<generation> a ON a.user_id = behind.id
 ), ahead(id) AS (
     SELECT unnest($1::text[]) COLLATE "C"
-    UNION SELECT a.user_id FROM ahead JOIN relay_store.aliases_g%[1]d a ON a.id = ahead.id
+    UNION SELECT a.user_id FROM ahead JOIN relay_store.aliases_g<generation> a ON a.id = ahead.id
 )
 SELECT a.id, a.user_id, a.since, a.log_offset, a.log_index, a.distinct_id
-FROM (SELECT id FROM behind UNION SELECT id FROM ahead) way JOIN relay_store.aliases_g%[1]d a ON a.id = way.id`
+FROM (SELECT id FROM behind UNION SELECT id FROM ahead) way JOIN relay_store.aliases_g<generation> a ON a.id = way.id`
 
 const (
-	moveUsersSQL = `UPDATE relay_store.aliases_g%[1]d a SET distinct_id = n.after
+	moveUsersSQL = `UPDATE relay_store.aliases_g<generation> a SET distinct_id = n.after
 FROM unnest($1::text[], $2::text[], $3::text[]) AS n(id, before, after) WHERE a.id = n.id AND a.distinct_id <> n.after`
 	moveClaimsSQL = `WITH c AS (
-    UPDATE relay_store.claims_g%[1]d c SET distinct_id = n.after
+    UPDATE relay_store.claims_g<generation> c SET distinct_id = n.after
     FROM unnest($1::text[], $2::text[], $3::text[]) AS n(id, before, after)
     WHERE c.distinct_id = n.before AND c.user_id = n.id AND n.before <> n.after RETURNING c.id, n.before, n.after
 )
-SELECT c.id, c.before, c.after FROM c WHERE %[2]s`
+SELECT c.id, c.before, c.after FROM c WHERE <contributes>`
 )
 
 // settle finds what stands for the ids that fresh aliases alter, given the
 // aliases that these replaced.
 func (l *linkTables) settle(ctx context.Context, fresh identity.Links, replaced map[string]linkRow) error {
-	affected, err := l.query(ctx, fmt.Sprintf(affectedSQL, l.generation), wire.TextColumn(fresh))
+	affected, err := l.query(ctx, postgres.SQL(affectedSQL, "generation", l.generation), wire.TextColumn(fresh))
 	if err != nil {
 		return err
 	}
@@ -224,7 +225,7 @@ func (l *linkTables) moveUser(c []*wire.Column, id, before, after string) {
 // writeMoves writes what stands for user ids, and lets the anonymous ids follow
 // their owners.
 func (l *linkTables) writeMoves(ctx context.Context, users []*wire.Column) error {
-	if _, err := l.tx.ExecContext(ctx, fmt.Sprintf(moveUsersSQL, l.generation), wire.Arguments(users)...); err != nil {
+	if _, err := l.tx.ExecContext(ctx, postgres.SQL(moveUsersSQL, "generation", l.generation), wire.Arguments(users)...); err != nil {
 		return err
 	}
 	return l.moveClaims(ctx, users)
@@ -232,7 +233,8 @@ func (l *linkTables) writeMoves(ctx context.Context, users []*wire.Column) error
 
 // moveClaims lets the anonymous ids follow their owners.
 func (l *linkTables) moveClaims(ctx context.Context, users []*wire.Column) error {
-	rows, err := l.tx.QueryContext(ctx, fmt.Sprintf(moveClaimsSQL, l.generation, l.contributes), wire.Arguments(users)...)
+	rows, err := l.tx.QueryContext(ctx, postgres.SQL(moveClaimsSQL,
+		"generation", l.generation, "contributes", l.contributes), wire.Arguments(users)...)
 	if err != nil {
 		return err
 	}

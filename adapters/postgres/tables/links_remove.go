@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/wire"
 	"relay/domain/identity"
 )
 
-const deleteLinksSQL = `DELETE FROM relay_store.%[2]s_g%[1]d WHERE id = ANY ($1::text[])`
+const deleteLinksSQL = `DELETE FROM relay_store.<table>_g<generation> WHERE id = ANY ($1::text[])`
 
 // remove removes the links from the ids, and notes the ids that move: an
 // anonymous id without a claim belongs to nobody, a user id without an alias
@@ -33,11 +34,11 @@ func (l *linkTables) take(ctx context.Context, table string, ids []string) (map[
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	there, err := l.query(ctx, fmt.Sprintf(readLinksSQL, l.generation, table), wire.Texts(ids))
+	there, err := l.query(ctx, postgres.SQL(readLinksSQL, "table", table, "generation", l.generation), wire.Texts(ids))
 	if err != nil || len(there) == 0 {
 		return nil, err
 	}
-	_, err = l.tx.ExecContext(ctx, fmt.Sprintf(deleteLinksSQL, l.generation, table), wire.TextColumn(there))
+	_, err = l.tx.ExecContext(ctx, postgres.SQL(deleteLinksSQL, "table", table, "generation", l.generation), wire.TextColumn(there))
 	return there, err
 }
 
@@ -47,7 +48,7 @@ func (l *linkTables) removeAliases(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	affected, err := l.query(ctx, fmt.Sprintf(affectedSQL, l.generation), wire.Texts(ids))
+	affected, err := l.query(ctx, postgres.SQL(affectedSQL, "generation", l.generation), wire.Texts(ids))
 	if err != nil {
 		return err
 	}

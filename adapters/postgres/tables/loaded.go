@@ -16,11 +16,11 @@ import (
 // of the log that its rows stand for. Where rows are kept in tables that a crash
 // of the server empties, so is this one, and the load begins anew.
 const (
-	loadedDDL         = `CREATE TABLE relay_store.loaded_g%[1]d (after_offset bigint NOT NULL, up_to bigint NOT NULL)`
-	loadedUnloggedDDL = `CREATE UNLOGGED TABLE relay_store.loaded_g%[1]d (after_offset bigint NOT NULL, up_to bigint NOT NULL)`
-	loadedDrop        = `DROP TABLE IF EXISTS relay_store.loaded_g%[1]d`
-	noteLoadedSQL     = `INSERT INTO relay_store.loaded_g%[1]d SELECT * FROM unnest($1::bigint[], $2::bigint[])`
-	readLoadedSQL     = `SELECT after_offset, up_to FROM relay_store.loaded_g%[1]d`
+	loadedDDL         = `CREATE TABLE relay_store.loaded_g<generation> (after_offset bigint NOT NULL, up_to bigint NOT NULL)`
+	loadedUnloggedDDL = `CREATE UNLOGGED TABLE relay_store.loaded_g<generation> (after_offset bigint NOT NULL, up_to bigint NOT NULL)`
+	loadedDrop        = `DROP TABLE IF EXISTS relay_store.loaded_g<generation>`
+	noteLoadedSQL     = `INSERT INTO relay_store.loaded_g<generation> SELECT * FROM unnest($1::bigint[], $2::bigint[])`
+	readLoadedSQL     = `SELECT after_offset, up_to FROM relay_store.loaded_g<generation>`
 )
 
 // inLoadTx is inTx for what a loader keeps. It does not wait for the disk: rows
@@ -44,7 +44,7 @@ func noteLoaded(ctx context.Context, tx *sql.Tx, generation int64, ranges []even
 		c[0].Int8(int64(r.After))
 		c[1].Int8(int64(r.UpTo))
 	}
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf(noteLoadedSQL, generation), wire.Arguments(c)...); err != nil {
+	if _, err := tx.ExecContext(ctx, postgres.SQL(noteLoadedSQL, "generation", generation), wire.Arguments(c)...); err != nil {
 		return fmt.Errorf("note what is loaded: %w", err)
 	}
 	if err := (Issues{}).AddIssues(ctx, tx, generation, ignored); err != nil {
@@ -54,7 +54,7 @@ func noteLoaded(ctx context.Context, tx *sql.Tx, generation int64, ranges []even
 }
 
 func readLoaded(ctx context.Context, tx app.Tx, generation int64) ([]eventlog.Range, error) {
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(readLoadedSQL, generation))
+	rows, err := tx.QueryContext(ctx, postgres.SQL(readLoadedSQL, "generation", generation))
 	if err != nil {
 		return nil, err
 	}
@@ -83,21 +83,16 @@ func (Events) Loaded(ctx context.Context, tx app.Tx, generation int64) ([]eventl
 // Nobody vacuums or analyzes a table while it is loaded, over and over as it
 // grows: the loader analyzes it at the end.
 const (
-	noAutovacuum = `ALTER TABLE relay_store.%s_g%%[1]d SET (autovacuum_enabled = off)`
-	autovacuum   = `ALTER TABLE relay_store.%s_g%%[1]d RESET (autovacuum_enabled)`
+	noAutovacuum = `ALTER TABLE relay_store.%s_g%<generation> SET (autovacuum_enabled = off)`
+	autovacuum   = `ALTER TABLE relay_store.%s_g%<generation> RESET (autovacuum_enabled)`
 )
-
-// alter makes a statement on each table.
-func alter(statement string) func(profilePart, string) string {
-	return func(_ profilePart, table string) string { return fmt.Sprintf(statement, table) }
-}
 
 // Complete implements app.Schema.
 func (p Profiles) Complete(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, p.statements(alter(autovacuum))+";"+loadedDrop, generation)
+	return execFor(ctx, tx, p.statements(generation, autovacuum)+";"+loadedDrop, generation)
 }
 
 // Complete implements app.Schema.
 func (Events) Complete(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, fmt.Sprintf(autovacuum, "events")+";"+loadedDrop, generation)
+	return execFor(ctx, tx, postgres.SQL(autovacuum, "table", projections.Events, "generation", generation)+";"+loadedDrop, generation)
 }

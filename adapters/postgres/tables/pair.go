@@ -9,6 +9,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/app"
 )
 
@@ -59,7 +60,7 @@ func pairOf(ctx context.Context, tx app.Tx, t keyed, served, rebuilt int64, exce
 
 // tableOf names a generation's table.
 func tableOf(name string, generation int64) string {
-	return fmt.Sprintf("relay_store.%s_g%d", name, generation)
+	return postgres.SQL("relay_store.<table>_g<generation>", "table", name, "generation", generation)
 }
 
 // fieldsOf returns a table's columns by name.
@@ -86,18 +87,23 @@ type differences struct {
 	rows                  []app.Difference // the first of them
 }
 
+const differencesSQL = `WITH different AS MATERIALIZED (
+    SELECT key, $3 AND (added OR removed) AS later, count(*) OVER () AS total,
+           count(*) FILTER (WHERE added) OVER () AS added, count(*) FILTER (WHERE removed) OVER () AS removed
+    FROM (<differing>) d ORDER BY later, key LIMIT $1
+)
+SELECT coalesce(a.<id>, b.<id>), d.total, d.added, d.removed,
+       coalesce((to_jsonb(a) - coalesce($2::text[], '{}'))::text, ''), coalesce((to_jsonb(b) - coalesce($2::text[], '{}'))::text, '')
+FROM different d LEFT JOIN <served> a ON a.<key> = d.key LEFT JOIN <rebuilt> b ON b.<key> = d.key ORDER BY d.later, d.key`
+
 // differences finds them; rows holds up to limit.
 //
 // Plan: a hash join of what is compared; then the few rows that are shown are
 // looked up by key.
 func (p *pair) differences(ctx context.Context, tx app.Tx, limit int) (d differences, err error) {
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(`WITH different AS MATERIALIZED (
-    SELECT key, $3 AND (added OR removed) AS later, count(*) OVER () AS total, count(*) FILTER (WHERE added) OVER () AS added, count(*) FILTER (WHERE removed) OVER () AS removed
-    FROM (%[1]s) d ORDER BY later, key LIMIT $1
-)
-SELECT coalesce(a.%[5]s, b.%[5]s), d.total, d.added, d.removed, coalesce((to_jsonb(a) - coalesce($2::text[], '{}'))::text, ''), coalesce((to_jsonb(b) - coalesce($2::text[], '{}'))::text, '')
-FROM different d LEFT JOIN %[2]s a ON a.%[4]s = d.key LEFT JOIN %[3]s b ON b.%[4]s = d.key ORDER BY d.later, d.key`,
-		p.differing(""), p.served, p.rebuilt, p.key, p.id), max(limit, 1), pq.Array(p.except), p.bothFirst) // one row at least, for the counts
+	rows, err := tx.QueryContext(ctx, postgres.SQL(differencesSQL,
+		"differing", p.differing(""), "served", p.served, "rebuilt", p.rebuilt, "key", p.key, "id", p.id),
+		max(limit, 1), pq.Array(p.except), p.bothFirst) // one row at least, for the counts
 	if err != nil {
 		return d, fmt.Errorf("compare %s: %w", p.name, err)
 	}
@@ -114,6 +120,10 @@ FROM different d LEFT JOIN %[2]s a ON a.%[4]s = d.key LEFT JOIN %[3]s b ON b.%[4
 	return d, rows.Err()
 }
 
+const differingSQL = `SELECT coalesce(a.<key>, b.<key>) AS key, a.<key> IS NULL AS added, b.<key> IS NULL AS removed<more>
+FROM <served> a FULL JOIN <rebuilt> b ON b.<key> = a.<key>
+WHERE a.<key> IS NULL OR b.<key> IS NULL OR ROW(<served_fields>) IS DISTINCT FROM ROW(<rebuilt_fields>)`
+
 // differing is a query for the keys of the rows that are not the same, whether
 // each is added or removed, and more columns of a (served) and b (rebuilt).
 func (p *pair) differing(more string) string {
@@ -121,10 +131,8 @@ func (p *pair) differing(more string) string {
 	for i, f := range p.fields {
 		served[i], rebuilt[i] = "a."+pq.QuoteIdentifier(f.name), "b."+pq.QuoteIdentifier(f.name)
 	}
-	return fmt.Sprintf(`SELECT coalesce(a.%[3]s, b.%[3]s) AS key, a.%[3]s IS NULL AS added, b.%[3]s IS NULL AS removed%[6]s
-FROM %[1]s a FULL JOIN %[2]s b ON b.%[3]s = a.%[3]s
-WHERE a.%[3]s IS NULL OR b.%[3]s IS NULL OR ROW(%[4]s) IS DISTINCT FROM ROW(%[5]s)`,
-		p.limited(p.served), p.limited(p.rebuilt), p.key, strings.Join(served, ", "), strings.Join(rebuilt, ", "), more)
+	return postgres.SQL(differingSQL, "key", p.key, "more", more, "served", p.limited(p.served), "rebuilt", p.limited(p.rebuilt),
+		"served_fields", strings.Join(served, ", "), "rebuilt_fields", strings.Join(rebuilt, ", "))
 }
 
 // limited is a side without the rows that cannot differ.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/wire"
 	"relay/domain/profile"
 )
@@ -85,16 +86,16 @@ func lengthAndBytes(data []byte) (text, rest []byte, err error) {
 
 // The partitions hold the rows. From PostgreSQL 18 on, only they can be unlogged.
 const (
-	partialsDDL = `CREATE TABLE IF NOT EXISTS relay_store.partials_g%[1]d (
+	partialsDDL = `CREATE TABLE IF NOT EXISTS relay_store.partials_g<generation> (
     bucket smallint NOT NULL,
     states bytea    NOT NULL
 ) PARTITION BY LIST (bucket);
-ALTER TABLE relay_store.partials_g%[1]d ALTER COLUMN states SET STORAGE EXTERNAL`
-	partialsBucketDDL = `CREATE UNLOGGED TABLE IF NOT EXISTS relay_store.partials_g%[1]d_%[2]d PARTITION OF relay_store.partials_g%[1]d FOR VALUES IN (%[2]d) WITH (toast_tuple_target = 8160)`
-	readPartialsSQL   = `SELECT states FROM relay_store.partials_g%[1]d_%[2]d`
-	dropBucketSQL     = `DROP TABLE relay_store.partials_g%[1]d_%[2]d`
-	dropPartialsSQL   = `DROP TABLE IF EXISTS relay_store.partials_g%[1]d`
-	sizeOfBucketSQL   = `SELECT coalesce(pg_table_size(to_regclass('relay_store.partials_g%[1]d_%[2]d')), -1)`
+ALTER TABLE relay_store.partials_g<generation> ALTER COLUMN states SET STORAGE EXTERNAL`
+	partialsBucketDDL = `CREATE UNLOGGED TABLE IF NOT EXISTS relay_store.partials_g<generation>_<bucket> PARTITION OF relay_store.partials_g<generation> FOR VALUES IN (<bucket>) WITH (toast_tuple_target = 8160)`
+	readPartialsSQL   = `SELECT states FROM relay_store.partials_g<generation>_<bucket>`
+	dropBucketSQL     = `DROP TABLE relay_store.partials_g<generation>_<bucket>`
+	dropPartialsSQL   = `DROP TABLE IF EXISTS relay_store.partials_g<generation>`
+	sizeOfBucketSQL   = `SELECT coalesce(pg_table_size(to_regclass('relay_store.partials_g<generation>_<bucket>')), -1)`
 )
 
 // pageOfPartials is how many bytes of partial states a row holds, but for the
@@ -106,7 +107,7 @@ func createPartials(ctx context.Context, tx *sql.Tx, generation int64) error {
 		return err
 	}
 	for bucket := range allBuckets {
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf(partialsBucketDDL, generation, bucket)); err != nil {
+		if _, err := tx.ExecContext(ctx, postgres.SQL(partialsBucketDDL, "generation", generation, "bucket", bucket)); err != nil {
 			return err
 		}
 	}
@@ -114,7 +115,7 @@ func createPartials(ctx context.Context, tx *sql.Tx, generation int64) error {
 }
 
 func writePartials(ctx context.Context, tx *sql.Tx, generation int64, all []*partials) error {
-	rows := wire.NewRowWriter(tx, fmt.Sprintf("partials_g%d", generation), 2, "")
+	rows := wire.NewRowWriter(tx, tableOf("partials", generation), 2, "")
 	defer rows.Close()
 	for bucket := range allBuckets {
 		for _, p := range all {
@@ -154,7 +155,7 @@ func writeBucket(ctx context.Context, rows *wire.RowWriter, bucket int, states [
 // readBucket reads those of a bucket's partial states that belong to one of
 // several passes, so that memory holds a part of a large bucket at a time.
 func readBucket(ctx context.Context, tx *sql.Tx, generation int64, bucket, pass, passes int) (list []partial, err error) {
-	read, err := tx.PrepareContext(ctx, fmt.Sprintf(readPartialsSQL, generation, bucket)) // or bytes would come as text
+	read, err := tx.PrepareContext(ctx, postgres.SQL(readPartialsSQL, "generation", generation, "bucket", bucket)) // or bytes would come as text
 	if err != nil {
 		return nil, err
 	}

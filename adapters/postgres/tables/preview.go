@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"relay/adapters/postgres"
 	"relay/app"
 	"relay/projections"
 )
@@ -46,11 +47,11 @@ func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, lim
 
 // Whom people see events belong to, where mappings join no ids and where they do.
 const (
-	eventsOfUsers  = `(SELECT message_key, message_id, distinct_id FROM relay_store.events_g%[1]d)`
+	eventsOfUsers  = `(SELECT message_key, message_id, distinct_id FROM relay_store.events_g<generation>)`
 	eventsOfPeople = `(
     SELECT e.message_key, e.message_id, CASE WHEN e.distinct_id IS NULL THEN c.distinct_id ELSE coalesce(a.distinct_id, e.distinct_id) END AS distinct_id
-    FROM relay_store.events_g%[1]d e LEFT JOIN relay_store.aliases_g%[1]d a ON a.id = e.distinct_id
-    LEFT JOIN relay_store.claims_g%[1]d c ON e.distinct_id IS NULL AND c.id = e.anonymous_id)`
+    FROM relay_store.events_g<generation> e LEFT JOIN relay_store.aliases_g<generation> a ON a.id = e.distinct_id
+    LEFT JOIN relay_store.claims_g<generation> c ON e.distinct_id IS NULL AND c.id = e.anonymous_id)`
 )
 
 // ownedEvents is a relation of a generation's events with whom people see them
@@ -60,9 +61,9 @@ func ownedEvents(ctx context.Context, tx app.Tx, generation int64) (relation str
 		return "", false, err
 	}
 	if joins {
-		return fmt.Sprintf(eventsOfPeople, generation), true, nil
+		return postgres.SQL(eventsOfPeople, "generation", generation), true, nil
 	}
-	return fmt.Sprintf(eventsOfUsers, generation), false, nil
+	return postgres.SQL(eventsOfUsers, "generation", generation), false, nil
 }
 
 // movedEvents finds the events that belong to another person, or to one at all.
@@ -155,6 +156,11 @@ func joinJSON(a, b string) string {
 	return strings.TrimSuffix(a, "}") + "," + strings.TrimPrefix(b, "{")
 }
 
+const (
+	settingSetSQL     = `SELECT '<what> set', count(*) FROM d WHERE <column>_after <> coalesce(<column>_before, '')`
+	settingRemovedSQL = `SELECT '<what> removed', count(*) FROM d WHERE <column>_after IS NULL AND <column>_before IS NOT NULL`
+)
+
 // countChanges counts what changes of one part of the profiles.
 func countChanges(ctx context.Context, tx app.Tx, part string, rows pair) ([]app.Count, error) {
 	var more string
@@ -167,23 +173,26 @@ func countChanges(ctx context.Context, tx app.Tx, part string, rows pair) ([]app
 		}
 	case projections.PartPreferences:
 		for _, setting := range [][2]string{{"preferred_language", "languages"}, {"locale", "locales"}, {"timezone", "time zones"}} {
-			more += fmt.Sprintf(`, a.%[1]s AS %[1]s_before, b.%[1]s AS %[1]s_after`, setting[0])
+			more += postgres.SQL(`, a.<column> AS <column>_before, b.<column> AS <column>_after`, "column", setting[0])
 			what = append(what,
-				fmt.Sprintf(`SELECT '%[2]s set', count(*) FROM d WHERE %[1]s_after <> coalesce(%[1]s_before, '')`, setting[0], setting[1]),
-				fmt.Sprintf(`SELECT '%[2]s removed', count(*) FROM d WHERE %[1]s_after IS NULL AND %[1]s_before IS NOT NULL`, setting[0], setting[1]))
+				postgres.SQL(settingSetSQL, "column", setting[0], "what", setting[1]),
+				postgres.SQL(settingRemovedSQL, "column", setting[0], "what", setting[1]))
 		}
 	case projections.PartChannels:
 		more = `, a.channels AS before, b.channels AS after`
-		what = []string{fmt.Sprintf(channelsSQL, "added", "after", "before"), fmt.Sprintf(channelsSQL, "removed", "before", "after")}
+		what = []string{
+			postgres.SQL(channelsSQL, "what", "added", "has", "after", "lacks", "before"),
+			postgres.SQL(channelsSQL, "what", "removed", "has", "before", "lacks", "after"),
+		}
 	}
 	return counts(ctx, tx, "WITH d AS MATERIALIZED ("+rows.differing(more)+")\n"+strings.Join(what, "\nUNION ALL "))
 }
 
 // channelsSQL counts, by channel, the values that one side has and the other
 // has not.
-const channelsSQL = `(SELECT 'channel ' || e.channel || ': values %[1]s', count(*)
-FROM d, jsonb_each(d.%[2]s) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
-WHERE NOT coalesce(d.%[3]s -> e.channel ? v.value, false) GROUP BY e.channel ORDER BY 1)`
+const channelsSQL = `(SELECT 'channel ' || e.channel || ': values <what>', count(*)
+FROM d, jsonb_each(d.<has>) AS e(channel, list), jsonb_array_elements_text(e.list) AS v(value)
+WHERE NOT coalesce(d.<lacks> -> e.channel ? v.value, false) GROUP BY e.channel ORDER BY 1)`
 
 func counts(ctx context.Context, tx app.Tx, query string, args ...any) ([]app.Count, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)

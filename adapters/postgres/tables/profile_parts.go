@@ -27,13 +27,12 @@ func setsOf(joins bool) []StateSet {
 	return []StateSet{OwnStates}
 }
 
-// profilePart is one table of the profiles projection, in each set of states. In
-// its SQL %[1]d is the generation's number.
+// profilePart is one table of the profiles projection, in each set of states.
 type profilePart struct {
 	part    string
 	table   string // without the set and the generation
 	columns string // the table's definition
-	read    string // the columns that a person's state is read from, of alias a
+	read    string // the columns that a person's state is read from
 	absent  string // what stands for them where the table is not there
 	width   int    // how many columns
 	replace string // where rows may be there already
@@ -50,7 +49,7 @@ var profileParts = []profilePart{
     last_identified_at  timestamptz      NOT NULL
 ) WITH (fillfactor = 90)`,
 		width:  5,
-		read:   `a.properties, a.stamps, a.first_identified_at, a.last_identified_at`,
+		read:   `<table>.properties, <table>.stamps, <table>.first_identified_at, <table>.last_identified_at`,
 		absent: `NULL::jsonb, NULL::bytea, NULL::timestamptz, NULL::timestamptz`,
 		replace: `ON CONFLICT (distinct_id) DO UPDATE SET properties = excluded.properties, stamps = excluded.stamps,
 first_identified_at = excluded.first_identified_at, last_identified_at = excluded.last_identified_at`,
@@ -65,7 +64,7 @@ first_identified_at = excluded.first_identified_at, last_identified_at = exclude
     stamps             bytea            NOT NULL
 )`,
 		width:  5,
-		read:   `coalesce(a.preferred_language, ''), coalesce(a.locale, ''), coalesce(a.timezone, ''), a.stamps`,
+		read:   `coalesce(<table>.preferred_language, ''), coalesce(<table>.locale, ''), coalesce(<table>.timezone, ''), <table>.stamps`,
 		absent: `'', '', '', NULL::bytea`,
 		replace: `ON CONFLICT (distinct_id) DO UPDATE SET preferred_language = excluded.preferred_language,
 locale = excluded.locale, timezone = excluded.timezone, stamps = excluded.stamps`,
@@ -78,19 +77,21 @@ locale = excluded.locale, timezone = excluded.timezone, stamps = excluded.stamps
     seen        jsonb            NOT NULL
 ) WITH (fillfactor = 90)`,
 		width:   3,
-		read:    `a.channels, a.seen`,
+		read:    `<table>.channels, <table>.seen`,
 		absent:  `NULL::jsonb, NULL::jsonb`,
 		replace: `ON CONFLICT (distinct_id) DO UPDATE SET channels = excluded.channels, seen = excluded.seen`,
 	},
 }
 
-// statements makes one statement of each part's, given its table in the set,
-// without the generation.
-func (p Profiles) statements(statement func(part profilePart, table string) string) string {
+// in names the part's table in a set, without the generation.
+func (p profilePart) in(set StateSet) string { return string(set) + p.table }
+
+// statements makes a statement on each part's <table> of a <generation>.
+func (p Profiles) statements(generation int64, statement string, more ...any) string {
 	var all []string
 	for _, part := range profileParts {
 		if p.has(part.part) {
-			all = append(all, statement(part, string(p.set)+part.table))
+			all = append(all, postgres.SQL(statement, append(more, "table", part.in(p.set), "generation", generation)...))
 		}
 	}
 	return strings.Join(all, ";\n")
@@ -98,28 +99,28 @@ func (p Profiles) statements(statement func(part profilePart, table string) stri
 
 func (p Profiles) has(part string) bool { return slices.Contains(p.parts, part) }
 
-// adopted makes one statement of each part's that the generation was not built
-// with.
-func (p Profiles) adopted(statement func(part profilePart, table string) string) string {
+// others returns the tables of the parts that the generation was not built with.
+func (p Profiles) others() Profiles {
 	others := Profiles{set: p.set}
 	for _, part := range projections.ProfilesParts() {
 		if !p.has(part) {
 			others.parts = append(others.parts, part)
 		}
 	}
-	return others.statements(statement)
+	return others
 }
 
 // readSQL reads people's states from the tables of the parts.
-func (p Profiles) readSQL() string {
+func (p Profiles) readSQL(generation int64) string {
 	columns, joins := postgres.Keep+"SELECT i.id", "\nFROM unnest($1::text[]) AS i(id)"
 	for _, part := range profileParts {
 		if !p.has(part.part) {
 			columns += ", " + part.absent
 			continue
 		}
-		columns += ", " + strings.ReplaceAll(part.read, "a.", part.table+".")
-		joins += "\nLEFT JOIN relay_store." + string(p.set) + part.table + "_g%[1]d " + part.table + " ON " + part.table + ".distinct_id = i.id"
+		columns += ", " + postgres.SQL(part.read, "table", part.table)
+		joins += postgres.SQL("\nLEFT JOIN <states> <table> ON <table>.distinct_id = i.id",
+			"states", tableOf(part.in(p.set), generation), "table", part.table)
 	}
 	return columns + joins
 }

@@ -12,7 +12,7 @@ import (
 
 // ReadStates returns the states of the ids, those without rows among them.
 func (p Profiles) ReadStates(ctx context.Context, tx *sql.Tx, generation int64, ids *wire.Column) (map[string]profile.State, error) {
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(p.readSQL(), generation), ids)
+	rows, err := tx.QueryContext(ctx, p.readSQL(generation), ids)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (p Profiles) newStateWriter(tx *sql.Tx, generation int64, replace bool) *st
 		if replace {
 			conflict = part.replace
 		}
-		w.of = append(w.of, wire.NewRowWriter(tx, fmt.Sprintf("%s%s_g%d", p.set, part.table, generation), part.width, conflict))
+		w.of = append(w.of, wire.NewRowWriter(tx, tableOf(part.in(p.set), generation), part.width, conflict))
 	}
 	return w
 }

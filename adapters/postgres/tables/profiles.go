@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"github.com/lib/pq"
 
@@ -61,35 +62,42 @@ func (p Profiles) Of(set StateSet) Profiles {
 
 // Create implements app.Schema.
 func (p Profiles) Create(ctx context.Context, tx app.Tx, generation int64, joined bool) error {
-	tables := p.tablesDDL() + ";" + p.statements(alter(noAutovacuum)) + ";" + loadedUnloggedDDL
+	tables := p.tablesDDL(generation) + ";" + p.statements(generation, noAutovacuum) + ";" + loadedUnloggedDDL
 	if joined {
-		tables += ";" + p.Of(anonymousStates).tablesDDL() + ";" + p.Of(JoinedStates).tablesDDL() + ";" + linksDDL + ";" + loadedLinksUnloggedDDL
+		tables += ";" + p.Of(anonymousStates).tablesDDL(generation) + ";" + p.Of(JoinedStates).tablesDDL(generation)
+		tables += ";" + linksDDL + ";" + loadedLinksUnloggedDDL
 	}
 	return execFor(ctx, tx, tables, generation)
 }
 
 // tablesDDL creates the tables of the parts.
-func (p Profiles) tablesDDL() string {
-	return p.statements(func(part profilePart, table string) string {
-		return "CREATE TABLE relay_store." + table + "_g%[1]d " + part.columns
-	})
+func (p Profiles) tablesDDL(generation int64) string {
+	var all []string
+	for _, part := range profileParts {
+		if p.has(part.part) {
+			all = append(all, "CREATE TABLE "+tableOf(part.in(p.set), generation)+" "+part.columns)
+		}
+	}
+	return strings.Join(all, ";\n")
 }
+
+const profilesIndexes = `ALTER TABLE relay_store.<table>_g<generation> DROP CONSTRAINT IF EXISTS <table>_g<generation>_pkey,
+    ADD CONSTRAINT <table>_g<generation>_pkey PRIMARY KEY (distinct_id);
+ANALYZE relay_store.<table>_g<generation>`
 
 // Index implements app.Schema.
 func (p Profiles) Index(ctx context.Context, tx app.Tx, generation int64) error {
-	return execFor(ctx, tx, p.statements(func(_ profilePart, table string) string {
-		table += "_g%[1]d"
-		return "ALTER TABLE relay_store." + table + " DROP CONSTRAINT IF EXISTS " + table + "_pkey, ADD CONSTRAINT " + table + "_pkey PRIMARY KEY (distinct_id); ANALYZE relay_store." + table
-	}), generation)
+	_, err := tx.ExecContext(ctx, p.statements(generation, profilesIndexes))
+	return err
 }
+
+const renameSQL = "ALTER TABLE IF EXISTS relay_store.<table>_g<generation> RENAME TO <table>_g<to>;\n"
 
 // Adopt implements app.Schema: tables change their names, not their rows.
 func (p Profiles) Adopt(ctx context.Context, tx app.Tx, from, to int64) error {
 	var rename string
 	for _, set := range setsOf(true) {
-		rename += p.Of(set).adopted(func(_ profilePart, table string) string {
-			return fmt.Sprintf("ALTER TABLE IF EXISTS relay_store.%[1]s_g%[2]d RENAME TO %[1]s_g%[3]d;\n", table, from, to)
-		})
+		rename += p.Of(set).others().statements(from, renameSQL, "to", to)
 	}
 	if rename == "" {
 		return nil
@@ -113,19 +121,17 @@ func (Profiles) Drop(ctx context.Context, tx app.Tx, generation int64) error {
 	if err := postgres.SetLockTimeout(ctx, tx, postgres.DropPatience); err != nil {
 		return err
 	}
-	drop := linksDrop + "; DROP TABLE IF EXISTS relay_store.partials_g%[1]d; " + loadedDrop
+	drop := linksDrop + "; DROP TABLE IF EXISTS relay_store.partials_g<generation>; " + loadedDrop
 	for _, set := range setsOf(true) {
 		all := Profiles{parts: projections.ProfilesParts(), set: set}
-		drop += ";\n" + all.statements(func(_ profilePart, table string) string {
-			return "DROP TABLE IF EXISTS relay_store." + table + "_g%[1]d"
-		})
+		drop += ";\n" + all.statements(generation, "DROP TABLE IF EXISTS relay_store.<table>_g<generation>")
 	}
 	return execFor(ctx, tx, drop, generation)
 }
 
-// execFor runs statements on a generation's tables.
+// execFor runs statements on the tables of a <generation>.
 func execFor(ctx context.Context, tx *sql.Tx, statements string, generation int64) error {
-	_, err := tx.ExecContext(ctx, fmt.Sprintf(statements, generation))
+	_, err := tx.ExecContext(ctx, postgres.SQL(statements, "generation", generation))
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"relay/adapters/postgres"
 	"relay/app"
 	"relay/domain/profile"
 	"relay/projections"
@@ -33,7 +34,7 @@ func (p Profiles) Join(ctx context.Context, tx app.Tx, generation int64) (made [
 	}
 	for _, set := range []StateSet{anonymousStates, JoinedStates} {
 		missing := Profiles{parts: made, set: set}
-		if err := execFor(ctx, tx, missing.tablesDDL(), generation); err != nil {
+		if _, err := tx.ExecContext(ctx, missing.tablesDDL(generation)); err != nil {
 			return nil, err
 		}
 		if err := missing.Index(ctx, tx, generation); err != nil {
@@ -71,7 +72,8 @@ func (p Profiles) contributes(generation int64, claim string) string {
 	var any []string
 	for _, part := range profileParts {
 		if p.has(part.part) {
-			any = append(any, fmt.Sprintf("EXISTS (SELECT FROM relay_store.%s%s_g%d s WHERE s.distinct_id = %s.id)", anonymousStates, part.table, generation, claim))
+			any = append(any, postgres.SQL("EXISTS (SELECT FROM <states> s WHERE s.distinct_id = <claim>.id)",
+				"states", tableOf(part.in(anonymousStates), generation), "claim", claim))
 		}
 	}
 	return "(" + strings.Join(any, " OR ") + ")"

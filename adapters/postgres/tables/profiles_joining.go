@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/wire"
 	"relay/domain/profile"
 	"relay/projections"
@@ -132,7 +133,7 @@ func (j *joining) drop(ctx context.Context) error {
 		if !j.has(part.part) {
 			continue
 		}
-		query := fmt.Sprintf("DELETE FROM relay_store.%s%s_g%d WHERE distinct_id = ANY ($1::text[])", JoinedStates, part.table, j.generation)
+		query := postgres.SQL(deleteOwnedSQL, "table", tableOf(part.in(JoinedStates), j.generation))
 		if _, err := j.tx.ExecContext(ctx, query, wire.TextColumn(j.lost)); err != nil {
 			return err
 		}
@@ -195,8 +196,8 @@ func (j *joining) readOwn(ctx context.Context, ids iter.Seq[string]) error {
 }
 
 const (
-	distinctIDsSQL = `SELECT l.id, l.distinct_id FROM relay_store.%[2]s_g%[1]d l WHERE l.id = ANY ($1::text[]) AND %[3]s`
-	membersSQL     = `SELECT l.id, l.distinct_id FROM relay_store.%[2]s_g%[1]d l WHERE l.distinct_id = ANY ($1::text[]) AND %[3]s`
+	distinctIDsSQL = `SELECT l.id, l.distinct_id FROM relay_store.<table>_g<generation> l WHERE l.id = ANY ($1::text[]) AND <condition>`
+	membersSQL     = `SELECT l.id, l.distinct_id FROM relay_store.<table>_g<generation> l WHERE l.distinct_id = ANY ($1::text[]) AND <condition>`
 )
 
 // links returns the distinct ids by id of the links of some ids, or to some
@@ -205,7 +206,8 @@ func (j *joining) links(ctx context.Context, query, table string, of *wire.Colum
 	if of.Count == 0 {
 		return nil, nil
 	}
-	rows, err := j.tx.QueryContext(ctx, fmt.Sprintf(query, j.generation, table, condition), of)
+	rows, err := j.tx.QueryContext(ctx, postgres.SQL(query,
+		"generation", j.generation, "table", table, "condition", condition), of)
 	if err != nil {
 		return nil, err
 	}

@@ -126,7 +126,7 @@ func (l *profilesLoader) Finish(ctx context.Context) error {
 // finishStates makes the rows of what ids contribute themselves.
 func (l *profilesLoader) finishStates(ctx context.Context, w *waiting) error {
 	var spilled bool
-	err := l.db.QueryRowContext(ctx, fmt.Sprintf(`SELECT to_regclass('relay_store.partials_g%d') IS NOT NULL`, l.generation)).Scan(&spilled)
+	err := l.db.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, tableOf("partials", l.generation)).Scan(&spilled)
 	if err != nil {
 		return fmt.Errorf("look for partial states: %w", err)
 	}
@@ -186,14 +186,14 @@ func (l *profilesLoader) mergeBuckets(ctx context.Context) error {
 	if err := context.Cause(merging); err != nil {
 		return err
 	}
-	_, err := l.db.ExecContext(ctx, fmt.Sprintf(dropPartialsSQL, l.generation))
+	_, err := l.db.ExecContext(ctx, postgres.SQL(dropPartialsSQL, "generation", l.generation))
 	return err
 }
 
 // mergeBucket makes rows of a bucket's partial states, unless it was done before.
 func (l *profilesLoader) mergeBucket(ctx context.Context, tx *sql.Tx, bucket int) error {
 	var size int
-	if err := tx.QueryRowContext(ctx, fmt.Sprintf(sizeOfBucketSQL, l.generation, bucket)).Scan(&size); err != nil || size < 0 {
+	if err := tx.QueryRowContext(ctx, postgres.SQL(sizeOfBucketSQL, "generation", l.generation, "bucket", bucket)).Scan(&size); err != nil || size < 0 {
 		return err
 	}
 	unstorable := projections.Issues{}
@@ -210,7 +210,7 @@ func (l *profilesLoader) mergeBucket(ctx context.Context, tx *sql.Tx, bucket int
 	if err := (Issues{}).AddIssues(ctx, tx, l.generation, unstorable); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, fmt.Sprintf(dropBucketSQL, l.generation, bucket))
+	_, err := tx.ExecContext(ctx, postgres.SQL(dropBucketSQL, "generation", l.generation, "bucket", bucket))
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"relay/adapters/postgres"
 	"relay/domain/profile"
 	"relay/projections"
 )
@@ -17,7 +18,7 @@ import (
 func (l *profilesLoader) joinPeople(ctx context.Context) error {
 	joined := l.tables.Of(JoinedStates)
 	return inLoadTx(ctx, l.db, func(tx *sql.Tx) error {
-		err := execFor(ctx, tx, joined.statements(func(_ profilePart, table string) string { return "TRUNCATE relay_store." + table + "_g%[1]d" }), l.generation)
+		_, err := tx.ExecContext(ctx, joined.statements(l.generation, "TRUNCATE relay_store.<table>_g<generation>"))
 		if err != nil {
 			return fmt.Errorf("empty the tables of joined people: %w", err)
 		}
@@ -35,15 +36,19 @@ func (l *profilesLoader) joinPeople(ctx context.Context) error {
 // membersCursorSQL goes through the ids that can contribute to somebody else's
 // canonical id, those of one canonical id together.
 const membersCursorSQL = `DECLARE members NO SCROLL CURSOR FOR
-SELECT distinct_id, id, false AS anonymous FROM relay_store.aliases_g%[1]d WHERE id <> distinct_id
-UNION ALL SELECT c.distinct_id, c.id, true FROM (%[2]s) s JOIN relay_store.claims_g%[1]d c ON c.id = s.distinct_id
+SELECT distinct_id, id, false AS anonymous FROM relay_store.aliases_g<generation> WHERE id <> distinct_id
+UNION ALL SELECT c.distinct_id, c.id, true FROM (<contributing>) s JOIN relay_store.claims_g<generation> c ON c.id = s.distinct_id
 ORDER BY 1`
 
 // ids is a query for the ids that have states.
 func (p Profiles) ids(generation int64) string {
-	return fmt.Sprintf(strings.ReplaceAll(p.statements(func(_ profilePart, table string) string {
-		return "SELECT distinct_id FROM relay_store." + table + "_g%[1]d"
-	}), ";\n", " UNION "), generation)
+	var all []string
+	for _, part := range profileParts {
+		if p.has(part.part) {
+			all = append(all, "SELECT distinct_id FROM "+tableOf(part.in(p.set), generation))
+		}
+	}
+	return strings.Join(all, " UNION ")
 }
 
 // members are ids that contribute to canonical ids.
@@ -55,7 +60,8 @@ type members struct {
 // writeJoined writes the joined rows, some people at a time. Of an id that
 // others contribute to it holds what these say together, whoever they are.
 func (l *profilesLoader) writeJoined(ctx context.Context, tx *sql.Tx, unstorable projections.Issues) error {
-	declare := fmt.Sprintf(membersCursorSQL, l.generation, l.tables.Of(anonymousStates).ids(l.generation))
+	declare := postgres.SQL(membersCursorSQL,
+		"generation", l.generation, "contributing", l.tables.Of(anonymousStates).ids(l.generation))
 	if _, err := tx.ExecContext(ctx, declare); err != nil {
 		return err
 	}
@@ -84,7 +90,7 @@ func (l *profilesLoader) writeJoined(ctx context.Context, tx *sql.Tx, unstorable
 }
 
 func fetchMembers(ctx context.Context, tx *sql.Tx) (m members, err error) {
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(`FETCH %d FROM members`, mergedPeople))
+	rows, err := tx.QueryContext(ctx, postgres.SQL(`FETCH <people> FROM members`, "people", mergedPeople))
 	if err != nil {
 		return m, err
 	}

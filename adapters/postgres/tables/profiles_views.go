@@ -2,7 +2,6 @@ package tables
 
 import (
 	"context"
-	"strings"
 
 	"relay/adapters/postgres"
 	"relay/app"
@@ -24,22 +23,22 @@ SELECT c.distinct_id, e.channel, v.value,
 FROM <channels> c,
      jsonb_each(c.channels) AS e(channel, list),
      jsonb_array_elements_text(e.list) WITH ORDINALITY AS v(value, place);
-CREATE OR REPLACE VIEW relay.identities AS `
+CREATE OR REPLACE VIEW relay.identities AS <identities>`
 
 const (
 	noIdentities = `SELECT NULL::text COLLATE "C" AS id, NULL::text AS kind, NULL::text COLLATE "C" AS distinct_id, NULL::timestamptz AS since WHERE false`
-	identities   = `SELECT id, 'anonymous'::text AS kind, distinct_id, since FROM relay_store.claims_g%[1]d
-UNION ALL SELECT id, 'user'::text, distinct_id, since FROM relay_store.aliases_g%[1]d`
+	identities   = `SELECT id, 'anonymous'::text AS kind, distinct_id, since FROM relay_store.claims_g<generation>
+UNION ALL SELECT id, 'user'::text, distinct_id, since FROM relay_store.aliases_g<generation>`
 )
 
 // shown is what of a part's table people query where mappings join ids: the
 // joined rows, and what user ids contribute themselves that stand for themselves
 // and have no joined row.
 const shown = `(
-    SELECT o.* FROM relay_store.<table>_g%[1]d o
-    WHERE NOT EXISTS (SELECT FROM relay_store.joined_<table>_g%[1]d j WHERE j.distinct_id = o.distinct_id)
-      AND NOT EXISTS (SELECT FROM relay_store.aliases_g%[1]d a WHERE a.id = o.distinct_id AND a.distinct_id <> a.id)
-    UNION ALL SELECT j.* FROM relay_store.joined_<table>_g%[1]d j)`
+    SELECT o.* FROM relay_store.<table>_g<generation> o
+    WHERE NOT EXISTS (SELECT FROM relay_store.joined_<table>_g<generation> j WHERE j.distinct_id = o.distinct_id)
+      AND NOT EXISTS (SELECT FROM relay_store.aliases_g<generation> a WHERE a.id = o.distinct_id AND a.distinct_id <> a.id)
+    UNION ALL SELECT j.* FROM relay_store.joined_<table>_g<generation> j)`
 
 const profilesComments = `
 COMMENT ON VIEW relay.profiles IS 'One row for each person: a userId that was in at least one identify call';
@@ -72,23 +71,23 @@ func (Profiles) Serve(ctx context.Context, tx app.Tx, generation int64) error {
 	if err != nil {
 		return err
 	}
-	views := profilesViews + noIdentities
+	fill := []any{"identities", noIdentities}
 	if joins {
-		views = profilesViews + identities
+		fill[1] = postgres.SQL(identities, "generation", generation)
 	}
 	for _, part := range profileParts {
-		views = strings.ReplaceAll(views, "<"+part.table+">", shownStates(part.table, joins))
+		fill = append(fill, part.table, shownStates(part.table, generation, joins))
 	}
-	return execFor(ctx, tx, views, generation)
+	_, err = tx.ExecContext(ctx, postgres.SQL(profilesViews, fill...))
+	return err
 }
 
-// shownStates is what of a part's table people query, for a FROM with the
-// generation filled in.
-func shownStates(table string, joins bool) string {
+// shownStates is what of a part's table people query, for a FROM.
+func shownStates(table string, generation int64, joins bool) string {
 	if joins {
-		return strings.ReplaceAll(shown, "<table>", table)
+		return postgres.SQL(shown, "table", table, "generation", generation)
 	}
-	return "relay_store." + table + "_g%[1]d"
+	return tableOf(table, generation)
 }
 
 // Describe implements app.Views.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"relay/adapters/postgres"
 	"relay/adapters/postgres/wire"
 	"relay/app"
 	"relay/app/sample"
@@ -16,9 +17,9 @@ var _ sample.LinkFinder = Identities{}
 
 // somePeopleSQL takes about as many pages at random as people are wanted, and of
 // the people in them, at random again: few live next to each other.
-const somePeopleSQL = `SELECT %[2]s FROM (
-    SELECT %[2]s FROM %[1]s TABLESAMPLE SYSTEM (
-        least(100, 100.0 * (2 * $1 + 20) * current_setting('block_size')::int / greatest(pg_relation_size('%[1]s'), 1)))
+const somePeopleSQL = `SELECT <key> FROM (
+    SELECT <key> FROM <table> TABLESAMPLE SYSTEM (
+        least(100, 100.0 * (2 * $1 + 20) * current_setting('block_size')::int / greatest(pg_relation_size('<table>'), 1)))
 ) people ORDER BY random() LIMIT $1`
 
 // SomePeople implements app.Sampling. A person may have a row in any of the
@@ -46,7 +47,8 @@ func (Identities) SomeLinked(ctx context.Context, tx app.Tx, generation int64, n
 func someOf(ctx context.Context, tx app.Tx, tables []keyed, generation int64, n int) (ids []string, err error) {
 	known := map[string]bool{}
 	for _, table := range tables {
-		found, err := readTexts(ctx, tx, fmt.Sprintf(somePeopleSQL, tableOf(table.name, generation), table.key), n)
+		query := postgres.SQL(somePeopleSQL, "table", tableOf(table.name, generation), "key", table.key)
+		found, err := readTexts(ctx, tx, query, n)
 		if err != nil {
 			return nil, fmt.Errorf("choose people who have %s: %w", table.name, replaced(err))
 		}
@@ -65,16 +67,16 @@ func someOf(ctx context.Context, tx app.Tx, tables []keyed, generation int64, n 
 // Plans: the indexes on id, and those on distinct_id.
 const samePeopleSQL = `WITH given(id) AS (SELECT unnest($1::text[]) COLLATE "C"), people(id) AS (
     SELECT id FROM given
-    UNION SELECT c.distinct_id FROM given JOIN relay_store.claims_g%[1]d c ON c.id = given.id
-    UNION SELECT a.distinct_id FROM given JOIN relay_store.aliases_g%[1]d a ON a.id = given.id
+    UNION SELECT c.distinct_id FROM given JOIN relay_store.claims_g<generation> c ON c.id = given.id
+    UNION SELECT a.distinct_id FROM given JOIN relay_store.aliases_g<generation> a ON a.id = given.id
 )
 SELECT id FROM people
-UNION SELECT c.id FROM people JOIN relay_store.claims_g%[1]d c ON c.distinct_id = people.id
-UNION SELECT a.id FROM people JOIN relay_store.aliases_g%[1]d a ON a.distinct_id = people.id`
+UNION SELECT c.id FROM people JOIN relay_store.claims_g<generation> c ON c.distinct_id = people.id
+UNION SELECT a.id FROM people JOIN relay_store.aliases_g<generation> a ON a.distinct_id = people.id`
 
 // SamePeople implements sample.LinkFinder.
 func (Identities) SamePeople(ctx context.Context, tx app.Tx, generation int64, ids []string) ([]string, error) {
-	found, err := readTexts(ctx, tx, fmt.Sprintf(samePeopleSQL, generation), pq.Array(ids))
+	found, err := readTexts(ctx, tx, postgres.SQL(samePeopleSQL, "generation", generation), pq.Array(ids))
 	if err != nil {
 		return nil, fmt.Errorf("look up the ids of %d people: %w", len(ids), replaced(err))
 	}
@@ -101,6 +103,9 @@ func readTexts(ctx context.Context, tx app.Tx, query string, args ...any) (list 
 // are taken of the log.
 func (Events) SomePeople(context.Context, app.Tx, int64, int) ([]string, error) { return nil, nil }
 
+const messageRowsSQL = `SELECT message_id, log_offset, log_index, coalesce(distinct_id, ''), coalesce(anonymous_id, '')
+FROM relay_store.events_g<generation> WHERE message_key = ANY ($1::uuid[])`
+
 // MessageRows implements app.MessageFinder.
 func (Events) MessageRows(ctx context.Context, tx app.Tx, generation int64, ids []string) (map[string]app.MessageRow, error) {
 	keys := wire.NewColumn(wire.OIDUUID)
@@ -108,8 +113,7 @@ func (Events) MessageRows(ctx context.Context, tx app.Tx, generation int64, ids 
 		key := keyOf(id)
 		keys.Bytes(key[:])
 	}
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(`SELECT message_id, log_offset, log_index, coalesce(distinct_id, ''), coalesce(anonymous_id, '')
-FROM relay_store.events_g%d WHERE message_key = ANY ($1::uuid[])`, generation), keys)
+	rows, err := tx.QueryContext(ctx, postgres.SQL(messageRowsSQL, "generation", generation), keys)
 	if err != nil {
 		return nil, fmt.Errorf("look up message ids: %w", replaced(err))
 	}

@@ -143,9 +143,8 @@ func copyRows(ctx context.Context, tx app.Tx, t keyed, from, to int64, condition
 	for i, f := range fields {
 		names[i] = pq.QuoteIdentifier(f.name)
 	}
-	list := strings.Join(names, ", ")
-	_, err = tx.ExecContext(ctx, fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s FROM %s r WHERE %s`,
-		tableOf(t.name, to), list, list, tableOf(t.name, from), condition), args...)
+	_, err = tx.ExecContext(ctx, postgres.SQL(`INSERT INTO <to> (<columns>) SELECT <columns> FROM <from> r WHERE <condition>`,
+		"to", tableOf(t.name, to), "from", tableOf(t.name, from), "columns", strings.Join(names, ", "), "condition", condition), args...)
 	if err != nil {
 		return fmt.Errorf("copy rows of %s: %w", t.name, replaced(err))
 	}

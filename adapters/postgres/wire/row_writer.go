@@ -26,10 +26,10 @@ type RowWriter struct {
 	element   uint32    // OID of the row type
 }
 
-// NewRowWriter returns a writer to the table relay_store.NAME; conflict, if any,
-// is the statement's ON CONFLICT clause.
-func NewRowWriter(tx *sql.Tx, name string, columns int, conflict string) *RowWriter {
-	return &RowWriter{tx: tx, table: "relay_store." + name, conflict: conflict, columns: columns, data: make([]byte, arrayHeader, 4096)}
+// NewRowWriter returns a writer to the table; conflict, if any, is the
+// statement's ON CONFLICT clause.
+func NewRowWriter(tx *sql.Tx, table string, columns int, conflict string) *RowWriter {
+	return &RowWriter{tx: tx, table: table, conflict: conflict, columns: columns, data: make([]byte, arrayHeader, 4096)}
 }
 
 func (r *RowWriter) Close() {
