@@ -68,10 +68,7 @@ func (p Profiles) Compare(ctx context.Context, tx app.Tx, served, rebuilt int64,
 		c.table(ctx, claimLinks)
 		c.table(ctx, aliasLinks)
 	}
-	for _, part := range profileParts {
-		if !p.has(part.part) {
-			continue
-		}
+	for _, part := range p.held() {
 		if joinServed != joinRebuilt {
 			shown, err := shownPair(ctx, tx, part, served, rebuilt)
 			if err != nil {

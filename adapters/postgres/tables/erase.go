@@ -38,10 +38,7 @@ const deleteOwnedSQL = `DELETE FROM <table> WHERE distinct_id = ANY ($1::text[])
 
 // eraseStates deletes the states of ids.
 func (p Profiles) eraseStates(ctx context.Context, tx *sql.Tx, generation int64, ids []string) error {
-	for _, part := range profileParts {
-		if !p.has(part.part) {
-			continue
-		}
+	for _, part := range p.held() {
 		query := postgres.SQL(deleteOwnedSQL, "table", tableOf(part.in(p.set), generation))
 		if _, err := tx.ExecContext(ctx, query, pq.Array(ids)); err != nil {
 			return fmt.Errorf("erase %s%s: %w", p.set, part.table, err)

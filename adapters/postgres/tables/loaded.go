@@ -83,8 +83,8 @@ func (Events) Loaded(ctx context.Context, tx app.Tx, generation int64) ([]eventl
 // Nobody vacuums or analyzes a table while it is loaded, over and over as it
 // grows: the loader analyzes it at the end.
 const (
-	noAutovacuum = `ALTER TABLE relay_store.%s_g%<generation> SET (autovacuum_enabled = off)`
-	autovacuum   = `ALTER TABLE relay_store.%s_g%<generation> RESET (autovacuum_enabled)`
+	noAutovacuum = `ALTER TABLE relay_store.<table>_g<generation> SET (autovacuum_enabled = off)`
+	autovacuum   = `ALTER TABLE relay_store.<table>_g<generation> RESET (autovacuum_enabled)`
 )
 
 // Complete implements app.Schema.

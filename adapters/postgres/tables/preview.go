@@ -105,10 +105,7 @@ func (p Profiles) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64,
 	var counted []app.Count
 	var examples []app.Difference
 	var people []string // queries for those of whom a part changes
-	for _, part := range profileParts {
-		if !p.has(part.part) {
-			continue
-		}
+	for _, part := range p.held() {
 		rows, err := shownPair(ctx, tx, part, served, rebuilt, "stamps", "distinct_id") // nobody sees the one, the other is the key
 		if err == nil {
 			err = rows.prune(ctx, tx)

@@ -89,12 +89,15 @@ func (p profilePart) in(set StateSet) string { return string(set) + p.table }
 // statements makes a statement on each part's <table> of a <generation>.
 func (p Profiles) statements(generation int64, statement string, more ...any) string {
 	var all []string
-	for _, part := range profileParts {
-		if p.has(part.part) {
-			all = append(all, postgres.SQL(statement, append(more, "table", part.in(p.set), "generation", generation)...))
-		}
+	for _, part := range p.held() {
+		all = append(all, postgres.SQL(statement, append(more, "table", part.in(p.set), "generation", generation)...))
 	}
 	return strings.Join(all, ";\n")
+}
+
+// held returns the parts.
+func (p Profiles) held() []profilePart {
+	return slices.DeleteFunc(slices.Clone(profileParts), func(part profilePart) bool { return !p.has(part.part) })
 }
 
 func (p Profiles) has(part string) bool { return slices.Contains(p.parts, part) }

@@ -73,10 +73,8 @@ func (p Profiles) Create(ctx context.Context, tx app.Tx, generation int64, joine
 // tablesDDL creates the tables of the parts.
 func (p Profiles) tablesDDL(generation int64) string {
 	var all []string
-	for _, part := range profileParts {
-		if p.has(part.part) {
-			all = append(all, "CREATE TABLE "+tableOf(part.in(p.set), generation)+" "+part.columns)
-		}
+	for _, part := range p.held() {
+		all = append(all, "CREATE TABLE "+tableOf(part.in(p.set), generation)+" "+part.columns)
 	}
 	return strings.Join(all, ";\n")
 }

@@ -17,10 +17,7 @@ func (p Profiles) Join(ctx context.Context, tx app.Tx, generation int64) (made [
 	if _, err := addLinks(ctx, tx, generation); err != nil {
 		return nil, err
 	}
-	for _, part := range profileParts {
-		if !p.has(part.part) {
-			continue
-		}
+	for _, part := range p.held() {
 		there, err := hasTable(ctx, tx, string(JoinedStates)+part.table, generation)
 		if err != nil {
 			return nil, err
@@ -70,11 +67,9 @@ func (p Profiles) mergeJoined(ctx context.Context, tx *sql.Tx, generation int64,
 // contributes is the condition that the anonymous id of a claim has a state.
 func (p Profiles) contributes(generation int64, claim string) string {
 	var any []string
-	for _, part := range profileParts {
-		if p.has(part.part) {
-			any = append(any, postgres.SQL("EXISTS (SELECT FROM <states> s WHERE s.distinct_id = <claim>.id)",
-				"states", tableOf(part.in(anonymousStates), generation), "claim", claim))
-		}
+	for _, part := range p.held() {
+		any = append(any, postgres.SQL("EXISTS (SELECT FROM <states> s WHERE s.distinct_id = <claim>.id)",
+			"states", tableOf(part.in(anonymousStates), generation), "claim", claim))
 	}
 	return "(" + strings.Join(any, " OR ") + ")"
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 
 	"relay/adapters/postgres"
 	"relay/adapters/postgres/wire"
@@ -97,7 +98,7 @@ func (j *joining) regather(ctx context.Context) error {
 	if len(j.lost) == 0 {
 		return nil
 	}
-	if err := j.drop(ctx); err != nil {
+	if err := j.Of(JoinedStates).eraseStates(ctx, j.tx, j.generation, slices.Collect(maps.Keys(j.lost))); err != nil {
 		return err
 	}
 	lost := wire.TextColumn(j.lost)
@@ -125,20 +126,6 @@ func (j *joining) gather(ctx context.Context, users, anonymous map[string]string
 		j.gain(to, states[id])
 	}
 	return err
-}
-
-// drop drops the joined rows of those who lost something.
-func (j *joining) drop(ctx context.Context) error {
-	for _, part := range profileParts {
-		if !j.has(part.part) {
-			continue
-		}
-		query := postgres.SQL(deleteOwnedSQL, "table", tableOf(part.in(JoinedStates), j.generation))
-		if _, err := j.tx.ExecContext(ctx, query, wire.TextColumn(j.lost)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // write writes the joined rows of those who gained something, or whose own

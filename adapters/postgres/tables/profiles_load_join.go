@@ -43,10 +43,8 @@ ORDER BY 1`
 // ids is a query for the ids that have states.
 func (p Profiles) ids(generation int64) string {
 	var all []string
-	for _, part := range profileParts {
-		if p.has(part.part) {
-			all = append(all, "SELECT distinct_id FROM "+tableOf(part.in(p.set), generation))
-		}
+	for _, part := range p.held() {
+		all = append(all, "SELECT distinct_id FROM "+tableOf(part.in(p.set), generation))
 	}
 	return strings.Join(all, " UNION ")
 }

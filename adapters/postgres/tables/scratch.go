@@ -76,10 +76,7 @@ func (p Profiles) Copy(ctx context.Context, tx app.Tx, from, to int64, which app
 	if err != nil {
 		return err
 	}
-	for _, part := range profileParts {
-		if !p.has(part.part) {
-			continue
-		}
+	for _, part := range p.held() {
 		for _, set := range setsOf(joins) {
 			if err := copyRows(ctx, tx, part.keyed(set), from, to, `r.distinct_id = ANY ($1)`, pq.Array(which.People)); err != nil {
 				return err
