@@ -84,7 +84,7 @@ func (m *Mappings) change(ctx context.Context, base int, choose func(History) (m
 		}
 		current := history.Current()
 		if base != 0 && base != current.Number {
-			return fmt.Errorf("%w: version %d holds now, and this is a change of version %d; nothing was overwritten",
+			return fmt.Errorf("%w: version %d is active now, and this is a change of version %d; nothing was overwritten",
 				ErrOtherVersion, current.Number, base)
 		}
 		chosen, err := choose(history)

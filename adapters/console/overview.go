@@ -120,7 +120,7 @@ func newChart(list []lookup.Traffic, per string) chart {
 	if c.Sum > lookup.ExactTraffic {
 		about = "about "
 	}
-	c.Says = fmt.Sprintf("Payloads %s: %s%s in all, %s rejected, %s at most.", per, about, number(c.Sum), number(c.Wrong), number(c.Most))
+	c.Says = fmt.Sprintf("Payloads %s: %s%s accepted, %s rejected, %s at most.", per, about, number(c.Sum), number(c.Wrong), number(c.Most))
 	if c.Sum+c.Wrong == 0 {
 		c.Says, c.Most = "Payloads "+per+": none.", 0
 	}

@@ -69,7 +69,7 @@ func TestConsoleMapping(t *testing.T) {
 		}
 		want("the second editor", body, "faster", "Nothing was overwritten", `name="base" value="2"`, `value="slack_email"`)
 	}
-	if _, errOut, status := relay.run("mapping", "apply", relay.writeFile("third.yaml", "event_prefix: third\n"), "--base", "1"); status != 1 || !strings.Contains(errOut, "version 2 holds now") {
+	if _, errOut, status := relay.run("mapping", "apply", relay.writeFile("third.yaml", "event_prefix: third\n"), "--base", "1"); status != 1 || !strings.Contains(errOut, "version 2 is active now") {
 		t.Errorf("apply --base 1: %d, %s", status, errOut)
 	}
 	code, at, body := server.form("/mapping", storyForm("reproject", "2"))

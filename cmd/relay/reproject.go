@@ -28,7 +28,7 @@ func reprojectFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{
 			Name:  "from",
-			Usage: "FROM: beginning, a log offset, a time of receipt (RFC 3339), or mapping:N (where version N became active)",
+			Usage: "FROM: beginning, a log offset, a time of receipt (RFC 3339), or mapping:N (the first offset that version N applies to)",
 		},
 		projectionFlag,
 		&cli.BoolFlag{Name: "plan", Usage: "print what would be rebuilt, and why; changes nothing"},

@@ -117,5 +117,5 @@ func wantArgs(c *cli.Context, least, most int) error {
 	case most == 0:
 		return usageError{fmt.Errorf("%s takes no arguments; got %q", c.Command.HelpName, c.Args().First())}
 	}
-	return usageError{fmt.Errorf("%s takes %s; got %d", c.Command.HelpName, c.Command.ArgsUsage, n)}
+	return usageError{fmt.Errorf("%s takes %s; arguments given: %d", c.Command.HelpName, c.Command.ArgsUsage, n)}
 }
