@@ -56,7 +56,8 @@ func ensureSchema(ctx context.Context, db *sql.DB) error {
 func checkServer(ctx context.Context, db *sql.DB) error {
 	var version int
 	var name, encoding string
-	err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')`).
+	err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int,
+       current_setting('server_version'), current_setting('server_encoding')`).
 		Scan(&version, &name, &encoding)
 	switch {
 	case err != nil:

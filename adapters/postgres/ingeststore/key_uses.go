@@ -54,7 +54,8 @@ func (r *KeyRing) writeUses(ctx context.Context) {
 	defer cancel()
 	var err error
 	r.uses.keys.Range(func(hash, k any) bool {
-		err = r.write(ctx, &k.(*keyUse).use, `INSERT INTO relay_store.key_uses AS u (last_used_at, hash, name) VALUES (relay_store.instant($1), $2, $3)
+		err = r.write(ctx, &k.(*keyUse).use, `INSERT INTO relay_store.key_uses AS u (last_used_at, hash, name)
+VALUES (relay_store.instant($1), $2, $3)
 ON CONFLICT (hash) DO UPDATE SET last_used_at = greatest(u.last_used_at, excluded.last_used_at)`, []byte(hash.(string)), k.(*keyUse).name)
 		return err == nil
 	})

@@ -86,7 +86,8 @@ SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM relay_store.api_keys)`, name, hashOf
 
 // List implements ingest.KeyStore.
 func (k Keys) List(ctx context.Context) ([]ingest.KeyInfo, error) {
-	rows, err := k.DB.QueryContext(ctx, `SELECT name, revoked_at IS NULL AND EXISTS (SELECT FROM relay_store.signing_secrets s WHERE s.name = k.name),
+	rows, err := k.DB.QueryContext(ctx, `SELECT name, revoked_at IS NULL
+           AND EXISTS (SELECT FROM relay_store.signing_secrets s WHERE s.name = k.name),
        created_at, (SELECT last_used_at FROM relay_store.key_uses u WHERE u.hash = k.hash), replaced_at, revoked_at
 FROM relay_store.api_keys k
 UNION ALL

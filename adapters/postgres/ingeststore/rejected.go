@@ -79,7 +79,8 @@ WHERE id < $1 AND ($2 = '' OR source = $2) AND ($3 = '' OR code = $3) AND (retri
 }
 
 func scanRejected(row interface{ Scan(...any) error }, e *ingest.RejectedEntry, more ...any) error {
-	return row.Scan(append([]any{&e.ID, &e.RequestID, &e.ReceivedAt, &e.Source, &e.Route, &e.Code, &e.Message, &e.Bytes, &e.RetriedAt}, more...)...)
+	fields := []any{&e.ID, &e.RequestID, &e.ReceivedAt, &e.Source, &e.Route, &e.Code, &e.Message, &e.Bytes, &e.RetriedAt}
+	return row.Scan(append(fields, more...)...)
 }
 
 // Retried implements ingest.RejectedReader.
@@ -127,7 +128,8 @@ func (Rejected) Erase(ctx context.Context, tx app.Tx, id string, upTo segment.In
 // RejectedNaming returns which rejected bodies name the id.
 func RejectedNaming(ctx context.Context, tx app.Tx, id string, upTo segment.Instant) (ids []int64, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT id, body FROM relay_store.rejected
-WHERE (position($1::bytea IN body) > 0 OR position($2::bytea IN body) > 0) AND ($3::bigint = 0 OR received_at <= relay_store.instant($3)) ORDER BY id`,
+WHERE (position($1::bytea IN body) > 0 OR position($2::bytea IN body) > 0)
+  AND ($3::bigint = 0 OR received_at <= relay_store.instant($3)) ORDER BY id`,
 		[]byte(id), escaped(id), int64(upTo))
 	if err != nil {
 		return nil, fmt.Errorf("search rejected bodies: %w", err)

@@ -121,7 +121,8 @@ func (s *Suppressed) noteHits(ctx context.Context) error {
 		if n == 0 {
 			continue
 		}
-		if _, err := s.db.ExecContext(ctx, `UPDATE relay_store.suppressed SET hits = hits + $2, last_hit_at = now() WHERE hash = $1`, hash[:], n); err != nil {
+		_, err := s.db.ExecContext(ctx, `UPDATE relay_store.suppressed SET hits = hits + $2, last_hit_at = now() WHERE hash = $1`, hash[:], n)
+		if err != nil {
 			return fmt.Errorf("note what was dropped: %w", err)
 		}
 		hits.Add(-n)

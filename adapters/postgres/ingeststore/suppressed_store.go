@@ -13,7 +13,8 @@ import (
 // Add implements erasure.SuppressedStore.
 func (s *Suppressed) Add(ctx context.Context, id string, keys []string) error {
 	person := s.hash(id)
-	_, err := s.db.ExecContext(ctx, `INSERT INTO relay_store.suppressed (hash, person) SELECT hash, $2 FROM unnest($1::bytea[]) AS k(hash) ON CONFLICT DO NOTHING`, s.hashes(keys), person[:])
+	_, err := s.db.ExecContext(ctx, `INSERT INTO relay_store.suppressed (hash, person)
+SELECT hash, $2 FROM unnest($1::bytea[]) AS k(hash) ON CONFLICT DO NOTHING`, s.hashes(keys), person[:])
 	return err
 }
 

@@ -25,7 +25,9 @@ func (Deletions) Next(ctx context.Context, tx app.Tx, limit int) (checkpoint eve
 	}
 	var offsets []int64
 	err = tx.QueryRowContext(ctx, `SELECT coalesce(array_agg("offset" ORDER BY "offset"), '{}') FROM (
-SELECT "offset" FROM relay.log_identity WHERE `+postgres.HoldsAny("kinds", segment.Delete)+` AND "offset" > $1 ORDER BY "offset" LIMIT $2) l`, int64(checkpoint), limit).Scan(pq.Array(&offsets))
+SELECT "offset" FROM relay.log_identity WHERE `+postgres.HoldsAny("kinds", segment.Delete)+`
+    AND "offset" > $1 ORDER BY "offset" LIMIT $2) l`,
+		int64(checkpoint), limit).Scan(pq.Array(&offsets))
 	for _, o := range offsets {
 		found = append(found, eventlog.Offset(o))
 	}

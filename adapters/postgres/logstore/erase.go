@@ -20,7 +20,8 @@ var _ erasure.LogEraser = Eraser{}
 func (Eraser) Rewrite(ctx context.Context, tx app.Tx, e *eventlog.Entry) error {
 	erased, err := json.Marshal(e.Erased)
 	if err == nil {
-		_, err = tx.ExecContext(ctx, `UPDATE relay.log SET payload = $2, kinds = $3, metadata = metadata || jsonb_build_object('erased', $4::jsonb) WHERE "offset" = $1`,
+		_, err = tx.ExecContext(ctx, `UPDATE relay.log
+SET payload = $2, kinds = $3, metadata = metadata || jsonb_build_object('erased', $4::jsonb) WHERE "offset" = $1`,
 			int64(e.Offset), e.Payload, int64(e.Kinds), string(erased))
 	}
 	if err != nil {

@@ -23,7 +23,8 @@ import (
 var insertManySQL = postgres.Keep + `WITH lane AS MATERIALIZED (SELECT ` + lane + `)
 INSERT INTO relay.log (uuid, received_at, kinds, identity, payload, metadata)
 SELECT m.uuid, m.received_at, m.kinds,
-       ` + postgres.HoldsAny("m.kinds", segment.IdentityKinds) + `, substring($1::bytea FROM m.start FOR m.length), ($8::jsonb[])[m.metadata]
+       ` + postgres.HoldsAny("m.kinds", segment.IdentityKinds) + `,
+       substring($1::bytea FROM m.start FOR m.length), ($8::jsonb[])[m.metadata]
 FROM lane, unnest($2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::int[], $7::int[])
      AS m(uuid, received_at, kinds, start, length, metadata)`
 

@@ -25,7 +25,8 @@ func (Reader) Size(ctx context.Context, tx app.Tx, p app.Projection, r eventlog.
 			int64(r.After), int64(r.UpTo), int64(p.Kinds)).Scan(&rows)
 	}
 	if err == nil {
-		err = tx.QueryRowContext(ctx, `SELECT sum(pg_table_size(t)) FROM unnest($1::text[]::regclass[]) t`, pq.Array(partitionsOf(p.Kinds))).Scan(&bytes)
+		err = tx.QueryRowContext(ctx, `SELECT sum(pg_table_size(t)) FROM unnest($1::text[]::regclass[]) t`,
+			pq.Array(partitionsOf(p.Kinds))).Scan(&bytes)
 	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("measure the log: %w", err)

@@ -40,7 +40,7 @@ WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 
 			return lookup.Finding{
 				Severity: "danger",
 				What:     fmt.Sprintf("%s is %s: a crash can lose payloads that were acknowledged", name, setting),
-				Do:       fmt.Sprintf("ALTER SYSTEM SET %s = on; SELECT pg_reload_conf();  (look also for ALTER ROLE and ALTER DATABASE settings)", name),
+				Do:       "ALTER SYSTEM SET " + name + " = on; SELECT pg_reload_conf();  (look also for ALTER ROLE and ALTER DATABASE settings)",
 			}
 		})
 }
@@ -50,7 +50,8 @@ func (d Doctor) readOnly(ctx context.Context) ([]lookup.Finding, error) {
 		func(what, _ string) lookup.Finding {
 			return lookup.Finding{
 				Severity: "danger", What: what + ": relay serve answers every payload with 503, and Segment gives up after some hours",
-				Do: "connect to a server that is no standby, and turn default_transaction_read_only off (ALTER SYSTEM, ALTER ROLE and ALTER DATABASE may set it)",
+				Do: "connect to a server that is no standby, and turn default_transaction_read_only off " +
+					"(ALTER SYSTEM, ALTER ROLE and ALTER DATABASE may set it)",
 			}
 		})
 }
@@ -86,15 +87,17 @@ WHERE g.status = 'serving' AND g.checkpoint_at < now() - interval '1 minute'
 		func(projection, checkpoint string) lookup.Finding {
 			return lookup.Finding{
 				Severity: "warning",
-				What:     fmt.Sprintf("the projection %s has stood at log offset %s for over a minute while there is more to read", projection, checkpoint),
-				Do:       "see that relay serve runs, and what it writes about this projection",
+				What: fmt.Sprintf("the projection %s has stood at log offset %s for over a minute while there is more to read",
+					projection, checkpoint),
+				Do: "see that relay serve runs, and what it writes about this projection",
 			}
 		})
 }
 
 // leftOver looks for generations that nobody queries and nobody builds.
 func (d Doctor) leftOver(ctx context.Context) ([]lookup.Finding, error) {
-	return d.each(ctx, `SELECT format('generation %s of %s', g.id, g.projection), coalesce(nullif(g.reprojection_id, 0)::text, '') FROM relay_store.generations g
+	return d.each(ctx, `SELECT format('generation %s of %s', g.id, g.projection), coalesce(nullif(g.reprojection_id, 0)::text, '')
+FROM relay_store.generations g
 WHERE g.status = 'building' AND NOT `+postgres.Builds.Held(),
 		func(generation, reprojection string) lookup.Finding {
 			if reprojection == "" {

@@ -39,7 +39,8 @@ func (r EventReader) Names(ctx context.Context) (list lookup.EventNames, err err
 			return err
 		}
 		list.From = max(list.UpTo-eventStretch, 0) + 1
-		rows, err := tx.QueryContext(ctx, `SELECT event_name, type, count(*), count(*) FILTER (WHERE log_offset <= $2), count(*) FILTER (WHERE log_offset > $2), max(received_at)
+		rows, err := tx.QueryContext(ctx, `SELECT event_name, type, count(*),
+       count(*) FILTER (WHERE log_offset <= $2), count(*) FILTER (WHERE log_offset > $2), max(received_at)
 FROM relay.events WHERE log_offset >= $1 GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 200`, list.From, (list.From+list.UpTo)/2)
 		if err != nil {
 			return err

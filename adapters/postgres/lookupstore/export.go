@@ -19,16 +19,21 @@ var _ erasure.PersonReader = People{}
 // exportSQL reads a group's rows, a query a view.
 var exportSQL = []string{
 	`SELECT jsonb_build_object('kind', 'profile') || to_jsonb(p) FROM relay.profiles p WHERE distinct_id = ANY ($1)`,
-	`SELECT jsonb_build_object('kind', 'channel') || to_jsonb(c) FROM relay.profile_channels c WHERE distinct_id = ANY ($1) ORDER BY channel, first_seen_at, value`,
-	`SELECT jsonb_build_object('kind', 'identity') || (to_jsonb(i) - 'kind') || jsonb_build_object('id_kind', i.kind) FROM relay.identities i WHERE distinct_id = ANY ($1) ORDER BY since, id`,
-	`SELECT jsonb_build_object('kind', 'event') || to_jsonb(e) FROM relay.events e WHERE distinct_id = ANY ($1) ORDER BY log_offset, log_index`,
+	`SELECT jsonb_build_object('kind', 'channel') || to_jsonb(c) FROM relay.profile_channels c
+WHERE distinct_id = ANY ($1) ORDER BY channel, first_seen_at, value`,
+	`SELECT jsonb_build_object('kind', 'identity') || (to_jsonb(i) - 'kind') || jsonb_build_object('id_kind', i.kind) FROM relay.identities i
+WHERE distinct_id = ANY ($1) ORDER BY since, id`,
+	`SELECT jsonb_build_object('kind', 'event') || to_jsonb(e) FROM relay.events e
+WHERE distinct_id = ANY ($1) ORDER BY log_offset, log_index`,
 }
 
 // exportUnjoinedSQL reads events of anonymous ids that profiles join and events do
 // not.
-const exportUnjoinedSQL = `SELECT jsonb_build_object('kind', 'event') || to_jsonb(e) FROM relay.events e WHERE distinct_id IS NULL AND anonymous_id = ANY ($1) ORDER BY log_offset, log_index`
+const exportUnjoinedSQL = `SELECT jsonb_build_object('kind', 'event') || to_jsonb(e) FROM relay.events e
+WHERE distinct_id IS NULL AND anonymous_id = ANY ($1) ORDER BY log_offset, log_index`
 
-const exportRejectedSQL = `SELECT jsonb_build_object('kind', 'rejected', 'id', id, 'request_id', request_id, 'received_at', received_at, 'source', source,
+const exportRejectedSQL = `SELECT jsonb_build_object('kind', 'rejected', 'id', id, 'request_id', request_id, 'received_at', received_at,
+    'source', source,
     'code', code, 'body_base64', replace(encode(body, 'base64'), E'\n', '')) FROM relay.rejected WHERE id = ANY ($1) ORDER BY id`
 
 // Whose implements erasure.PersonReader.

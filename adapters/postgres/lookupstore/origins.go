@@ -48,7 +48,9 @@ func addOrigins(ctx context.Context, tx *sql.Tx, p *lookup.Person) error {
 }
 
 // preferenceColumns are the preferences' names in relay.profiles.
-var preferenceColumns = [profile.PreferenceCount]string{profile.Language: "preferred_language", profile.Locale: "locale", profile.Timezone: "timezone"}
+var preferenceColumns = [profile.PreferenceCount]string{
+	profile.Language: "preferred_language", profile.Locale: "locale", profile.Timezone: "timezone",
+}
 
 // addStamps adds the stamps of the parts that a state has and no set before it had.
 func addStamps(to *lookup.ProfileOrigins, s profile.State) {

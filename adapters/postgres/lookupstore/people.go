@@ -46,11 +46,13 @@ func readPerson(ctx context.Context, tx *sql.Tx, p *lookup.Person) (err error) {
 	if err != nil {
 		return err
 	}
-	p.Channels, err = readRows[lookup.ChannelRow](ctx, tx, `SELECT to_jsonb(v) FROM relay.profile_channels v WHERE distinct_id = $1 ORDER BY channel, first_seen_at, value`, p.ID)
+	p.Channels, err = readRows[lookup.ChannelRow](ctx, tx, `SELECT to_jsonb(v) FROM relay.profile_channels v
+WHERE distinct_id = $1 ORDER BY channel, first_seen_at, value`, p.ID)
 	if err != nil {
 		return err
 	}
-	p.Identities, err = readRows[lookup.IdentityRow](ctx, tx, `SELECT to_jsonb(v) FROM relay.identities v WHERE distinct_id = $1 ORDER BY since, id, kind LIMIT $2`, p.ID, maxIdentities)
+	p.Identities, err = readRows[lookup.IdentityRow](ctx, tx, `SELECT to_jsonb(v) FROM relay.identities v
+WHERE distinct_id = $1 ORDER BY since, id, kind LIMIT $2`, p.ID, maxIdentities)
 	if err != nil {
 		return err
 	}
@@ -58,7 +60,8 @@ func readPerson(ctx context.Context, tx *sql.Tx, p *lookup.Person) (err error) {
 	if p.Anonymous {
 		whose = `distinct_id IS NULL AND anonymous_id = $1`
 	}
-	p.Events, err = readRows[lookup.EventRow](ctx, tx, `SELECT to_jsonb(v) FROM relay.events v WHERE `+whose+` ORDER BY occurred_at DESC, log_offset DESC, log_index DESC LIMIT $2`, p.ID, maxEvents)
+	p.Events, err = readRows[lookup.EventRow](ctx, tx, `SELECT to_jsonb(v) FROM relay.events v WHERE `+whose+`
+ORDER BY occurred_at DESC, log_offset DESC, log_index DESC LIMIT $2`, p.ID, maxEvents)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,9 @@ import (
 	"relay/domain/profile"
 )
 
-const hitColumns = `SELECT p.distinct_id, coalesce(p.properties ->> 'name', ''), coalesce(p.channels -> 'email' ->> -1, ''), p.last_identified_at FROM relay.profiles p `
+const hitColumns = `SELECT p.distinct_id, coalesce(p.properties ->> 'name', ''),
+       coalesce(p.channels -> 'email' ->> -1, ''), p.last_identified_at
+FROM relay.profiles p `
 
 // Ids and values of channels are found by indexes. Properties are in none: they
 // are read of everybody until enough are found, or the time is over.

@@ -29,7 +29,8 @@ var _ lookup.RequestReader = RequestLists{}
 const requestWindow = 5_000
 
 // acceptedColumns are what scanAccepted reads.
-const acceptedColumns = `SELECT uuid::text, received_at, metadata ->> 'source', octet_length(payload), coalesce((metadata ->> 'calls')::integer, 1), "offset"
+const acceptedColumns = `SELECT uuid::text, received_at, metadata ->> 'source', octet_length(payload),
+       coalesce((metadata ->> 'calls')::integer, 1), "offset"
 `
 
 // acceptedSQL reads the log backwards by its primary keys, from an offset on. What
@@ -45,11 +46,14 @@ const windowSQL = `SELECT coalesce(min("offset"), 0), count(*) FROM (
 // refusedColumns: bodies have an index on their time of receipt, and none on their
 // request.
 const refusedColumns = `SELECT q.request_id::text, q.received_at, q.source, q.status, q.code, q.bytes, q.calls,
-       coalesce((SELECT max(id) FROM relay_store.rejected j WHERE j.request_id = q.request_id AND j.received_at BETWEEN q.received_at - interval '1 second' AND q.received_at + interval '1 second'), 0)
+       coalesce((SELECT max(id) FROM relay_store.rejected j WHERE j.request_id = q.request_id
+           AND j.received_at BETWEEN q.received_at - interval '1 second' AND q.received_at + interval '1 second'), 0)
 FROM relay_store.refused_requests q `
 
 // Requests implements lookup.RequestReader.
-func (r RequestLists) Requests(ctx context.Context, f lookup.RequestFilter, from lookup.RequestPlace, limit int) (list lookup.RequestList, err error) {
+func (r RequestLists) Requests(
+	ctx context.Context, f lookup.RequestFilter, from lookup.RequestPlace, limit int,
+) (list lookup.RequestList, err error) {
 	err = postgres.Database(r).InSnapshot(ctx, func(tx app.Tx) error {
 		if f.ID != "" {
 			return oneRequest(ctx, tx, f.ID, &list)
@@ -63,7 +67,9 @@ func (r RequestLists) Requests(ctx context.Context, f lookup.RequestFilter, from
 }
 
 // requestPage merges the accepted and the refused ones by their time of receipt.
-func requestPage(ctx context.Context, tx *sql.Tx, f lookup.RequestFilter, from lookup.RequestPlace, limit int, list *lookup.RequestList) error {
+func requestPage(
+	ctx context.Context, tx *sql.Tx, f lookup.RequestFilter, from lookup.RequestPlace, limit int, list *lookup.RequestList,
+) error {
 	var accepted, refused []lookup.RequestRow
 	var end int64
 	var err error
@@ -100,7 +106,9 @@ func requestPage(ctx context.Context, tx *sql.Tx, f lookup.RequestFilter, from l
 
 // acceptedRequests returns up to limit requests, and the offset of the last row
 // that was looked at, 0 where nothing is left.
-func acceptedRequests(ctx context.Context, tx *sql.Tx, source string, before int64, limit int) (list []lookup.RequestRow, end int64, err error) {
+func acceptedRequests(
+	ctx context.Context, tx *sql.Tx, source string, before int64, limit int,
+) (list []lookup.RequestRow, end int64, err error) {
 	if before == 0 {
 		before = math.MaxInt64
 	}
@@ -143,7 +151,8 @@ func refusedRequests(ctx context.Context, tx *sql.Tx, f lookup.RequestFilter, be
 	if code == "refused" {
 		code = ""
 	}
-	rows, err := tx.QueryContext(ctx, refusedColumns+`WHERE ($1::timestamptz IS NULL OR q.received_at < $1) AND ($2 = '' OR q.source = $2) AND ($3 = '' OR q.code = $3)
+	rows, err := tx.QueryContext(ctx, refusedColumns+`WHERE ($1::timestamptz IS NULL OR q.received_at < $1)
+  AND ($2 = '' OR q.source = $2) AND ($3 = '' OR q.code = $3)
 ORDER BY q.received_at DESC LIMIT $4`, sql.NullTime{Time: before, Valid: !before.IsZero()}, f.Source, code, limit)
 	if err != nil {
 		return nil, err
@@ -155,7 +164,8 @@ func scanRefused(rows *sql.Rows) (list []lookup.RequestRow, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		var row lookup.RequestRow
-		if err := rows.Scan(&row.RequestID, &row.ReceivedAt, &row.Source, &row.Status, &row.Code, &row.Bytes, &row.Calls, &row.RejectedID); err != nil {
+		err := rows.Scan(&row.RequestID, &row.ReceivedAt, &row.Source, &row.Status, &row.Code, &row.Bytes, &row.Calls, &row.RejectedID)
+		if err != nil {
 			return nil, err
 		}
 		list = append(list, row)
@@ -177,7 +187,8 @@ func oneRequest(ctx context.Context, tx *sql.Tx, text string, list *lookup.Reque
 	if list.Requests, err = scanRefused(rows); err != nil {
 		return err
 	}
-	row, err := scanAccepted(tx.QueryRowContext(ctx, acceptedColumns+`FROM relay.log WHERE (uuid::text) COLLATE "C" = $1 AND `+postgres.HoldsNone("kinds", segment.Control)+` LIMIT 1`, id.String()).Scan)
+	row, err := scanAccepted(tx.QueryRowContext(ctx, acceptedColumns+`FROM relay.log
+WHERE (uuid::text) COLLATE "C" = $1 AND `+postgres.HoldsNone("kinds", segment.Control)+` LIMIT 1`, id.String()).Scan)
 	if err == nil {
 		list.Requests = append(list.Requests, row)
 	} else if !errors.Is(err, sql.ErrNoRows) {

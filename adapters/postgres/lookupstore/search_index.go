@@ -76,16 +76,20 @@ func searchIndexes(profiles, events int64) (list []searchIndex) {
 func (s SearchIndex) missing(ctx context.Context, conn *sql.Conn) (indexes []searchIndex, err error) {
 	var busy bool
 	var profiles, events int64
-	err = conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM relay_store.reprojections WHERE status = 'running' OR finished_at > now() - interval '1 minute'),
+	err = conn.QueryRowContext(ctx, `SELECT EXISTS (
+           SELECT FROM relay_store.reprojections WHERE status = 'running' OR finished_at > now() - interval '1 minute'),
        (SELECT id FROM relay_store.generations WHERE projection = $1 AND status = 'serving'),
-       (SELECT id FROM relay_store.generations WHERE projection = $2 AND status = 'serving')`, projections.Profiles, projections.Events).Scan(&busy, &profiles, &events)
+       (SELECT id FROM relay_store.generations WHERE projection = $2 AND status = 'serving')`,
+		projections.Profiles, projections.Events).Scan(&busy, &profiles, &events)
 	if err != nil || busy {
 		return nil, err
 	}
 	for _, index := range searchIndexes(profiles, events) {
 		var lacks bool
-		err := conn.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-WHERE i.indrelid = to_regclass($1) AND NOT i.indisprimary AND i.indisvalid AND ($2::text = '' OR c.relname = $2::text))`, index.table, index.named).Scan(&lacks)
+		err := conn.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL AND NOT EXISTS (
+SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = to_regclass($1) AND NOT i.indisprimary AND i.indisvalid AND ($2::text = '' OR c.relname = $2::text))`,
+			index.table, index.named).Scan(&lacks)
 		if err != nil {
 			return nil, fmt.Errorf("look at the indexes of %s: %w", index.table, err)
 		}
@@ -113,7 +117,8 @@ func alone(ctx context.Context, conn *sql.Conn, do func() error) error {
 // make makes the index, after dropping what an interrupted attempt left.
 func (i searchIndex) make(ctx context.Context, conn *sql.Conn) error {
 	var left sql.NullString
-	err := conn.QueryRowContext(ctx, `SELECT min(indexrelid::regclass::text) FROM pg_index WHERE indrelid = $1::regclass AND NOT indisprimary AND NOT indisvalid`, i.table).Scan(&left)
+	err := conn.QueryRowContext(ctx, `SELECT min(indexrelid::regclass::text) FROM pg_index
+WHERE indrelid = $1::regclass AND NOT indisprimary AND NOT indisvalid`, i.table).Scan(&left)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,8 @@ var publicViews = []string{
 const (
 	commentSQL = `('relay reader of ' || current_database())`
 	// mayMoreSQL tells whether a role may more than log in.
-	mayMoreSQL  = `(r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid))`
+	mayMoreSQL = `(r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls
+    OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid))`
 	sqlUsersSQL = `SELECT r.rolname FROM pg_roles r WHERE shobj_description(r.oid, 'pg_authid') = ` + commentSQL + ` ORDER BY r.rolname`
 )
 
@@ -117,7 +118,8 @@ func revokeAll(ctx context.Context, tx *sql.Tx, name string) error {
 		return err
 	}
 	var given pq.StringArray
-	err := tx.QueryRowContext(ctx, `SELECT coalesce(array_agg(DISTINCT CASE d.classid WHEN 'pg_class'::regclass THEN 'TABLE ' || d.objid::regclass ELSE 'SCHEMA ' || d.objid::regnamespace END), '{}')
+	err := tx.QueryRowContext(ctx, `SELECT coalesce(array_agg(DISTINCT CASE d.classid
+    WHEN 'pg_class'::regclass THEN 'TABLE ' || d.objid::regclass ELSE 'SCHEMA ' || d.objid::regnamespace END), '{}')
 FROM pg_shdepend d JOIN pg_roles r ON d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid
 WHERE r.rolname = $1 AND d.deptype = 'a' AND d.classid IN ('pg_class'::regclass, 'pg_namespace'::regclass)
   AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`, name).Scan(&given)
@@ -179,6 +181,7 @@ func (u SQLUsers) translate(ctx context.Context, err error) error {
 	}
 	user := "relay"
 	_ = u.DB.QueryRowContext(ctx, `SELECT current_user`).Scan(&user) // the name is only a help
-	return fmt.Errorf("%w (%w). Let an administrator of the server run: ALTER ROLE %s CREATEROLE. Or run relay readers with --database-url and a superuser's connection string",
+	return fmt.Errorf("%w (%w). Let an administrator of the server run: ALTER ROLE %s CREATEROLE. "+
+		"Or run relay readers with --database-url and a superuser's connection string",
 		lookup.ErrMayNotMakeUsers, err, pq.QuoteIdentifier(user))
 }

@@ -32,7 +32,8 @@ const headSQL = `SELECT coalesce((SELECT "offset" FROM relay.log ORDER BY "offse
 // counted.
 const lagSQL = `SELECT g.projection, g.id, g.checkpoint,
        (SELECT count(*) FROM relay.log l WHERE l."offset" > g.checkpoint),
-       coalesce(extract(epoch FROM clock_timestamp() - (SELECT l.received_at FROM relay.log l WHERE l."offset" > g.checkpoint ORDER BY l."offset" LIMIT 1)), 0)
+       coalesce(extract(epoch FROM clock_timestamp() - (
+           SELECT l.received_at FROM relay.log l WHERE l."offset" > g.checkpoint ORDER BY l."offset" LIMIT 1)), 0)
 FROM relay_store.generations g WHERE g.status = 'serving' ORDER BY g.projection DESC`
 
 // Read implements lookup.StatusReader.
@@ -52,7 +53,8 @@ func (s Statuses) Read(ctx context.Context) (status lookup.Status, err error) {
 		if status.Projections, err = readLag(ctx, tx); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `SELECT coalesce((SELECT version FROM relay.mapping_timeline WHERE to_offset IS NULL ORDER BY from_offset DESC LIMIT 1), 1),
+		return tx.QueryRowContext(ctx, `SELECT coalesce((
+           SELECT version FROM relay.mapping_timeline WHERE to_offset IS NULL ORDER BY from_offset DESC LIMIT 1), 1),
     coalesce((SELECT sum(count) FROM relay.issues), 0), (SELECT count(*) FROM relay_store.rejected WHERE retried_at IS NULL)`).
 			Scan(&status.Mapping.Version, &status.IssuesIgnored, &status.Rejected)
 	})
@@ -84,9 +86,11 @@ func readLastRun(ctx context.Context, tx *sql.Tx) (*lookup.RunStatus, error) {
 	var r lookup.RunStatus
 	var finished, expected sql.NullTime
 	var text sql.NullString
-	err := tx.QueryRowContext(ctx, `SELECT id, status, phase, done, total, started_at, finished_at, error, calls_per_second, issues, expected_at, `+tables.Interrupted+`
+	err := tx.QueryRowContext(ctx, `SELECT id, status, phase, done, total, started_at, finished_at, error,
+       calls_per_second, issues, expected_at, `+tables.Interrupted+`
 FROM relay_store.reprojections ORDER BY id DESC LIMIT 1`).
-		Scan(&r.ID, &r.Status, &r.Phase, &r.Done, &r.Total, &r.StartedAt, &finished, &text, &r.CallsPerSecond, &r.Issues, &expected, &r.Interrupted)
+		Scan(&r.ID, &r.Status, &r.Phase, &r.Done, &r.Total, &r.StartedAt, &finished, &text,
+			&r.CallsPerSecond, &r.Issues, &expected, &r.Interrupted)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

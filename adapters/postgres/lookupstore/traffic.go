@@ -50,7 +50,8 @@ func (t Traffics) Traffic(ctx context.Context, last time.Time, step time.Duratio
 			if 0 <= i && i < n {
 				list[i].Refused = count
 			}
-		}, `SELECT floor(extract(epoch FROM received_at - $1) / $2)::integer, count(*) FROM relay_store.refused_requests WHERE received_at >= $1 GROUP BY 1`, since, step.Seconds())
+		}, `SELECT floor(extract(epoch FROM received_at - $1) / $2)::integer, count(*) FROM relay_store.refused_requests
+WHERE received_at >= $1 GROUP BY 1`, since, step.Seconds())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("count what came in: %w", err)

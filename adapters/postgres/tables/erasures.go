@@ -20,10 +20,8 @@ var _ app.Erasures = Erasures{}
 
 // Lock implements app.Erasures.
 func (Erasures) Lock(ctx context.Context, tx app.Tx) error {
-	if _, err := tx.ExecContext(ctx, `SELECT `+postgres.Erasures.InTx()); err != nil {
-		return fmt.Errorf("lock erasures: %w", err)
-	}
-	return nil
+	_, err := tx.ExecContext(ctx, `SELECT `+postgres.Erasures.InTx())
+	return failed(err, "lock erasures")
 }
 
 // Pend implements app.Erasures.
@@ -32,12 +30,10 @@ func (Erasures) Pend(ctx context.Context, tx app.Tx, generation int64, e app.Pen
 	for i, o := range e.Entries {
 		entries[i] = int64(o)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO relay_store.pending_erasures (generation, ids, anonymous, claims, aliases, entries, recount) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		generation, notNull(e.Erased.Users), notNull(e.Erased.Anonymous), notNull(e.Erased.Claims), notNull(e.Erased.Aliases), pq.Array(entries), e.Recount)
-	if err != nil {
-		return fmt.Errorf("note the erasure for generation %d: %w", generation, err)
-	}
-	return nil
+	_, err := tx.ExecContext(ctx, `INSERT INTO relay_store.pending_erasures
+    (generation, ids, anonymous, claims, aliases, entries, recount) VALUES ($1, $2, $3, $4, $5, $6, $7)`, generation,
+		notNull(e.Erased.Users), notNull(e.Erased.Anonymous), notNull(e.Erased.Claims), notNull(e.Erased.Aliases), pq.Array(entries), e.Recount)
+	return failed(err, "note the erasure for generation %d", generation)
 }
 
 // notNull returns the list as an array that may be empty, but is not NULL.
@@ -45,7 +41,8 @@ func notNull(list []string) pq.StringArray { return append(pq.StringArray{}, lis
 
 // Pending implements app.Erasures.
 func (Erasures) Pending(ctx context.Context, tx app.Tx, generation int64) ([]app.PendingErasure, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT ids, anonymous, claims, aliases, entries, recount FROM relay_store.pending_erasures WHERE generation = $1`, generation)
+	rows, err := tx.QueryContext(ctx, `SELECT ids, anonymous, claims, aliases, entries, recount
+FROM relay_store.pending_erasures WHERE generation = $1`, generation)
 	if err != nil {
 		return nil, fmt.Errorf("read the erasures noted for generation %d: %w", generation, err)
 	}
@@ -54,7 +51,9 @@ func (Erasures) Pending(ctx context.Context, tx app.Tx, generation int64) ([]app
 	for rows.Next() {
 		var e app.PendingErasure
 		var entries []int64
-		if err := rows.Scan(pq.Array(&e.Erased.Users), pq.Array(&e.Erased.Anonymous), pq.Array(&e.Erased.Claims), pq.Array(&e.Erased.Aliases), pq.Array(&entries), &e.Recount); err != nil {
+		err := rows.Scan(pq.Array(&e.Erased.Users), pq.Array(&e.Erased.Anonymous),
+			pq.Array(&e.Erased.Claims), pq.Array(&e.Erased.Aliases), pq.Array(&entries), &e.Recount)
+		if err != nil {
 			return nil, err
 		}
 		for _, o := range entries {

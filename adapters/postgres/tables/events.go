@@ -59,9 +59,11 @@ const (
 	eventsMessageIndex = `
 CREATE UNIQUE INDEX IF NOT EXISTS events_g<generation>_message ON relay_store.events_g<generation> (message_key)`
 	eventsPersonIndex = `
-CREATE INDEX IF NOT EXISTS events_g<generation>_person ON relay_store.events_g<generation> (distinct_id, occurred_at) WHERE distinct_id IS NOT NULL`
+CREATE INDEX IF NOT EXISTS events_g<generation>_person ON relay_store.events_g<generation> (distinct_id, occurred_at)
+WHERE distinct_id IS NOT NULL`
 	eventsLogIndex = `
-CREATE INDEX IF NOT EXISTS events_g<generation>_log ON relay_store.events_g<generation> USING brin (log_offset, received_at) WITH (pages_per_range = 32, autosummarize = on)`
+CREATE INDEX IF NOT EXISTS events_g<generation>_log ON relay_store.events_g<generation> USING brin (log_offset, received_at)
+WITH (pages_per_range = 32, autosummarize = on)`
 	eventsAnalyze = `ANALYZE relay_store.events_g<generation>`
 )
 
@@ -74,7 +76,8 @@ COMMENT ON COLUMN relay.events.log_index IS 'index of the call in its payload, f
 COMMENT ON COLUMN relay.events.message_id IS 'messageId of the call, or log:OFFSET:INDEX for a call without one; unique';
 COMMENT ON COLUMN relay.events.type IS 'track, page or screen';
 COMMENT ON COLUMN relay.events.event_name IS 'name of the event, after the prefix of the mapping';
-COMMENT ON COLUMN relay.events.distinct_id IS 'userId of the call, null without one; under identity: join, the distinct_id of the person behind the userId or anonymousId';
+COMMENT ON COLUMN relay.events.distinct_id IS
+'userId of the call, null without one; under identity: join, the distinct_id of the person behind the userId or anonymousId';
 COMMENT ON COLUMN relay.events.anonymous_id IS 'anonymousId of the call; null without one';
 COMMENT ON COLUMN relay.events.properties IS 'properties of the call, as they came';
 COMMENT ON COLUMN relay.events.occurred_at IS 'when it happened: the call''s time, corrected for clock skew, never later than received_at';

@@ -37,7 +37,8 @@ WHERE (EXCLUDED.log_offset, EXCLUDED.log_index) < (e.log_offset, e.log_index)`
 const sqlKey = `encode(substring(sha256(convert_to(message_id, 'UTF8')) FOR 16), 'hex')::uuid`
 
 // unkeyedColumns are the columns of events_gN but for the key.
-const unkeyedColumns = "log_offset, log_index, occurred_at, received_at, message_id, type, event_name, distinct_id, anonymous_id, source, properties"
+const unkeyedColumns = "log_offset, log_index, occurred_at, received_at, message_id, type, " +
+	"event_name, distinct_id, anonymous_id, source, properties"
 
 var excludedColumns = "EXCLUDED." + strings.Join(strings.Split(unkeyedColumns, ", "), ", EXCLUDED.")
 

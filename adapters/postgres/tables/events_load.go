@@ -90,7 +90,8 @@ func (l *eventsLoader) writeEach(ctx context.Context, tx *sql.Tx, f *projections
 		}
 		if err = l.tryWrite(ctx, tx, f.Events[start:end], keys[start:end]); postgres.IsUnstorable(err) {
 			first := f.Events[start]
-			f.Ignored().Add(&eventlog.Entry{Offset: first.Offset, Source: first.Source, ReceivedAt: first.ReceivedAt}, projections.Unstorable, "the payload")
+			entry := eventlog.Entry{Offset: first.Offset, Source: first.Source, ReceivedAt: first.ReceivedAt}
+			f.Ignored().Add(&entry, projections.Unstorable, "the payload")
 			err = nil
 		}
 		start = end
@@ -104,7 +105,7 @@ func (l *eventsLoader) recall(ctx context.Context) error {
 	if l.recalled {
 		return nil
 	}
-	rows, err := l.db.QueryContext(ctx, postgres.SQL(`SELECT uuid_send(message_key) FROM relay_store.events_g<generation>`, "generation", l.generation))
+	rows, err := l.db.QueryContext(ctx, `SELECT uuid_send(message_key) FROM `+tableOf(projections.Events, l.generation))
 	if err != nil {
 		return fmt.Errorf("read what is loaded: %w", err)
 	}

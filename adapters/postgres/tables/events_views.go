@@ -10,7 +10,8 @@ import (
 // eventColumnList are those of the view, in order; a view can only be replaced by
 // one that has the same. Which version made a row follows from where its payload
 // stands, so a change that alters no event needs no new rows.
-const eventColumnList = `e.log_offset, e.log_index, e.message_id, e.type, e.event_name, <distinct_id>, e.anonymous_id, e.properties, e.occurred_at, e.received_at, e.source,
+const eventColumnList = `e.log_offset, e.log_index, e.message_id, e.type, e.event_name, <distinct_id>, e.anonymous_id,
+       e.properties, e.occurred_at, e.received_at, e.source,
        (SELECT t.version FROM relay_store.timeline t WHERE t.projection = 'events' AND t.from_offset <= e.log_offset
         ORDER BY t.from_offset DESC LIMIT 1) AS mapping_version`
 
@@ -42,7 +43,8 @@ WHERE e.distinct_id IS NULL`
 
 // EventsJoinedIndex finds the events of an anonymous id.
 const EventsJoinedIndex = `
-CREATE INDEX IF NOT EXISTS events_g<generation>_anonymous ON relay_store.events_g<generation> (anonymous_id, occurred_at) WHERE distinct_id IS NULL`
+CREATE INDEX IF NOT EXISTS events_g<generation>_anonymous ON relay_store.events_g<generation> (anonymous_id, occurred_at)
+WHERE distinct_id IS NULL`
 
 // Join implements app.Rows.
 func (Events) Join(ctx context.Context, tx app.Tx, generation int64) ([]string, error) {

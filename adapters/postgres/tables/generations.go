@@ -31,7 +31,8 @@ func (Generations) Create(ctx context.Context, tx app.Tx, g app.Generation) (id 
 	if g.Replay != nil {
 		replay = *g.Replay
 	}
-	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.generations (projection, status, rules_version, parts, reprojection_id, load_up_to, replay_from, replay_version, replay_as_of)
+	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.generations
+    (projection, status, rules_version, parts, reprojection_id, load_up_to, replay_from, replay_version, replay_as_of)
 VALUES ($1, 'building', $2, $3, nullif($4, 0), $5, nullif($6, 0), nullif($7, 0), $8) RETURNING id`,
 		g.Projection, projections.RulesVersion, pq.Array(g.Parts), g.Reprojection, int64(g.LoadUpTo),
 		int64(replay.From), replay.Version, int64(replay.AsOf)).Scan(&id)
@@ -56,13 +57,14 @@ func (Generations) LockServing(ctx context.Context, tx app.Tx, projection string
 	return oneGeneration(ctx, tx, `WHERE projection = $1 AND status = 'serving' FOR UPDATE`, projection)
 }
 
-const selectGeneration = `SELECT id, projection, status, parts, checkpoint, rules_version, coalesce(reprojection_id, 0), load_up_to, loaded, coalesce(retired_by, 0), coalesce(replay_from, 0), coalesce(replay_version, 0), coalesce(replay_as_of, 0)
+const selectGeneration = `SELECT id, projection, status, parts, checkpoint, rules_version, coalesce(reprojection_id, 0), load_up_to, loaded,
+    coalesce(retired_by, 0), coalesce(replay_from, 0), coalesce(replay_version, 0), coalesce(replay_as_of, 0)
 FROM relay_store.generations `
 
 func scanGeneration(row interface{ Scan(...any) error }) (g app.Generation, err error) {
 	var replay app.Replay
-	err = row.Scan(&g.ID, &g.Projection, &g.Status, pq.Array(&g.Parts), &g.Checkpoint, &g.Rules, &g.Reprojection, &g.LoadUpTo, &g.Loaded, &g.RetiredBy,
-		&replay.From, &replay.Version, &replay.AsOf)
+	err = row.Scan(&g.ID, &g.Projection, &g.Status, pq.Array(&g.Parts), &g.Checkpoint, &g.Rules, &g.Reprojection,
+		&g.LoadUpTo, &g.Loaded, &g.RetiredBy, &replay.From, &replay.Version, &replay.AsOf)
 	if replay.Version != 0 && g.Status == app.Building {
 		g.Replay = &replay
 	}
@@ -80,28 +82,20 @@ func oneGeneration(ctx context.Context, tx *sql.Tx, where string, arg any) (app.
 // Move implements replay.Checkpoints.
 func (Generations) Move(ctx context.Context, tx app.Tx, id int64, checkpoint eventlog.Offset) error {
 	_, err := tx.ExecContext(ctx, postgres.MoveCheckpoint, id, int64(checkpoint))
-	if err != nil {
-		return fmt.Errorf("move the checkpoint of generation %d: %w", id, err)
-	}
-	return nil
+	return failed(err, "move the checkpoint of generation %d", id)
 }
 
 // SetLoaded implements app.GenerationWriter.
 func (Generations) SetLoaded(ctx context.Context, tx app.Tx, id int64) error {
-	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET loaded = true, checkpoint = load_up_to, checkpoint_at = now() WHERE id = $1`, id)
-	if err != nil {
-		return fmt.Errorf("note that generation %d is loaded: %w", id, err)
-	}
-	return nil
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations
+SET loaded = true, checkpoint = load_up_to, checkpoint_at = now() WHERE id = $1`, id)
+	return failed(err, "note that generation %d is loaded", id)
 }
 
 // SetParts implements app.GenerationWriter.
 func (Generations) SetParts(ctx context.Context, tx app.Tx, id int64, parts []string) error {
 	_, err := tx.ExecContext(ctx, `UPDATE relay_store.generations SET parts = $2 WHERE id = $1`, id, pq.Array(parts))
-	if err != nil {
-		return fmt.Errorf("note what generation %d holds: %w", id, err)
-	}
-	return nil
+	return failed(err, "note what generation %d holds", id)
 }
 
 // Promote implements app.GenerationWriter.
@@ -111,10 +105,7 @@ WHERE status = 'serving' AND projection = (SELECT projection FROM relay_store.ge
 	if err == nil {
 		_, err = tx.ExecContext(ctx, `UPDATE relay_store.generations SET status = 'serving', retired_by = NULL WHERE id = $1`, id)
 	}
-	if err != nil {
-		return fmt.Errorf("promote generation %d: %w", id, err)
-	}
-	return nil
+	return failed(err, "promote generation %d", id)
 }
 
 // AllServing implements app.Generations.
@@ -154,8 +145,6 @@ func (Generations) Delete(ctx context.Context, tx app.Tx, id int64) error {
 	if err := (Issues{}).ClearIssues(ctx, tx, id); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM relay_store.generations WHERE id = $1 AND status <> 'serving'`, id); err != nil {
-		return fmt.Errorf("delete generation %d: %w", id, err)
-	}
-	return nil
+	_, err := tx.ExecContext(ctx, `DELETE FROM relay_store.generations WHERE id = $1 AND status <> 'serving'`, id)
+	return failed(err, "delete generation %d", id)
 }

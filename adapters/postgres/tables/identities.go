@@ -29,7 +29,8 @@ func (Identities) Joins(ctx context.Context, tx app.Tx, generation int64) (bool,
 const groupSQL = `WITH person(id) AS (
     SELECT coalesce((SELECT distinct_id FROM relay_store.aliases_g<generation> WHERE id = $1), $1)
 )
-SELECT ARRAY(SELECT id FROM person UNION SELECT a.id FROM relay_store.aliases_g<generation> a WHERE a.distinct_id = (SELECT id FROM person)),
+SELECT ARRAY(SELECT id FROM person
+             UNION SELECT a.id FROM relay_store.aliases_g<generation> a WHERE a.distinct_id = (SELECT id FROM person)),
        ARRAY(SELECT c.id FROM relay_store.claims_g<generation> c WHERE c.distinct_id = (SELECT id FROM person))`
 
 // Group implements erasure.Identities. Ids that one generation joins may lead to more

@@ -54,21 +54,17 @@ func (s Issues) SetIssues(ctx context.Context, tx app.Tx, id int64, issues proje
 	if err == nil {
 		err = s.AddIssues(ctx, tx, id, issues)
 	}
-	if err != nil {
-		return fmt.Errorf("replace the issues of generation %d: %w", id, err)
-	}
-	return nil
+	return failed(err, "replace the issues of generation %d", id)
 }
 
 // ClearIssues implements replay.Issues.
 func (Issues) ClearIssues(ctx context.Context, tx app.Tx, id int64) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM relay_store.issues WHERE generation = $1`, id); err != nil {
-		return fmt.Errorf("clear the issues of generation %d: %w", id, err)
-	}
-	return nil
+	_, err := tx.ExecContext(ctx, `DELETE FROM relay_store.issues WHERE generation = $1`, id)
+	return failed(err, "clear the issues of generation %d", id)
 }
 
-const addIssuesSQL = `INSERT INTO relay_store.issues AS i (generation, code, source, detail, count, first_seen_at, last_seen_at, example_offset)
+const addIssuesSQL = `INSERT INTO relay_store.issues AS i
+    (generation, code, source, detail, count, first_seen_at, last_seen_at, example_offset)
 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::bigint[])
 ON CONFLICT (generation, code, source, detail) DO UPDATE SET count = i.count + excluded.count,
     first_seen_at = least(i.first_seen_at, excluded.first_seen_at), last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at),

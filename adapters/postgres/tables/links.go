@@ -42,7 +42,8 @@ CREATE INDEX IF NOT EXISTS aliases_g<generation>_user ON relay_store.aliases_g<g
 CREATE INDEX IF NOT EXISTS aliases_g<generation>_person ON relay_store.aliases_g<generation> (distinct_id);
 ANALYZE relay_store.claims_g<generation>, relay_store.aliases_g<generation>`
 
-const linksDrop = `DROP TABLE IF EXISTS relay_store.claims_g<generation>, relay_store.aliases_g<generation>, relay_store.links_g<generation>`
+const linksDrop = `
+DROP TABLE IF EXISTS relay_store.claims_g<generation>, relay_store.aliases_g<generation>, relay_store.links_g<generation>`
 
 // The tables of links, without the generation.
 const (

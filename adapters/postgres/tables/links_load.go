@@ -40,10 +40,7 @@ func keepLinks(ctx context.Context, tx *sql.Tx, generation int64, s identity.Sta
 	if err == nil {
 		err = rows.Insert(ctx)
 	}
-	if err != nil {
-		return fmt.Errorf("keep %d claims and %d aliases: %w", len(s.Claims), len(s.Aliases), err)
-	}
-	return nil
+	return failed(err, "keep %d claims and %d aliases", len(s.Claims), len(s.Aliases))
 }
 
 func addLinksTo(ctx context.Context, rows *wire.RowWriter, links identity.Links, alias bool) error {

@@ -38,7 +38,8 @@ type field struct {
 }
 
 // errOtherColumns is returned where a table is not alike in two generations.
-var errOtherColumns = errors.New("the table has other columns than the one that is rebuilt: another version of relay made it; run relay reproject --from beginning")
+var errOtherColumns = errors.New("the table has other columns than the one that is rebuilt: another version of relay made it; " +
+	"run relay reproject --from beginning")
 
 // pairOf returns the pair of a table in two generations, for all of its columns
 // but some.

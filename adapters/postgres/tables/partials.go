@@ -91,11 +91,12 @@ const (
     states bytea    NOT NULL
 ) PARTITION BY LIST (bucket);
 ALTER TABLE relay_store.partials_g<generation> ALTER COLUMN states SET STORAGE EXTERNAL`
-	partialsBucketDDL = `CREATE UNLOGGED TABLE IF NOT EXISTS relay_store.partials_g<generation>_<bucket> PARTITION OF relay_store.partials_g<generation> FOR VALUES IN (<bucket>) WITH (toast_tuple_target = 8160)`
-	readPartialsSQL   = `SELECT states FROM relay_store.partials_g<generation>_<bucket>`
-	dropBucketSQL     = `DROP TABLE relay_store.partials_g<generation>_<bucket>`
-	dropPartialsSQL   = `DROP TABLE IF EXISTS relay_store.partials_g<generation>`
-	sizeOfBucketSQL   = `SELECT coalesce(pg_table_size(to_regclass('relay_store.partials_g<generation>_<bucket>')), -1)`
+	partialsBucketDDL = `CREATE UNLOGGED TABLE IF NOT EXISTS relay_store.partials_g<generation>_<bucket>
+PARTITION OF relay_store.partials_g<generation> FOR VALUES IN (<bucket>) WITH (toast_tuple_target = 8160)`
+	readPartialsSQL = `SELECT states FROM relay_store.partials_g<generation>_<bucket>`
+	dropBucketSQL   = `DROP TABLE relay_store.partials_g<generation>_<bucket>`
+	dropPartialsSQL = `DROP TABLE IF EXISTS relay_store.partials_g<generation>`
+	sizeOfBucketSQL = `SELECT coalesce(pg_table_size(to_regclass('relay_store.partials_g<generation>_<bucket>')), -1)`
 )
 
 // pageOfPartials is how many bytes of partial states a row holds, but for the
@@ -155,7 +156,8 @@ func writeBucket(ctx context.Context, rows *wire.RowWriter, bucket int, states [
 // readBucket reads those of a bucket's partial states that belong to one of
 // several passes, so that memory holds a part of a large bucket at a time.
 func readBucket(ctx context.Context, tx *sql.Tx, generation int64, bucket, pass, passes int) (list []partial, err error) {
-	read, err := tx.PrepareContext(ctx, postgres.SQL(readPartialsSQL, "generation", generation, "bucket", bucket)) // or bytes would come as text
+	query := postgres.SQL(readPartialsSQL, "generation", generation, "bucket", bucket)
+	read, err := tx.PrepareContext(ctx, query) // or bytes would come as text
 	if err != nil {
 		return nil, err
 	}

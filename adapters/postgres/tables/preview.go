@@ -49,7 +49,8 @@ func (Events) Preview(ctx context.Context, tx app.Tx, served, rebuilt int64, lim
 const (
 	eventsOfUsers  = `(SELECT message_key, message_id, distinct_id FROM relay_store.events_g<generation>)`
 	eventsOfPeople = `(
-    SELECT e.message_key, e.message_id, CASE WHEN e.distinct_id IS NULL THEN c.distinct_id ELSE coalesce(a.distinct_id, e.distinct_id) END AS distinct_id
+    SELECT e.message_key, e.message_id,
+           CASE WHEN e.distinct_id IS NULL THEN c.distinct_id ELSE coalesce(a.distinct_id, e.distinct_id) END AS distinct_id
     FROM relay_store.events_g<generation> e LEFT JOIN relay_store.aliases_g<generation> a ON a.id = e.distinct_id
     LEFT JOIN relay_store.claims_g<generation> c ON e.distinct_id IS NULL AND c.id = e.anonymous_id)`
 )

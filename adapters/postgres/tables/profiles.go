@@ -110,7 +110,8 @@ func (p Profiles) Adopt(ctx context.Context, tx app.Tx, from, to int64) error {
 	for _, part := range p.parts {
 		rebuilt = append(rebuilt, projections.IssueCodes(part)...)
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE relay_store.issues SET generation = $2 WHERE generation = $1 AND code <> ALL ($3)`, from, to, pq.Array(rebuilt))
+	_, err := tx.ExecContext(ctx, `UPDATE relay_store.issues SET generation = $2 WHERE generation = $1 AND code <> ALL ($3)`,
+		from, to, pq.Array(rebuilt))
 	return err
 }
 
@@ -144,7 +145,9 @@ func (p Profiles) Merge(ctx context.Context, tx app.Tx, generation int64, fold p
 }
 
 // mergeStates adds to people's states, and returns what they are then.
-func (p Profiles) mergeStates(ctx context.Context, tx *sql.Tx, generation int64, people map[string]profile.State) (map[string]profile.State, error) {
+func (p Profiles) mergeStates(
+	ctx context.Context, tx *sql.Tx, generation int64, people map[string]profile.State,
+) (map[string]profile.State, error) {
 	if len(people) == 0 {
 		return map[string]profile.State{}, nil
 	}

@@ -43,7 +43,9 @@ func (p Profiles) Join(ctx context.Context, tx app.Tx, generation int64) (made [
 
 // mergeJoined merges what a fold says beyond what user ids contribute
 // themselves; own holds the states of the fold's people after that.
-func (p Profiles) mergeJoined(ctx context.Context, tx *sql.Tx, generation int64, f *projections.ProfilesFold, own map[string]profile.State) error {
+func (p Profiles) mergeJoined(
+	ctx context.Context, tx *sql.Tx, generation int64, f *projections.ProfilesFold, own map[string]profile.State,
+) error {
 	if _, err := p.Of(anonymousStates).mergeStates(ctx, tx, generation, f.Anonymous); err != nil {
 		return err
 	}

@@ -184,7 +184,8 @@ func (j *joining) readOwn(ctx context.Context, ids iter.Seq[string]) error {
 
 const (
 	distinctIDsSQL = `SELECT l.id, l.distinct_id FROM relay_store.<table>_g<generation> l WHERE l.id = ANY ($1::text[]) AND <condition>`
-	membersSQL     = `SELECT l.id, l.distinct_id FROM relay_store.<table>_g<generation> l WHERE l.distinct_id = ANY ($1::text[]) AND <condition>`
+	membersSQL     = `SELECT l.id, l.distinct_id FROM relay_store.<table>_g<generation> l
+WHERE l.distinct_id = ANY ($1::text[]) AND <condition>`
 )
 
 // links returns the distinct ids by id of the links of some ids, or to some

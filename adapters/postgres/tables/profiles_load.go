@@ -193,7 +193,8 @@ func (l *profilesLoader) mergeBuckets(ctx context.Context) error {
 // mergeBucket makes rows of a bucket's partial states, unless it was done before.
 func (l *profilesLoader) mergeBucket(ctx context.Context, tx *sql.Tx, bucket int) error {
 	var size int
-	if err := tx.QueryRowContext(ctx, postgres.SQL(sizeOfBucketSQL, "generation", l.generation, "bucket", bucket)).Scan(&size); err != nil || size < 0 {
+	query := postgres.SQL(sizeOfBucketSQL, "generation", l.generation, "bucket", bucket)
+	if err := tx.QueryRowContext(ctx, query).Scan(&size); err != nil || size < 0 {
 		return err
 	}
 	unstorable := projections.Issues{}

@@ -26,8 +26,9 @@ FROM <channels> c,
 CREATE OR REPLACE VIEW relay.identities AS <identities>`
 
 const (
-	noIdentities = `SELECT NULL::text COLLATE "C" AS id, NULL::text AS kind, NULL::text COLLATE "C" AS distinct_id, NULL::timestamptz AS since WHERE false`
-	identities   = `SELECT id, 'anonymous'::text AS kind, distinct_id, since FROM relay_store.claims_g<generation>
+	noIdentities = `SELECT NULL::text COLLATE "C" AS id, NULL::text AS kind,
+    NULL::text COLLATE "C" AS distinct_id, NULL::timestamptz AS since WHERE false`
+	identities = `SELECT id, 'anonymous'::text AS kind, distinct_id, since FROM relay_store.claims_g<generation>
 UNION ALL SELECT id, 'user'::text, distinct_id, since FROM relay_store.aliases_g<generation>`
 )
 
@@ -44,7 +45,8 @@ const profilesComments = `
 COMMENT ON VIEW relay.profiles IS 'One row for each person: a userId that was in at least one identify call';
 COMMENT ON COLUMN relay.profiles.distinct_id IS 'the userId; under identity: join, the one user id that stands for all ids of the person';
 COMMENT ON COLUMN relay.profiles.properties IS 'all traits, each with its latest value';
-COMMENT ON COLUMN relay.profiles.preferred_language IS 'the latest valid language (ISO 639-1) from the trait that the mapping names; null: none';
+COMMENT ON COLUMN relay.profiles.preferred_language IS
+'the latest valid language (ISO 639-1) from the trait that the mapping names; null: none';
 COMMENT ON COLUMN relay.profiles.locale IS 'the latest valid locale, such as en_GB, from the trait that the mapping names; null: none';
 COMMENT ON COLUMN relay.profiles.timezone IS 'the latest valid IANA time zone from the trait that the mapping names; null: none';
 COMMENT ON COLUMN relay.profiles.channels IS 'all valid values of each channel, the oldest first; a channel without values is absent';
@@ -52,11 +54,13 @@ COMMENT ON COLUMN relay.profiles.first_identified_at IS 'time of the earliest id
 COMMENT ON COLUMN relay.profiles.last_identified_at IS 'time of the latest identify call';
 COMMENT ON VIEW relay.profile_channels IS 'One row for each value of each channel of a person';
 COMMENT ON COLUMN relay.profile_channels.distinct_id IS 'the person, as in relay.profiles';
-COMMENT ON COLUMN relay.profile_channels.channel IS 'email, sms, whatsapp, slack_email, slack_user_id, androidpush_fcm, androidpush_xiaomi or iospush_apns';
+COMMENT ON COLUMN relay.profile_channels.channel IS
+'email, sms, whatsapp, slack_email, slack_user_id, androidpush_fcm, androidpush_xiaomi or iospush_apns';
 COMMENT ON COLUMN relay.profile_channels.value IS 'the address, number, token or id';
 COMMENT ON COLUMN relay.profile_channels.first_seen_at IS 'time of the earliest call with the value';
 COMMENT ON COLUMN relay.profile_channels.last_seen_at IS 'time of the latest call with the value';
-COMMENT ON VIEW relay.identities IS 'The person behind each anonymous id and each aliased user id; empty unless the mapping says identity: join';
+COMMENT ON VIEW relay.identities IS
+'The person behind each anonymous id and each aliased user id; empty unless the mapping says identity: join';
 COMMENT ON COLUMN relay.identities.id IS 'an anonymous id, or an aliased user id';
 COMMENT ON COLUMN relay.identities.kind IS 'anonymous or user';
 COMMENT ON COLUMN relay.identities.distinct_id IS 'the user id that stands for the person, as in relay.profiles';

@@ -103,9 +103,11 @@ func (Reprojections) Abandoned(ctx context.Context, tx app.Tx) error {
 
 // Start implements replay.Reprojections.
 func (Reprojections) Start(ctx context.Context, tx app.Tx, p replay.Reprojection) (id int64, err error) {
-	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.reprojections (projections, rebuilt, from_offset, mapping_version, as_of, undoes, status, phase, owner)
+	err = tx.QueryRowContext(ctx, `INSERT INTO relay_store.reprojections
+    (projections, rebuilt, from_offset, mapping_version, as_of, undoes, status, phase, owner)
 VALUES ($1, $2, $3, $4, $5, nullif($6, 0), 'running', $7, $8) RETURNING id`,
-		pq.Array(p.Projections), pq.Array(append([]string{}, p.Rebuilt...)), int64(p.From), p.Version, int64(p.AsOf), p.Undoes, replay.PhasePlanning, owner()).Scan(&id)
+		pq.Array(p.Projections), pq.Array(append([]string{}, p.Rebuilt...)), int64(p.From), p.Version, int64(p.AsOf),
+		p.Undoes, replay.PhasePlanning, owner()).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("record the re-projection: %w", err)
 	}
@@ -122,13 +124,11 @@ func owner() string {
 func (Reprojections) Restart(ctx context.Context, tx app.Tx, id int64) error {
 	_, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections
 SET status = 'running', owner = $2, error = NULL, finished_at = NULL, cancel_requested = false WHERE id = $1`, id, owner())
-	if err != nil {
-		return fmt.Errorf("record that re-projection %d goes on: %w", id, err)
-	}
-	return nil
+	return failed(err, "record that re-projection %d goes on", id)
 }
 
-const selectReprojection = `SELECT id, projections, rebuilt, from_offset, mapping_version, as_of, coalesce(undoes, 0), coalesce(control_offset, 0) FROM relay_store.reprojections `
+const selectReprojection = `SELECT id, projections, rebuilt, from_offset, mapping_version, as_of, coalesce(undoes, 0),
+    coalesce(control_offset, 0) FROM relay_store.reprojections `
 
 // Get implements replay.Reprojections.
 func (Reprojections) Get(ctx context.Context, tx app.Tx, id int64) (replay.Reprojection, error) {
@@ -143,7 +143,8 @@ func (r Reprojections) ControlOf(ctx context.Context, tx app.Tx, id int64) (even
 
 // LastDone implements replay.Reprojections.
 func (Reprojections) LastDone(ctx context.Context, tx app.Tx) (replay.Reprojection, error) {
-	return scanReprojection(tx.QueryRowContext(ctx, selectReprojection+`WHERE control_offset IS NOT NULL ORDER BY control_offset DESC LIMIT 1`))
+	return scanReprojection(tx.QueryRowContext(ctx, selectReprojection+`WHERE control_offset IS NOT NULL
+ORDER BY control_offset DESC LIMIT 1`))
 }
 
 func scanReprojection(row *sql.Row) (p replay.Reprojection, err error) {
@@ -157,7 +158,8 @@ func scanReprojection(row *sql.Row) (p replay.Reprojection, err error) {
 // Switched implements replay.Outcomes. A process that lost its claim with a
 // connection may find that another one cleaned up after it.
 func (Reprojections) Switched(ctx context.Context, tx app.Tx, id int64, control eventlog.Offset) error {
-	result, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET control_offset = $2 WHERE id = $1 AND status = 'running' AND owner = $3`, id, int64(control), owner())
+	result, err := tx.ExecContext(ctx, `UPDATE relay_store.reprojections SET control_offset = $2
+WHERE id = $1 AND status = 'running' AND owner = $3`, id, int64(control), owner())
 	if err != nil {
 		return fmt.Errorf("record the switch of re-projection %d: %w", id, err)
 	}
@@ -169,9 +171,12 @@ func (Reprojections) Switched(ctx context.Context, tx app.Tx, id int64, control 
 
 // Progress implements replay.Outcomes.
 func (r Reprojections) Progress(ctx context.Context, p replay.Progress) error {
-	_, err := r.DB.ExecContext(ctx, `UPDATE relay_store.reprojections SET phase = $2, done = $3, total = $4, calls = $5, calls_per_second = $6, issues = $7,
-    live_rows_per_second = $8, live_lag_seconds = $9, expected_at = CASE WHEN $10::float8 > 0 THEN now() + $10::float8 * interval '1 second' END, error = $11 WHERE id = $1 AND status = 'running'`,
-		p.ID, p.Phase, p.Done, p.Total, p.Calls, p.CallsPerSecond, p.Issues, p.Live.RowsPerSecond, p.Live.Lag.Seconds(), p.Left.Seconds(), waitingText(p.Waiting))
+	_, err := r.DB.ExecContext(ctx, `UPDATE relay_store.reprojections SET phase = $2, done = $3, total = $4, calls = $5,
+    calls_per_second = $6, issues = $7, live_rows_per_second = $8, live_lag_seconds = $9, error = $11,
+    expected_at = CASE WHEN $10::float8 > 0 THEN now() + $10::float8 * interval '1 second' END
+WHERE id = $1 AND status = 'running'`,
+		p.ID, p.Phase, p.Done, p.Total, p.Calls, p.CallsPerSecond, p.Issues, p.Live.RowsPerSecond,
+		p.Live.Lag.Seconds(), p.Left.Seconds(), waitingText(p.Waiting))
 	return err
 }
 
@@ -265,7 +270,8 @@ func (Reprojections) End(ctx context.Context, tx app.Tx, id int64, cause error) 
 // newest first.
 func (r Reprojections) List(ctx context.Context, limit int) (list []json.RawMessage, err error) {
 	err = postgres.Database(r).InSnapshot(ctx, func(tx app.Tx) error {
-		list, err = postgres.ReadJSON(ctx, tx, `SELECT to_jsonb(r) || jsonb_build_object('interrupted', `+Interrupted+`) FROM relay.reprojections r ORDER BY id DESC LIMIT $1`, limit)
+		list, err = postgres.ReadJSON(ctx, tx, `SELECT to_jsonb(r) || jsonb_build_object('interrupted', `+Interrupted+`)
+FROM relay.reprojections r ORDER BY id DESC LIMIT $1`, limit)
 		return err
 	})
 	return list, err

@@ -148,6 +148,14 @@ func copyRows(ctx context.Context, tx app.Tx, t keyed, from, to int64, condition
 	return nil
 }
 
+// failed is the error of what was done, or nil.
+func failed(err error, what string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(what+": %w", append(args, err)...)
+}
+
 // replaced tells of a served generation's table that is not there any more.
 func replaced(err error) error {
 	if postgres.HasCode(err, postgres.CodeUndefinedTable) {

@@ -37,10 +37,7 @@ func (Timelines) Save(ctx context.Context, tx app.Tx, h app.History) error {
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO relay_store.timeline (projection, from_offset, version)
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::int[])`, wire.Arguments(c)...)
-	if err != nil {
-		return fmt.Errorf("save the timeline: %w", err)
-	}
-	return nil
+	return failed(err, "save the timeline")
 }
 
 func saveVersions(ctx context.Context, tx app.Tx, h app.History) error {
