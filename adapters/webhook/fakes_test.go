@@ -36,7 +36,7 @@ type memory struct {
 
 	fail     error                                              // of Append
 	failKeep error                                              // of Keep
-	stuck    chan struct{}                                      // Keep waits until it is closed, if set
+	stuck    bool                                               // whether Keep waits until its context ends
 	find     func(ctx context.Context) error                    // in Find, if set
 	block    func(ctx context.Context, e ingest.NewEntry) error // in Append, if set
 	keys     map[string]ingest.Key
@@ -71,8 +71,8 @@ func (m *memory) Append(ctx context.Context, e ingest.NewEntry) error {
 }
 
 func (m *memory) Keep(ctx context.Context, b ingest.RejectedBody) error {
-	if m.stuck != nil {
-		<-m.stuck
+	if m.stuck {
+		<-ctx.Done()
 		return ctx.Err()
 	}
 	m.mu.Lock()

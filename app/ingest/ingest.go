@@ -82,8 +82,8 @@ type RejectedBody struct {
 
 // RejectedStore keeps rejected bodies.
 type RejectedStore interface {
-	// Keep returns nil only when the body is durable. It may go on for a while
-	// after ctx has ended.
+	// Keep returns nil only when the body is durable, and returns by the deadline
+	// of ctx.
 	Keep(ctx context.Context, r RejectedBody) error
 }
 

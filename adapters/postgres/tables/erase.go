@@ -52,7 +52,7 @@ func (j *joining) erase(ctx context.Context, e app.Erased) error {
 	if err := j.loseStates(ctx, e); err != nil {
 		return fmt.Errorf("read whom ids stand for: %w", err)
 	}
-	links := linkTables{tx: j.tx, generation: j.generation, contributes: j.contributes(j.generation, "c")}
+	links := linkTables{tx: j.tx, generation: j.generation, contributes: j.tables.contributes(j.generation, "c")}
 	if err := links.remove(ctx, e.Claims, e.Aliases); err != nil {
 		return err
 	}
@@ -64,10 +64,10 @@ func (j *joining) erase(ctx context.Context, e app.Erased) error {
 			}
 		}
 	}
-	if err := j.eraseStates(ctx, j.tx, j.generation, e.Users); err != nil {
+	if err := j.tables.eraseStates(ctx, j.tx, j.generation, e.Users); err != nil {
 		return err
 	}
-	return j.Of(anonymousStates).eraseStates(ctx, j.tx, j.generation, e.Anonymous)
+	return j.tables.Of(anonymousStates).eraseStates(ctx, j.tx, j.generation, e.Anonymous)
 }
 
 // loseStates notes to whom the states contribute that go.

@@ -16,7 +16,7 @@ import (
 
 // joining is what one batch changes of the joined rows.
 type joining struct {
-	Profiles
+	tables     Profiles
 	tx         *sql.Tx
 	generation int64
 	// own holds what user ids contribute themselves, as far as it was read.
@@ -30,7 +30,7 @@ type joining struct {
 
 // newJoining begins with what is known of what user ids contribute themselves.
 func (p Profiles) newJoining(tx *sql.Tx, generation int64, own map[string]profile.State) joining {
-	return joining{Profiles: p, tx: tx, generation: generation, own: own, gains: map[string]profile.State{}, lost: map[string]bool{}}
+	return joining{tables: p, tx: tx, generation: generation, own: own, gains: map[string]profile.State{}, lost: map[string]bool{}}
 }
 
 func (j *joining) gain(canonicalID string, s profile.State) {
@@ -70,7 +70,7 @@ func (j *joining) move(ctx context.Context, m moves) error {
 	for id, by := range m.users {
 		j.moveOne(by, j.own[id], by.to == id)
 	}
-	anonymous, err := j.Of(anonymousStates).ReadStates(ctx, j.tx, j.generation, wire.TextColumn(m.anonymous))
+	anonymous, err := j.tables.Of(anonymousStates).ReadStates(ctx, j.tx, j.generation, wire.TextColumn(m.anonymous))
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (j *joining) regather(ctx context.Context) error {
 	if len(j.lost) == 0 {
 		return nil
 	}
-	if err := j.Of(JoinedStates).eraseStates(ctx, j.tx, j.generation, slices.Collect(maps.Keys(j.lost))); err != nil {
+	if err := j.tables.Of(JoinedStates).eraseStates(ctx, j.tx, j.generation, slices.Collect(maps.Keys(j.lost))); err != nil {
 		return err
 	}
 	lost := wire.TextColumn(j.lost)
@@ -106,7 +106,7 @@ func (j *joining) regather(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	anonymous, err := j.links(ctx, membersSQL, claimsTable, lost, j.contributes(j.generation, "l"))
+	anonymous, err := j.links(ctx, membersSQL, claimsTable, lost, j.tables.contributes(j.generation, "l"))
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (j *joining) gather(ctx context.Context, users, anonymous map[string]string
 	for id, to := range users {
 		j.gain(to, j.own[id])
 	}
-	states, err := j.Of(anonymousStates).ReadStates(ctx, j.tx, j.generation, wire.TextColumn(anonymous))
+	states, err := j.tables.Of(anonymousStates).ReadStates(ctx, j.tx, j.generation, wire.TextColumn(anonymous))
 	for id, to := range anonymous {
 		j.gain(to, states[id])
 	}
@@ -131,7 +131,7 @@ func (j *joining) gather(ctx context.Context, users, anonymous map[string]string
 // write writes the joined rows of those who gained something, or whose own
 // state changed. Nobody has one to whom no other id contributes.
 func (j *joining) write(ctx context.Context) error {
-	joined, err := j.Of(JoinedStates).ReadStates(ctx, j.tx, j.generation, wire.TextColumn(j.gains))
+	joined, err := j.tables.Of(JoinedStates).ReadStates(ctx, j.tx, j.generation, wire.TextColumn(j.gains))
 	if err != nil {
 		return fmt.Errorf("read joined people's states: %w", err)
 	}
@@ -149,7 +149,7 @@ func (j *joining) write(ctx context.Context) error {
 	for id, others := range joined {
 		joined[id] = within(profile.Merge(others, j.own[id]), others)
 	}
-	return j.Of(JoinedStates).writeStates(ctx, j.tx, j.generation, personsOf(joined), true)
+	return j.tables.Of(JoinedStates).writeStates(ctx, j.tx, j.generation, personsOf(joined), true)
 }
 
 // within returns the state without the parts of which others know nothing.
@@ -177,7 +177,7 @@ func (j *joining) readOwn(ctx context.Context, ids iter.Seq[string]) error {
 	if missing.Count == 0 {
 		return nil
 	}
-	states, err := j.ReadStates(ctx, j.tx, j.generation, missing)
+	states, err := j.tables.ReadStates(ctx, j.tx, j.generation, missing)
 	maps.Copy(j.own, states)
 	return err
 }
