@@ -90,7 +90,7 @@ func randomHistories(t *testing.T) {
 // replay re-projects some projections from some offset, with or without an
 // interruption.
 func (w *world) replay(t *rapid.T, shadow *shadow) {
-	chosen := rapid.SampledFrom([][]app.Projection{w.all, w.all[:1], w.all[1:]}).Draw(t, "projections")
+	chosen := rapid.SampledFrom([][]app.Projection{w.all, w.all[:1], w.all[1:], w.all[len(w.all)-1:]}).Draw(t, "projections")
 	from := eventlog.Offset(rapid.Int64Range(1, int64(w.head(t))+1).Draw(t, "from"))
 	if rapid.IntRange(0, 2).Draw(t, "interrupted") == 0 {
 		w.interrupt(t, fmt.Sprint(from), chosen, rapid.IntRange(1, 8).Draw(t, "reports until it is interrupted"))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 
 	"relay/domain/eventlog"
@@ -82,6 +83,9 @@ func (s *shadow) check(t tb, w *world) {
 	differences = append(differences, model.Diff(readRows[model.ProfileChannel](t, w, `SELECT to_jsonb(p) FROM relay.profile_channels p`), profiles.ProfileChannels)...)
 	differences = append(differences, model.Diff(readRows[model.Identity](t, w, `SELECT to_jsonb(i) FROM relay.identities i`), profiles.Identities)...)
 	differences = append(differences, model.Diff(readRows[model.Event](t, w, `SELECT to_jsonb(p) FROM relay.events p`), events.Events)...)
+	if slices.Contains(s.names, "daily") {
+		s.checkDaily(t, w)
+	}
 	if len(differences) > 0 {
 		t.Fatalf("the views differ from the model:\n%s", strings.Join(differences, "\n"))
 	}
