@@ -1,6 +1,6 @@
 // Package postgres keeps relay's state in Postgres: tables of generations, the
 // views on them, mapping versions, keys, rejected bodies and re-projections.
-// The log itself is adapters/eventlog's.
+// The log itself is in logstore.
 package postgres
 
 import (
