@@ -46,7 +46,7 @@ func (c MappingChange) String() string {
 	case changeReprojected:
 		return fmt.Sprintf("re-projected %s with version %d", strings.Join(c.Projections, " and "), c.Version)
 	}
-	return fmt.Sprintf("undid what log offset %d says", c.Undoes)
+	return fmt.Sprintf("undid the entry at log offset %d", c.Undoes)
 }
 
 // MappingChanges returns all changes in the order of the log.

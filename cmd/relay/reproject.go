@@ -179,8 +179,9 @@ func printReprojected(c *cli.Context, done reprojected) {
 		printText(c, "re-projection %d undid %d: the former rows are served again; %.1f s", done.ID, done.Undoes, done.Seconds)
 		return
 	}
-	printText(c, "re-projection %d: %v from log offset %d under mapping version %d: %d calls in %.1f s, %.0f calls/s",
-		done.ID, done.Projections, done.From, done.Version, done.Calls, done.Seconds, float64(done.Calls)/done.Seconds)
+	printText(c, "re-projection %d: %s from log offset %d under mapping version %d: %s in %.1f s, %.0f calls/s",
+		done.ID, strings.Join(done.Projections, " and "), done.From, done.Version,
+		number(int(done.Calls), "call", "calls"), done.Seconds, float64(done.Calls)/done.Seconds)
 }
 
 func dropFormer(c *cli.Context, s *system) error {
@@ -211,6 +212,7 @@ func stepText(step replay.PlanStep) string {
 	if !step.Rebuild {
 		return fmt.Sprintf("  %s: no rebuild (%s)", step.Projection, why)
 	}
-	return fmt.Sprintf("  %s: rebuilt from %d log rows with %s calls, %s on disk (%s)",
-		step.Projection, step.Rows, step.Kinds, units.BytesSize(float64(step.Bytes)), why)
+	return fmt.Sprintf("  %s: rebuilt from %s with %s calls, %s on disk (%s)",
+		step.Projection, number(int(step.Rows), "log row", "log rows"), strings.ReplaceAll(step.Kinds, ",", ", "),
+		units.BytesSize(float64(step.Bytes)), why)
 }
